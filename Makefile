@@ -1,0 +1,40 @@
+# headway: `make demo` and `make test` set up everything they need in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench docs format clean
+.DEFAULT_GOAL := demo
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "headway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 demo")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[plots]' --group dev
+	@touch $(READY)
+
+demo: $(READY)  ## a real plan, then the lecture's headlines
+	@$(BIN)/headway plan deepseek-v3 --on gb200-nvl72 --context 32k
+	@$(BIN)/headway lecture
+
+test: check  ## what CI runs
+	@$(BIN)/python -m pytest -n auto
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+bench: $(READY)  ## speed, as ratios within one run
+	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s
+
+docs: $(READY)  ## regenerate the generated parts of README and docs
+	@$(BIN)/python docs/generate.py
+
+format: $(READY)
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .ruff_cache

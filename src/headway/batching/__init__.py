@@ -1,0 +1,72 @@
+"""Latency and cost against batch: balance batch, floors, knees and departures."""
+
+from headway.batching.balance import (
+    attention_flops_per_token,
+    balance_batch,
+    balance_batch_with_kv,
+    batching_penalty,
+    checked_sparsity,
+    goldilocks_context,
+    mfu_at_context,
+    quadratic_context,
+    recommended_range,
+    sparsity,
+)
+from headway.batching.cost import cost_per_token, per_million
+from headway.batching.curves import (
+    Curve,
+    Lines,
+    Scene,
+    against_batch,
+    against_context,
+    against_pass_length,
+    goldilocks,
+    lines,
+    pass_cost,
+    split_memory,
+)
+from headway.batching.departures import (
+    Departures,
+    completion_window,
+    departures,
+    mean_wait,
+    share_of_traffic,
+    systems_needed,
+    throughput,
+    worst_wait,
+)
+from headway.batching.speculative import expected_tokens
+
+__all__ = [
+    "Curve",
+    "Departures",
+    "Lines",
+    "Scene",
+    "against_batch",
+    "against_context",
+    "against_pass_length",
+    "attention_flops_per_token",
+    "balance_batch",
+    "balance_batch_with_kv",
+    "batching_penalty",
+    "checked_sparsity",
+    "completion_window",
+    "cost_per_token",
+    "departures",
+    "expected_tokens",
+    "goldilocks",
+    "goldilocks_context",
+    "lines",
+    "mean_wait",
+    "mfu_at_context",
+    "pass_cost",
+    "per_million",
+    "quadratic_context",
+    "recommended_range",
+    "share_of_traffic",
+    "sparsity",
+    "split_memory",
+    "systems_needed",
+    "throughput",
+    "worst_wait",
+]

@@ -1,0 +1,218 @@
+"""Latency and cost against batch, context and tokens per pass: component lines, floor and knees (lecture 1.2, 7.1, 7.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.batching.cost import cost_per_token
+from headway.roofline import Calibration, Convention, Load, Step, StepTime, step_time
+from headway.roofline.time import Machine
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Array = NDArray[np.float64]
+_FAR = 1e9  # a batch so large that every expert is touched and every group is full: where slopes are read off
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a curve is drawn for: a Step on a chip, under a calibration and a convention."""
+
+    step: Step
+    chip: Machine
+    calibration: Calibration
+    convention: Convention = "kernels"
+    skew: float = 0.0
+
+    def decode(self, batch: Real, context: Real) -> StepTime:
+        """Time one decode pass."""
+        load = Load.decode(batch, context, skew=self.skew)
+        return step_time(self.step, load, self.chip, self.calibration, self.convention)
+
+    def prefill(self, batch: Real, prompt: Real, cached: Real = 0.0) -> StepTime:
+        """Time one prefill pass."""
+        load = Load.prefill(batch, prompt, cached=cached, skew=self.skew)
+        return step_time(self.step, load, self.chip, self.calibration, self.convention)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Straight lines behind a decode curve, read off `step_time` itself.
+
+    Attributes
+    ----------
+    weights : float
+        Time to read all weights of a chip once, every expert included. [s]
+    compute_slope, kv_slope : float
+        Seconds of compute and of memory traffic that one more sequence adds at large batch. [s]
+    """
+
+    weights: float
+    compute_slope: float
+    kv_slope: float
+
+    @property
+    def balance_batch(self) -> float:
+        """Batch where compute equals the weight read, KV left out (E5 on the real model)."""
+        return self.weights / self.compute_slope
+
+    @property
+    def balance_batch_with_kv(self) -> float:
+        """Batch where compute equals weights plus KV (E7 on the real model); infinite when memory bound always."""
+        left = self.compute_slope - self.kv_slope
+        return self.weights / left if left > 0 else float("inf")
+
+
+def lines(scene: Scene, context: float) -> Lines:
+    """Return the lines of a decode curve at `context` tokens."""
+    near, far = scene.decode(_FAR, context), scene.decode(2 * _FAR, context)
+    kv = float(far.memory - near.memory) / _FAR
+    return Lines(float(near.memory) - kv * _FAR, float(far.compute - near.compute) / _FAR, kv)
+
+
+def goldilocks(scene: Scene, longest: float = 1e9) -> float:
+    """Return the context where KV reads take as long as compute at large batch (E11 on the real model).
+
+    Parameters
+    ----------
+    longest : float
+        Longest context looked at; when KV never catches up (sparse or windowed attention) the result is infinite.
+    """
+    low, high = 1.0, longest
+    if _kv_over_compute(scene, high) < 1:
+        return float("inf")
+    if _kv_over_compute(scene, low) >= 1:
+        return 0.0
+    for _ in range(100):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if _kv_over_compute(scene, middle) < 1 else (low, middle)
+    return high
+
+
+def _kv_over_compute(scene: Scene, context: float) -> float:
+    found = lines(scene, context)
+    return found.kv_slope / found.compute_slope
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A sweep: one array per line, all of the same length.
+
+    Attributes
+    ----------
+    axis : str
+        ``batch``, ``context`` or ``tokens per pass``.
+    x : array
+    seconds : array
+        Time of a pass. [s]
+    compute, weights, kv, network, overhead : array
+        Component lines. [s]
+    cost : array
+        Dollars per token made (or read, for tokens per pass); NaN without a price. [$]
+    bound : array of str
+    """
+
+    axis: str
+    x: Array
+    seconds: Array
+    compute: Array
+    weights: Array
+    kv: Array
+    network: Array
+    overhead: Array
+    cost: Array
+    bound: NDArray[np.str_]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the sweep as records for JSON, CSV and charts."""
+        key = self.axis.replace(" ", "_")
+        return [
+            {
+                key: float(self.x[i]),
+                "step_s": float(self.seconds[i]),
+                "compute_s": float(self.compute[i]),
+                "weights_s": float(self.weights[i]),
+                "kv_s": float(self.kv[i]),
+                "network_s": float(self.network[i]),
+                "overhead_s": float(self.overhead[i]),
+                "dollars_per_mtok": None if np.isnan(self.cost[i]) else float(self.cost[i]) * 1e6,
+                "bound": str(self.bound[i]),
+            }
+            for i in range(len(self.x))
+        ]
+
+
+def split_memory(found: StepTime) -> tuple[Real, Real]:
+    """Return memory time of weights, and of caches and states. [s]"""
+    kv = sum(r.memory for r in found.rows if r.kind in ("attention", "state"))
+    return found.memory - kv, kv
+
+
+def _curve(axis: str, x: Array, found: StepTime, tokens: Real, chips: float, price: float | None) -> Curve:
+    weights, kv = split_memory(found)
+    shape = np.broadcast(x, found.seconds).shape
+
+    def full(value: Real) -> Array:
+        return np.broadcast_to(np.asarray(value, dtype=float), shape)
+
+    seconds = full(found.seconds)
+    cost = np.full(shape, np.nan) if price is None else full(cost_per_token(seconds, tokens, chips, price))
+    bound = np.broadcast_to(np.asarray(found.bound), shape)
+    return Curve(
+        axis, x, seconds, full(found.compute), full(weights), full(kv), full(found.network), full(found.overhead),
+        cost, bound,
+    )  # fmt: skip
+
+
+def against_batch(scene: Scene, batches: Array, context: float, chips: float, price: float | None) -> Curve:
+    """Return decode latency and cost against batch (lecture 1.2; SYS-A2).
+
+    Parameters
+    ----------
+    batches : array
+        Sequences per pass.
+    context : float
+        Tokens in each cache.
+    chips : float
+        Chips that are paid for.
+    price : float or None
+        [$/s per chip]
+
+    Notes
+    -----
+    As batch falls to 1 the time falls to the weights really read; cost ends on the larger of compute and KV per token.
+    """
+    return _curve("batch", batches, scene.decode(batches, context), batches, chips, price)
+
+
+def against_context(scene: Scene, contexts: Array, batch: float, chips: float, price: float | None) -> Curve:
+    """Return decode latency and cost against context at one batch: flat, then a kink, then rising (lecture 7.1)."""
+    return _curve("context", contexts, scene.decode(batch, contexts), batch, chips, price)
+
+
+def against_pass_length(
+    scene: Scene, tokens: Array, batch: float, context: float, chips: float, price: float | None
+) -> Curve:
+    """Return latency and cost per token against new tokens per sequence in a pass (lecture E24): 1 is decode."""
+    found = scene.prefill(batch, tokens, context)
+    return _curve("tokens per pass", tokens, found, batch * tokens, chips, price)
+
+
+def pass_cost(p: Real, batch: Real, compute_per_token: Real, memory_seconds: Real) -> Real:
+    """Return time per token of a pass of p tokens per sequence: max(B p t_c, t_mem) / (B p) (lecture E24, SYS-F3).
+
+    Parameters
+    ----------
+    p : float or array
+        Tokens of each sequence in the pass.
+    batch : float or array
+    compute_per_token : float or array
+        [s]
+    memory_seconds : float or array
+        Memory time of the pass, the same for every p. [s]
+    """
+    tokens = batch * p
+    return np.maximum(tokens * compute_per_token, memory_seconds) / tokens

@@ -1,0 +1,87 @@
+"""Trains: a pass departs every T whatever its fill (lecture 1.4, 1.5), in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+def worst_wait(headway: Real) -> Real:
+    """Return the worst time to a token: just missed one departure, then the ride: 2T (lecture E8)."""
+    return 2 * headway
+
+
+def mean_wait(headway: Real) -> Real:
+    """Return the mean time to a token for arrivals at random moments without overflow: 1.5 T (lecture 1.4 [D])."""
+    return 1.5 * headway
+
+
+def completion_window(headway: Real, tokens: Real) -> tuple[Real, Real]:
+    """Return the shortest and longest time to `tokens` tokens: n T to (n+1) T (lecture 1.4 [D])."""
+    return tokens * headway, (tokens + 1) * headway
+
+
+def throughput(batch: Real, headway: Real) -> Real:
+    """Return tokens per second: B / T (lecture E10, SYS-A8)."""
+    return batch / headway
+
+
+def share_of_traffic(tokens_per_second: Real, world: Real) -> Real:
+    """Return one system's share of a provider's traffic (lecture 1.5)."""
+    return tokens_per_second / world
+
+
+def systems_needed(world: Real, tokens_per_second: Real) -> Real:
+    """Return how many such systems carry the traffic, rounded up."""
+    return np.ceil(np.asarray(world) / tokens_per_second)
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """A timetable at one arrival rate.
+
+    Attributes
+    ----------
+    headway : float
+        T. [s]
+    mean, worst : float
+        Time from arrival to the first token; infinite when more arrive than seats free up. [s]
+    fill : float
+        Share of the seats taken; 1 when saturated.
+    saturated : bool
+    """
+
+    headway: float
+    mean: float
+    worst: float
+    fill: float
+    saturated: bool
+
+
+def departures(headway: float, seats: float, arrivals: float, tokens_per_request: float = 1.0) -> Departures:
+    """Return waits and fill when requests arrive at `arrivals` per second and each rides `tokens_per_request` passes.
+
+    Parameters
+    ----------
+    headway : float
+        Seconds between departures.
+    seats : float
+        Batch capacity.
+    arrivals : float
+        Requests per second.
+    tokens_per_request : float
+        Passes each request stays aboard.
+
+    Notes
+    -----
+    Fill by Little's law: arrivals x tokens x T / seats. Below saturation there is no overflow on average; queues from
+    bursts are the simulator's subject.
+    """
+    fill = arrivals * tokens_per_request * headway / seats
+    if fill >= 1:
+        return Departures(headway, np.inf, np.inf, 1.0, True)
+    return Departures(headway, float(mean_wait(headway)), float(worst_wait(headway)), fill, False)

@@ -1,0 +1,172 @@
+"""The one loader of facts: CSV tables and model configs that ship with headway, then the user's own on top."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headway.errors import InputError, unknown
+
+SHIPPED = Path(__file__).parent / "data"
+Row = dict[str, str]
+
+
+def normal(name: str) -> str:
+    """Fold a name for look-up: case, spaces and punctuation do not matter (``"H100-SXM 80GB"`` -> ``"h100sxm80gb"``)."""
+    return "".join(c for c in name.lower() if c.isalnum() or c == "+")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One CSV table: its rows (each with the file and line it came from) and an index by name and alias."""
+
+    name: str
+    rows: tuple[Row, ...]
+    places: tuple[str, ...]
+    index: Mapping[str, int] = field(repr=False)
+
+    def find(self, name: str) -> int | None:
+        """Return the row number of `name` (name or alias), or None."""
+        return self.index.get(normal(name))
+
+    def names(self) -> list[str]:
+        """Return every name and alias, for near-miss suggestions."""
+        found: list[str] = []
+        for row in self.rows:
+            found += [_key(row), *_aliases(row)]
+        return [n for n in found if n]
+
+
+def _key(row: Row) -> str:
+    return row.get("name") or row.get("id") or row.get("chip") or row.get("model") or ""
+
+
+def _aliases(row: Row) -> list[str]:
+    return [a.strip() for a in (row.get("aliases") or "").split("|") if a.strip()]
+
+
+def user_folder() -> Path:
+    """Return the platform's folder for the user's own catalogue files."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("headway", appauthor=False)) / "catalog"
+
+
+class Catalogue:
+    """Facts from the shipped folder and any number of the user's, the later ones winning.
+
+    Parameters
+    ----------
+    folders : paths
+        Extra folders. Each may hold ``chips.csv``, ``systems.csv``, ``models.csv``, any other shipped table, a
+        ``models/`` folder of config files, or config files directly.
+    """
+
+    def __init__(self, folders: Iterable[str | os.PathLike[str]] = ()) -> None:
+        extra = [Path(f).expanduser() for f in folders]
+        for folder in extra:
+            if not folder.is_dir():
+                raise InputError(f"--catalog: {folder} is not a folder; name one that holds chips.csv, systems.csv, ...")
+        mine = user_folder()
+        self.folders = [SHIPPED, *([mine] if mine.is_dir() else []), *extra]
+        self._tables: dict[str, Table] = {}
+
+    def table(self, name: str) -> Table:
+        """Return the table `name` (``"chips"``, ``"systems"``, ...), rows of later folders replacing earlier ones."""
+        if name not in self._tables:
+            self._tables[name] = self._read(name)
+        return self._tables[name]
+
+    def names(self) -> list[str]:
+        """Return the names of all tables."""
+        return sorted({f.stem for folder in self.folders for f in folder.glob("*.csv")})
+
+    def _read(self, name: str) -> Table:
+        rows: list[Row] = []
+        places: list[str] = []
+        index: dict[str, int] = {}
+        files = [f for folder in self.folders if (f := folder / f"{name}.csv").is_file()]
+        if not files:
+            raise unknown("catalogue table", name, self.names(), f"Tables: {', '.join(self.names())}.")
+        for file in files:
+            for line, row in _read_csv(file):
+                place = f"{file.name if file.parent == SHIPPED else file} line {line}"
+                if file.parent != SHIPPED and _key(row) == "":
+                    raise InputError(f"{place}: the first column is empty; each row needs its name")
+                number = index.get(normal(_key(row)), -1) if row.get("name") or row.get("id") else -1
+                if number >= 0 and file.parent != SHIPPED:  # the user's row replaces the shipped one
+                    rows[number], places[number] = row, place
+                else:
+                    number = len(rows)
+                    rows.append(row)
+                    places.append(place)
+                for alias in [_key(row), *_aliases(row)]:
+                    index[normal(alias)] = number
+        return Table(name, tuple(rows), tuple(places), index)
+
+    def row(self, table: str, name: str, what: str) -> tuple[Row, str]:
+        """Return the row called `name` and the place it came from; an unknown name is an error with near misses."""
+        found = self.table(table)
+        number = found.find(name)
+        if number is None:
+            raise unknown(what, name, found.names(), f"`headway catalog {table}` lists them.")
+        return found.rows[number], found.places[number]
+
+    def model_file(self, name: str) -> tuple[Path, Row] | None:
+        """Return the config file and the table row of the catalogue model `name`, or None when there is none."""
+        table = self.table("models")
+        number = table.find(name)
+        row = table.rows[number] if number is not None else {}
+        stems = [row["file"]] if row.get("file") else [f"{name.replace('/', '--')}.json", f"{name}.json"]
+        for folder in reversed(self.folders):
+            for place in (folder / "models", folder):
+                for stem in stems:
+                    if (place / stem).is_file():
+                        return place / stem, row
+        if row:
+            raise InputError(f"{table.places[number or 0]}: the config file {row.get('file')!r} is not in the catalogue")
+        return None
+
+    def json(self, name: str) -> Any:
+        """Return a shipped JSON document of the catalogue."""
+        return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _read_csv(file: Path) -> list[tuple[int, Row]]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as UTF-8 text ({error.__class__.__name__})") from None
+    reader = csv.DictReader(text.splitlines(), restkey="", strict=False)
+    rows: list[tuple[int, Row]] = []
+    for row in reader:
+        if row.get("") and any(row[""]):
+            raise InputError(f"{file.name} line {reader.line_num}: more cells than the header has columns")
+        if any(v for v in row.values()):
+            rows.append((reader.line_num, {k: v or "" for k, v in row.items() if k}))
+    return rows
+
+
+@functools.lru_cache(maxsize=1)
+def _shared_default() -> Catalogue:
+    return Catalogue()
+
+
+_current: list[Catalogue] = []
+
+
+def catalogue() -> Catalogue:
+    """Return the catalogue in use: the shipped one with the user's folder, or what `use` has set."""
+    return _current[-1] if _current else _shared_default()
+
+
+def use(folders: Iterable[str | os.PathLike[str]]) -> Catalogue:
+    """Make the shipped catalogue plus `folders` the one in use, and return it."""
+    _current[:] = [Catalogue(folders)]
+    return _current[-1]

@@ -1,0 +1,99 @@
+"""The schema is data: a frozen dataclass whose field metadata names unit, factor to SI and meaning.
+
+One declaration serves the loader, the documentation and the web form.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from headway.errors import InputError, near_misses
+
+T = TypeVar("T")
+
+
+def column(
+    unit: str = "",
+    about: str = "",
+    *,
+    name: str | None = None,
+    factor: float = 1.0,
+    default: Any = dataclasses.MISSING,
+) -> Any:
+    """Declare a catalogue column as a dataclass field.
+
+    Parameters
+    ----------
+    unit : str
+        Unit in the file, e.g. ``"GB/s"``.
+    about : str
+        What the column means.
+    name : str
+        Column name in the file when it differs from the field's name.
+    factor : float
+        Multiplier from the file's unit to SI.
+    default : Any
+        Value of an empty cell; without one the cell must be filled.
+    """
+    metadata = {"unit": unit, "about": about, "column": name, "factor": factor}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def from_row(kind: type[T], row: Mapping[str, str], where: str) -> T:
+    """Build a `kind` (a dataclass of `column` fields) from one CSV row.
+
+    Raises
+    ------
+    InputError
+        When a required cell is empty, a number cannot be read or is not positive, or a column is not in the schema.
+    """
+    values: dict[str, Any] = {}
+    known: set[str] = set()
+    for field in dataclasses.fields(kind):  # pyright: ignore[reportArgumentType]
+        if not field.metadata:
+            continue
+        key: str = field.metadata.get("column") or field.name
+        known.add(key)
+        values[field.name] = _cell(field, key, (row.get(key) or "").strip(), where)
+    for key in row:
+        if key not in known:
+            close = near_misses(key, known)
+            hint = f"did you mean {close[0]!r}?" if close else f"accepted columns: {', '.join(sorted(known))}"
+            raise InputError(f"{where}: unknown column {key!r}; {hint}")
+    return kind(**values)
+
+
+def _cell(field: dataclasses.Field[Any], key: str, text: str, where: str) -> Any:
+    if not text:
+        if field.default is dataclasses.MISSING:
+            raise InputError(f"{where}: column {key!r} is empty; it needs {field.metadata['about']}")
+        return field.default
+    kind = str(field.type)
+    if "tuple" in kind:
+        return tuple(part.strip() for part in text.split("|") if part.strip())
+    if "float" not in kind and "int" not in kind:
+        return text
+    try:
+        number = float(text) * field.metadata["factor"]
+    except ValueError:
+        raise InputError(f"{where}: column {key!r} is {text!r}, not a number in {field.metadata['unit']}") from None
+    if not math.isfinite(number) or number < 0:
+        raise InputError(f"{where}: column {key!r} is {text!r}; it must be zero or more and finite")
+    return int(number) if "int" in kind else number
+
+
+def describe(kind: type[Any]) -> list[dict[str, str]]:
+    """Return the schema of `kind` as rows of column, unit, meaning and whether it must be filled."""
+    return [
+        {
+            "column": f.metadata.get("column") or f.name,
+            "unit": f.metadata["unit"],
+            "about": f.metadata["about"],
+            "required": "yes" if f.default is dataclasses.MISSING else "no",
+        }
+        for f in dataclasses.fields(kind)
+        if f.metadata
+    ]

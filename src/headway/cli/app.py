@@ -1,0 +1,230 @@
+"""The verbs and their options. Only names and help live here, so that ``headway --help`` starts fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from headway._version import __version__
+from headway.errors import HeadwayError
+
+app = App(
+    name="headway",
+    help="What an LLM token costs, and why: from chip and model config to latency, throughput and dollars.",
+    version=__version__,
+    help_format="plaintext",
+)
+
+Quantity = Annotated[str | None, Parameter()]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the answer as JSON.")]
+Why = Annotated[bool, Parameter(name="--why", negative="", help="Say where each number comes from.")]
+Out = Annotated[str | None, Parameter(name=["-o", "--out"], help="Write a chart: FILE.svg, .png, .pdf, .html, .json.")]
+Folder = Annotated[tuple[str, ...], Parameter(name="--catalog", help="A folder with your own chips.csv, systems.csv, models.")]
+On = Annotated[str, Parameter(name="--on", help="System or chip, CHIPxN, or several by comma: h200x8,gb200-nvl72.")]
+Convention = Annotated[
+    Literal["kernels", "machine"],
+    Parameter(help="kernels: one after another. machine: everything overlaps (the lecture's)."),
+]
+
+
+@app.command
+def plan(
+    model: Annotated[str, Parameter(help="Model name, path to config.json or its folder, or hub id; several by comma.")],
+    *,
+    on: On,
+    chips: int | None = None,
+    context: Quantity = None,
+    prompt: Quantity = None,
+    output: Quantity = None,
+    precision: str | None = None,
+    kv_precision: str | None = None,
+    price: Quantity = None,
+    batch: Quantity = None,
+    tp: int | None = None,
+    dp: int | None = None,
+    ep: int | None = None,
+    arrivals: Quantity = None,
+    reserve: float | None = None,
+    skew: float = 0.0,
+    calibration: str = "ideal",
+    convention: Convention = "kernels",
+    json: Json = False,
+    why: Why = False,
+    out: Out = None,
+    catalog: Folder = (),
+) -> None:
+    """Plan a service: what batch to run, what latency to promise, what a token costs, and why.
+
+    Parameters
+    ----------
+    chips
+        Number of chips instead of the system's.
+    context
+        Tokens in each sequence's cache during decode (32k); default: prompt + half the output, or 8192.
+    prompt
+        Tokens of a prompt (8k); default: the context.
+    output
+        Tokens of an answer; default 1024.
+    precision
+        Store the weights as bf16, fp8, nvfp4, mxfp4, int8, int4 instead of what the config says.
+    kv_precision
+        Store the KV cache as bf16 or fp8.
+    price
+        Rent per chip-hour (4.49/h) instead of the catalogue's.
+    batch
+        Sequences per pass and replica; default: twice the balance batch, or what memory holds.
+    tp
+        Tensor parallelism.
+    dp
+        Attention-data-parallel groups.
+    ep
+        Expert parallelism.
+    arrivals
+        Requests per second (50/s), for how full the departures are.
+    reserve
+        Share of memory kept free; default 0.1.
+    skew
+        Zipf exponent of expert popularity; 0 is balanced routing.
+    calibration
+        ideal (a lower bound) or typical.
+    """
+    from headway.cli import commands
+
+    commands.plan(
+        model, on, dict(chips=chips, tp=tp, dp=dp, ep=ep, reserve=reserve, skew=skew),
+        dict(context=context, prompt=prompt, output=output, price=price, batch=batch, arrivals=arrivals),
+        dict(precision=precision, kv_precision=kv_precision, calibration=calibration, convention=convention),
+        json=json, why=why, out=out, catalog=catalog,
+    )  # fmt: skip
+
+
+@app.command
+def curve(
+    model: Annotated[str, Parameter(help="Model name, path to config.json or its folder, or hub id.")],
+    *,
+    on: On,
+    against: Literal["batch", "context", "tokens"] = "batch",
+    points: int = 25,
+    chips: int | None = None,
+    context: Quantity = None,
+    precision: str | None = None,
+    kv_precision: str | None = None,
+    price: Quantity = None,
+    batch: Quantity = None,
+    tp: int | None = None,
+    dp: int | None = None,
+    ep: int | None = None,
+    reserve: float | None = None,
+    skew: float = 0.0,
+    calibration: str = "ideal",
+    convention: Convention = "kernels",
+    json: Json = False,
+    csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print the sweep as CSV.")] = False,
+    why: Why = False,
+    out: Out = None,
+    catalog: Folder = (),
+) -> None:
+    """Sweep latency and cost against batch, context or tokens per pass, with the lines they are made of.
+
+    Parameters
+    ----------
+    against
+        batch, context, or tokens (new tokens per sequence and pass: 1 is decode, many is prefill).
+    points
+        How many points on the log scale.
+    chips
+        Number of chips instead of the system's.
+    context
+        Tokens in each sequence's cache.
+    precision
+        Store the weights as bf16, fp8, nvfp4, ...
+    kv_precision
+        Store the KV cache as bf16 or fp8.
+    price
+        Rent per chip-hour instead of the catalogue's.
+    batch
+        Sequences per pass and replica, for context and tokens sweeps.
+    tp
+        Tensor parallelism.
+    dp
+        Attention-data-parallel groups.
+    ep
+        Expert parallelism.
+    reserve
+        Share of memory kept free; default 0.1.
+    skew
+        Zipf exponent of expert popularity.
+    calibration
+        ideal (a lower bound) or typical.
+    """
+    from headway.cli import commands
+
+    commands.curve(
+        model, on, dict(chips=chips, tp=tp, dp=dp, ep=ep, reserve=reserve, skew=skew),
+        dict(context=context, price=price, batch=batch),
+        dict(precision=precision, kv_precision=kv_precision, calibration=calibration, convention=convention),
+        against=against, points=points, json=json, csv=csv, why=why, out=out, catalog=catalog,
+    )  # fmt: skip
+
+
+@app.command
+def lecture(
+    *,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", help="Override an input: --set n_active=37e9.")] = (),
+    json: Json = False,
+    why: Annotated[bool, Parameter(name="--why", negative="", help="List the inputs and what they are.")] = False,
+    catalog: Folder = (),
+) -> None:
+    """Reproduce every headline of the lecture from about a dozen inputs, ours beside the lecture's."""
+    from headway.cli import commands
+
+    commands.lecture(set_, json=json, why=why, catalog=catalog)
+
+
+@app.command
+def catalog(
+    table: Annotated[str, Parameter(help="chips, systems, models, prices, claims, formats, ...")] = "",
+    query: Annotated[str, Parameter(help="Words that a row must contain.")] = "",
+    *,
+    json: Json = False,
+    csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print the rows as CSV.")] = False,
+    folder: Folder = (),
+) -> None:
+    """List or search the facts that headway knows, each with source and date."""
+    from headway.cli import commands
+
+    commands.catalog(table, query, json=json, csv=csv, catalog=folder)
+
+
+def main() -> None:
+    """Run the command line; every error is one line, and no traceback reaches the user."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with `arguments` and return the exit status: 0, 2 (malformed) or 3 (physics)."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except HeadwayError as error:
+        return _say(str(error), error.exit_code)
+    except CycloptsError as error:
+        return _say(" ".join(str(error).split()), 2)
+    except KeyboardInterrupt:
+        return _say("stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("HEADWAY_DEBUG"):
+            raise
+        kind = error.__class__.__name__
+        return _say(f"a fault in headway itself ({kind}: {error}); HEADWAY_DEBUG=1 shows where", 1)
+    return 0
+
+
+def _say(message: str, code: int) -> int:
+    print(f"headway: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,42 @@
+"""One error family. Every message is one line: what was wrong, where it came from, what would be accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HeadwayError(Exception):
+    """Base of all errors that headway raises on purpose. `exit_code` is the command line's exit status."""
+
+    exit_code = 2
+
+
+class InputError(HeadwayError):
+    """The question was malformed: an unknown name, an unreadable quantity, a broken file (exit code 2)."""
+
+
+class PhysicsError(HeadwayError):
+    """The question is well formed and physics says no: it does not fit, or has no solution (exit code 3)."""
+
+    exit_code = 3
+
+
+def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Return at most `most` entries of `known` that look like `name`, best first."""
+    by_key = {_squash(k): k for k in known}
+    key = _squash(name)
+    close = difflib.get_close_matches(key, by_key, n=most, cutoff=0.6)
+    inside = sorted((k for k in by_key if key and key in k and k not in close), key=len)
+    return [by_key[k] for k in (close + inside)[:most]]
+
+
+def unknown(what: str, name: str, known: Iterable[str], listing: str = "") -> InputError:
+    """Build the error for a name that is not known, with the nearest names that are."""
+    close = near_misses(name, known)
+    hint = f"did you mean {' or '.join(close)}?" if close else "nothing has a similar name."
+    return InputError(f"unknown {what} {name!r}: {hint}{' ' + listing if listing else ''}")
+
+
+def _squash(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())

@@ -1,0 +1,39 @@
+"""Models: Hugging Face `config.json` -> Architecture; attention kinds, experts, precision and counts by subject."""
+
+from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State
+from headway.models.config import build, model
+from headway.models.experts import fraction_touched, touched_experts
+from headway.models.kv import (
+    bytes_per_token_closed_form,
+    kv_bytes_per_token,
+    kv_bytes_read,
+    kv_bytes_stored,
+    kv_elements_per_token,
+    state_bytes,
+)
+from headway.models.precision import Format, Precision, number_format
+from headway.models.reach import FULL, Reach
+
+__all__ = [
+    "FULL",
+    "Architecture",
+    "Attend",
+    "Experts",
+    "Format",
+    "Layer",
+    "Linear",
+    "Precision",
+    "Reach",
+    "State",
+    "build",
+    "bytes_per_token_closed_form",
+    "fraction_touched",
+    "kv_bytes_per_token",
+    "kv_bytes_read",
+    "kv_bytes_stored",
+    "kv_elements_per_token",
+    "model",
+    "number_format",
+    "state_bytes",
+    "touched_experts",
+]

@@ -1,0 +1,300 @@
+"""What a model is, reduced to matrices, caches and states: Architecture and its parts, and the parameter counts.
+
+Nothing here knows a chip, a batch or a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from headway.models.precision import Format, Precision, number_format
+from headway.models.reach import FULL, Reach
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """One weight matrix of a layer (or `copies` alike, as in the experts of a layer).
+
+    Attributes
+    ----------
+    path : str
+        Module path inside the layer, as in the checkpoint (``self_attn.q_proj``).
+    role : str
+        ``attention``, ``index``, ``state``, ``dense``, ``expert``, ``shared``, ``router``, ``conv``, ``embed``, ``head``.
+    inputs, outputs : int
+        Shape.
+    copies : int
+        How many matrices of this shape the layer has.
+    bias : bool
+        One more parameter per output.
+    ways : int
+        Into how many shards tensor parallelism can cut it: 0 without limit, 1 not at all (replicated), KV heads for
+        the K and V projections.
+    blocks : int
+        Above 1 the matrix is block-diagonal with that many blocks: parameters and FLOPs shrink by it.
+    format : Format
+        Number format; filled in by the reader.
+    """
+
+    path: str
+    role: str
+    inputs: int
+    outputs: int
+    copies: int = 1
+    bias: bool = False
+    ways: int = 0
+    blocks: int = 1
+    format: Format = field(default_factory=lambda: number_format("bf16"))
+
+    @property
+    def parameters(self) -> int:
+        """Stored parameters, biases included."""
+        return self.copies * (self.inputs * self.outputs // self.blocks + (self.outputs if self.bias else 0))
+
+    @property
+    def bytes(self) -> float:
+        """Stored bytes, scales included."""
+        return self.parameters * self.format.bytes
+
+    @property
+    def flops(self) -> float:
+        """FLOPs per token through all copies (2 per multiply-add)."""
+        return 2.0 * self.copies * self.inputs * self.outputs / self.blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Attend:
+    """One attention read of a layer: what is cached per entry, how far it reaches, what a query-key pair costs.
+
+    Attributes
+    ----------
+    reach : Reach
+        Which entries are kept and read.
+    elements : float
+        Elements per cache entry (K and V together; the latent for MLA).
+    ways : int
+        KV heads: into how many shards the cache can be cut; 1 means every tensor-parallel rank keeps and reads all.
+    flops_per_pair : float
+        FLOPs per query-key pair over all query heads, score and value.
+    expanded_per_pair, expand_per_token : float
+        MLA without absorption: FLOPs per pair with full heads, and FLOPs to expand one cached latent. 0 when n/a.
+    stores : bool
+        False when the layer reads another layer's cache (cross-layer sharing).
+    index : bool
+        True for the light indexer of a top-k attention.
+    sees_cache : bool
+        False when K is only read through a selection made elsewhere.
+    format : Format
+        Number format of the cache.
+    """
+
+    reach: Reach
+    elements: float
+    ways: int
+    flops_per_pair: float
+    expanded_per_pair: float = 0.0
+    expand_per_token: float = 0.0
+    stores: bool = True
+    index: bool = False
+    format: Format = field(default_factory=lambda: number_format("bf16"))
+
+    def stored_bytes(self, context: Real) -> Real:
+        """Bytes kept per sequence at `context` tokens."""
+        return self.reach.stored(context) * (self.elements * self.format.bytes if self.stores else 0.0)
+
+    def read_bytes(self, context: Real) -> Real:
+        """Bytes read per sequence by one new token at `context` tokens."""
+        return self.reach.entries(context) * self.elements * self.format.bytes
+
+    def read_entries(self, new: Real, context: Real) -> Real:
+        """Cache entries that a pass of `new` tokens reads per sequence after `context` cached ones."""
+        return self.reach.read(new, context)
+
+    def pair_flops(self, new: Real, context: Real) -> Real:
+        """FLOPs of `new` tokens per sequence after `context` cached ones; MLA takes the form that multiplies less."""
+        pairs = self.reach.pairs(new, context)
+        absorbed = pairs * self.flops_per_pair
+        if not self.expanded_per_pair:
+            return absorbed
+        return np.minimum(absorbed, pairs * self.expanded_per_pair + context * self.expand_per_token)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The fixed-size recurrent state of one linear-attention or Mamba layer, per sequence.
+
+    Attributes
+    ----------
+    elements : float
+        Elements of the state matrix, read and written once per pass.
+    conv_elements : float
+        Elements of the short convolution's state.
+    flops_per_token : float
+        FLOPs to decay, update and query the state for one token.
+    ways : int
+        Heads: into how many shards it can be cut.
+    """
+
+    elements: float
+    conv_elements: float
+    flops_per_token: float
+    ways: int
+    format: Format = field(default_factory=lambda: number_format("fp32"))
+    conv_format: Format = field(default_factory=lambda: number_format("bf16"))
+
+    @property
+    def bytes(self) -> float:
+        """Bytes per sequence."""
+        return self.elements * self.format.bytes + self.conv_elements * self.conv_format.bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """Routing of a mixture of experts: how many there are and how many each token uses."""
+
+    count: int
+    active: int
+
+    @property
+    def sparsity(self) -> float:
+        """Experts per active expert, at least 1."""
+        return self.count / self.active
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One kind of layer: its matrices, attention reads, state and routing. `count` layers of the model are alike."""
+
+    kind: str
+    linears: tuple[Linear, ...]
+    attends: tuple[Attend, ...] = ()
+    state: State | None = None
+    experts: Experts | None = None
+    vector_parameters: int = 0
+    count: int = 1
+
+    @property
+    def parameters(self) -> int:
+        """Stored parameters of one such layer."""
+        return self.vector_parameters + sum(x.parameters for x in self.linears)
+
+    def used_share(self, role: str) -> float:
+        """Share of the matrices of a role that one token goes through: k/E for routed experts, else 1."""
+        return self.experts.active / self.experts.count if self.experts and role == "expert" else 1.0
+
+    @property
+    def active_parameters(self) -> float:
+        """Parameters that one token touches in one such layer."""
+        return self.vector_parameters + sum(x.parameters * self.used_share(x.role) for x in self.linears)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A model: embedding, layers, head, and the facts that the config states about it.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        Distinct kinds with their counts, in order of first appearance.
+    mtp : tuple of Layer
+        Multi-token-prediction layers, apart: not in totals, not in the step.
+    final_parameters : int
+        Parameters outside the layers that are no matrix (final norm, position table).
+    notes : tuple of str
+        What was left out or assumed, in words.
+    """
+
+    name: str
+    family: str
+    hidden: int
+    vocabulary: int
+    layers: tuple[Layer, ...]
+    embedding: Linear
+    head: Linear
+    tied: bool
+    max_context: int
+    kv_format: Format
+    precision: Precision
+    mtp: tuple[Layer, ...] = ()
+    final_parameters: int = 0
+    vision: bool = False
+    notes: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def layer_count(self) -> int:
+        """Number of layers."""
+        return sum(x.count for x in self.layers)
+
+    @property
+    def experts(self) -> Experts | None:
+        """Routing of the MoE layers, or None for a dense model."""
+        return next((x.experts for x in self.layers if x.experts), None)
+
+    @property
+    def total_parameters(self) -> int:
+        """Stored parameters (N_total), MTP layers and vision tower not counted, a tied head counted once."""
+        body = sum(x.count * x.parameters for x in self.layers)
+        head = self.head.outputs if self.tied and self.head.bias else 0 if self.tied else self.head.parameters
+        return body + self.embedding.parameters + head + self.final_parameters
+
+    @property
+    def active_parameters(self) -> float:
+        """Parameters touched per token (N_active): all but the experts that are not chosen. Embeddings count."""
+        idle = sum(x.count * (x.parameters - x.active_parameters) for x in self.layers)
+        return self.total_parameters - idle
+
+    @property
+    def active_without_embedding(self) -> float:
+        """Active parameters less the input embedding table (a look-up), which some publishers do not count."""
+        return self.active_parameters - (0 if self.tied else self.embedding.parameters)
+
+    @property
+    def multiplied_parameters(self) -> float:
+        """Parameters that are multiplied per token: active, the embedding look-up left out, a tied head included."""
+        return sum(x.count * x.active_parameters for x in self.layers) + self.head.parameters
+
+    @property
+    def mtp_parameters(self) -> int:
+        """Parameters of the multi-token-prediction layers."""
+        return sum(x.count * x.parameters for x in self.mtp)
+
+    @property
+    def sparsity(self) -> float:
+        """N_total / N_active, at least 1 (the transcript's meaning, lecture DIS-1)."""
+        return self.total_parameters / self.active_parameters
+
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of all stored weights in their own formats."""
+        body = sum(x.count * sum(m.bytes for m in x.linears) for x in self.layers)
+        vectors = sum(x.count * x.vector_parameters for x in self.layers) + self.final_parameters
+        ends = self.embedding.bytes + (0 if self.tied else self.head.bytes)
+        return body + ends + vectors * self.precision.base.bytes
+
+    def attends(self) -> Iterator[tuple[int, Attend]]:
+        """Yield (number of layers, attention read) over all kinds of layer."""
+        for layer in self.layers:
+            for attend in layer.attends:
+                yield layer.count, attend
+
+    def with_context(self, max_context: int) -> Architecture:
+        """Return the same model with another maximum context."""
+        return replace(self, max_context=max_context)
+
+
+def group(layers: list[Layer]) -> tuple[Layer, ...]:
+    """Merge equal layers into kinds with counts, in order of first appearance."""
+    counts: dict[Layer, int] = {}
+    for layer in layers:
+        counts[layer] = counts.get(layer, 0) + layer.count
+    return tuple(replace(layer, count=n) for layer, n in counts.items())
+
+
+__all__ = ["FULL", "Architecture", "Attend", "Experts", "Format", "Layer", "Linear", "Precision", "State", "group"]

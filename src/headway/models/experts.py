@@ -1,0 +1,85 @@
+"""Feed-forward layers: dense, and mixtures of experts with routing, and how many experts a batch touches."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from headway.models.architecture import Linear
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+def dense(
+    hidden: int, inner: int, *, gated: bool = True, role: str = "dense", module: str = "mlp", bias: bool = False
+) -> tuple[Linear, ...]:
+    """Build a feed-forward block: two matrices, or three when gated (SwiGLU: the third is easily forgotten).
+
+    Returns
+    -------
+    tuple of Linear
+    """
+    first = ("gate_proj", "up_proj") if gated else ("up_proj",)
+    ups = tuple(Linear(f"{module}.{name}", role, hidden, inner, bias=bias) for name in first)
+    return (*ups, Linear(f"{module}.down_proj", role, inner, hidden, bias=bias))
+
+
+def routed(
+    hidden: int, inner: int, count: int, *, gated: bool = True, module: str = "mlp.experts", bias: bool = False
+) -> tuple[Linear, ...]:
+    """Build `count` routed experts, each a feed-forward block of width `inner` (lecture 3.1)."""
+    first = ("gate_proj", "up_proj") if gated else ("up_proj",)
+    ups = tuple(Linear(f"{module}.{name}", "expert", hidden, inner, copies=count, bias=bias) for name in first)
+    return (*ups, Linear(f"{module}.down_proj", "expert", inner, hidden, copies=count, bias=bias))
+
+
+def router(hidden: int, count: int, *, module: str = "mlp.gate", bias: bool = False) -> Linear:
+    """Build the router: one score per expert; every chip keeps it whole."""
+    return Linear(module, "router", hidden, count, bias=bias, ways=1)
+
+
+def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0) -> Real:
+    r"""Return the expected number of distinct experts that a batch of tokens touches (lecture 1.3 [D], SYS-A10).
+
+    Parameters
+    ----------
+    experts, active : int or array
+        E experts, k of them per token.
+    tokens : float or array
+        Tokens T in the pass.
+    skew : float
+        0 for balanced routing; otherwise expert popularity falls as rank to the power -skew (Zipf).
+
+    Notes
+    -----
+    .. math:: E \left(1 - (1 - k/E)^T\right)
+
+    k experts at T = 1, all of them at large T; 163 and 222 of 256 at T = 32 and 64 with k = 8. Balanced routing is an
+    assumption; any skew touches fewer.
+    """
+    if not skew:
+        return experts * (1 - (1 - active / experts) ** tokens)
+    chance = _popularity(int(experts), float(active), float(skew))
+    return np.sum(1 - (1 - chance) ** np.asarray(tokens, dtype=float)[..., None], axis=-1)
+
+
+def fraction_touched(sparsity: Real, tokens: Real) -> Real:
+    """Return the expected share of expert weights that `tokens` touch: 1 - (1 - 1/x)^B with x = experts/active."""
+    return 1 - (1 - 1 / sparsity) ** tokens
+
+
+@lru_cache(maxsize=64)
+def _popularity(experts: int, active: float, skew: float) -> np.ndarray:
+    """Return each expert's chance per token: Zipf, summing to k, none above 1."""
+    weights = np.arange(1, experts + 1, dtype=float) ** -skew
+    chance = np.zeros(experts)
+    free = np.ones(experts, dtype=bool)
+    while True:
+        chance[free] = weights[free] * (active - np.count_nonzero(~free)) / weights[free].sum()
+        over = chance > 1
+        if not over.any():
+            return chance
+        chance[over] = 1.0
+        free &= ~over

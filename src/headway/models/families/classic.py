@@ -1,0 +1,119 @@
+"""The models of 2019 to 2023 that people still measure: GPT-2 and GPT-3 shapes, GPT-J, OPT, Falcon, MPT, BLOOM, PaLM."""
+
+from __future__ import annotations
+
+from headway.models.architecture import Layer
+from headway.models.attention import grouped_query
+from headway.models.experts import dense
+from headway.models.families.common import Draft, layer
+from headway.models.keys import Keys
+
+
+def _stack(
+    keys: Keys,
+    hidden: int,
+    layers: int,
+    heads: int,
+    *,
+    kv_heads: int | None = None,
+    head_dim: int | None = None,
+    inner: int | None = None,
+    gated: bool = False,
+    bias: bool = True,
+    ffn_bias: bool | None = None,
+    norms: int = 2,
+    norm_bias: bool = True,
+    positions: int = 0,
+    tied: bool = True,
+    head_bias: bool = False,
+    embedding_norm: bool = False,
+) -> Draft:
+    """Build equal layers of attention and a feed-forward block; `norms` LayerNorms each, one at the end."""
+    norm = hidden * (2 if norm_bias else 1)
+    part = grouped_query(hidden, heads, kv_heads or heads, head_dim or hidden // heads, bias=bias)
+    ffn = dense(hidden, inner or 4 * hidden, gated=gated, bias=bias if ffn_bias is None else ffn_bias)
+    one: Layer = layer("attention + dense", part, ffn, vectors=norms * norm)
+    final = norm + positions * hidden + (norm if embedding_norm else 0)
+    vocabulary = keys.int("vocab_size")
+    context = keys.int("n_positions", "max_position_embeddings", "max_seq_len", "seq_length", "n_ctx", default=1 << 20)
+    return Draft(hidden, vocabulary, [one] * layers, tied, context, final, head_bias=head_bias)
+
+
+def read_gpt2(keys: Keys) -> Draft:
+    """Read GPT-2 (and GPT-3, Megatron and FasterTransformer GPTs in its keys): learned positions, tied head."""
+    hidden, layers, heads = keys.int("n_embd"), keys.int("n_layer"), keys.int("n_head")
+    positions = keys.int("n_positions", "n_ctx", default=1024)
+    inner = keys.int("n_inner", default=4 * hidden)
+    return _stack(keys, hidden, layers, heads, inner=inner, positions=positions)
+
+
+def read_gptj(keys: Keys) -> Draft:
+    """Read GPT-J: one norm, attention and feed-forward side by side, rotary, an untied head with a bias."""
+    hidden, layers, heads = keys.int("n_embd"), keys.int("n_layer"), keys.int("n_head")
+    inner = keys.int("n_inner", default=4 * hidden)
+    keys.ignore("tie_word_embeddings")
+    return _stack(
+        keys, hidden, layers, heads, inner=inner, bias=False, ffn_bias=True, norms=1, tied=False, head_bias=True
+    )
+
+
+def read_opt(keys: Keys) -> Draft:
+    """Read OPT: learned positions with an offset of 2, biases, tied head."""
+    hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
+    inner = keys.int("ffn_dim", default=4 * hidden)
+    positions = keys.int("max_position_embeddings", default=2048) + 2
+    keys.ignore("word_embed_proj_dim", "do_layer_norm_before", "enable_bias", "layer_norm_elementwise_affine")
+    keys.ignore("_remove_final_layer_norm", "tie_word_embeddings")
+    return _stack(keys, hidden, layers, heads, inner=inner, positions=positions)
+
+
+def read_falcon(keys: Keys) -> Draft:
+    """Read Falcon: multi-query (7B) or grouped KV heads (40B, 180B), parallel blocks, tied head."""
+    hidden, layers = keys.int("hidden_size"), keys.int("num_hidden_layers", "n_layer")
+    heads = keys.int("num_attention_heads", "n_head")
+    grouped = keys.flag("new_decoder_architecture")
+    multi = keys.flag("multi_query", default=True)
+    kv_heads = keys.int("num_kv_heads", "n_head_kv", default=heads) if grouped else 1 if multi else heads
+    keys.ignore("num_kv_heads", "n_head_kv", "alibi", "tie_word_embeddings", "num_ln_in_parallel_attn")
+    inner = keys.int("ffn_hidden_size", default=4 * hidden)
+    parallel = keys.flag("parallel_attn", default=True)
+    return _stack(
+        keys, hidden, layers, heads, kv_heads=kv_heads, inner=inner, bias=keys.flag("bias"),
+        norms=2 if grouped or not parallel else 1,
+    )  # fmt: skip
+
+
+def read_mpt(keys: Keys) -> Draft:
+    """Read MPT: no biases when `no_bias`, ALiBi or learned positions, tied head."""
+    hidden, layers, heads = keys.int("d_model"), keys.int("n_layers"), keys.int("n_heads")
+    bias = not keys.flag("no_bias", default=True)
+    attention = keys.raw("attn_config") or {}
+    learned = keys.flag("learned_pos_emb", default=True) and not attention.get("alibi", False)
+    positions = keys.int("max_seq_len", default=2048) if learned else 0
+    kv_heads = int(attention.get("kv_n_heads") or (1 if attention.get("attn_type") == "multiquery_attention" else heads))
+    keys.ignore("init_config", "init_device", "logit_scale", "norm_type", "emb_pdrop", "verbose", "tie_word_embeddings")
+    keys.ignore("use_pad_tok_in_ffn", "ffn_config", "fc_type", "custom_bias")
+    inner = int(keys.number("expansion_ratio", default=4) * hidden)
+    return _stack(
+        keys, hidden, layers, heads, kv_heads=kv_heads, inner=inner, bias=bias, norm_bias=bias, positions=positions
+    )
+
+
+def read_bloom(keys: Keys) -> Draft:
+    """Read BLOOM: ALiBi, biases, a norm after the embedding, tied head."""
+    hidden = keys.int("hidden_size", "n_embed")
+    layers, heads = keys.int("n_layer", "num_hidden_layers"), keys.int("n_head", "num_attention_heads")
+    keys.ignore("slow_but_exact", "apply_residual_connection_post_layernorm", "skip_bias_add", "skip_bias_add_qkv")
+    keys.ignore("unk_token_id", "masked_softmax_fusion", "offset_alibi", "attention_softmax_in_fp32", "use_cache")
+    return _stack(keys, hidden, layers, heads, embedding_norm=True)
+
+
+def read_palm(keys: Keys) -> Draft:
+    """Read PaLM: multi-query, SwiGLU with three matrices, attention and feed-forward side by side, tied, no biases."""
+    hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
+    keys.ignore("parallel_attn_mlp", "tie_word_embeddings")
+    return _stack(
+        keys, hidden, layers, heads, kv_heads=keys.int("num_key_value_heads", default=1),
+        head_dim=keys.int("head_dim", default=hidden // heads), inner=keys.int("intermediate_size"), gated=True,
+        bias=False, norms=1, norm_bias=False,
+    )  # fmt: skip

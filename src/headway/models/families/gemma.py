@@ -1,0 +1,81 @@
+"""Gemma 2, 3 and 4: local and global layers in alternation, tied embeddings, four norms a layer."""
+
+from __future__ import annotations
+
+from headway.models.architecture import Experts, Layer, Linear
+from headway.models.attention import grouped_query
+from headway.models.experts import dense, routed
+from headway.models.families.common import Draft, Spine, layer, spine
+from headway.models.keys import Keys
+from headway.models.reach import FULL, Reach
+
+
+def _tied(keys: Keys) -> bool:
+    """Gemma ties its head unless the config says otherwise."""
+    return keys.flag("tie_word_embeddings", default=True)
+
+
+def read(keys: Keys) -> Draft:
+    """Read Gemma 2 (every other layer local) and Gemma 3 (five of six local; norms on Q and K)."""
+    family = keys.text("model_type")
+    s = spine(keys)
+    inner = keys.int("intermediate_size")
+    window = Reach("window", keys.int("sliding_window", default=4096))
+    every = keys.int("sliding_window_pattern", "_sliding_window_pattern", default=2 if family == "gemma2" else 6)
+    types = keys.list("layer_types", length=s.layers)
+    kinds = types or ["full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(s.layers)]
+    layers = [
+        layer(
+            f"{kind.split('_')[0]} attention + dense",
+            grouped_query(
+                s.hidden, s.heads, s.kv_heads, s.head_dim, query_key_norm=family != "gemma2",
+                reach=FULL if kind == "full_attention" else window,
+            ),
+            dense(s.hidden, inner),
+            vectors=4 * s.hidden,
+        )
+        for kind in kinds
+    ]  # fmt: skip
+    keys.ignore("attention_bias", "cache_implementation", "sliding_window_size")
+    return Draft(s.hidden, s.vocabulary, layers, _tied(keys), s.max_context, s.hidden)
+
+
+def read_gemma4(keys: Keys) -> Draft:
+    """Read Gemma 4: wide heads and fewer KV heads in global layers, K used as V there, MLP and experts side by side."""
+    s = spine(keys)
+    inner = keys.int("intermediate_size")
+    window = Reach("window", keys.int("sliding_window"))
+    kinds = keys.list("layer_types", length=s.layers) or []
+    wide = keys.int("global_head_dim", default=s.head_dim)
+    global_kv = keys.int("num_global_key_value_heads", default=s.kv_heads)
+    same = keys.flag("attention_k_eq_v")
+    count = keys.int("num_experts", default=0, least=0)
+    mixture = keys.flag("enable_moe_block") and count > 0
+    keys.ignore("attention_bias", "use_double_wide_mlp", "num_kv_shared_layers", "hidden_size_per_layer_input")
+    keys.ignore("vocab_size_per_layer_input")
+    moe, experts, extra = _mixture(keys, s) if mixture else ((), None, 0)
+    layers: list[Layer] = []
+    for kind in kinds:
+        far = kind == "full_attention"
+        part = grouped_query(
+            s.hidden, s.heads, global_kv if far else s.kv_heads, wide if far else s.head_dim, query_key_norm=True,
+            reach=FULL if far else window, shared_kv_weight=same and far,
+        )  # fmt: skip
+        layers.append(
+            layer(
+                f"{'full' if far else 'sliding'} attention + {'dense and experts' if mixture else 'dense'}",
+                part,
+                (*dense(s.hidden, inner), *moe),
+                experts=experts,
+                vectors=4 * s.hidden + extra,
+            )
+        )
+    return Draft(s.hidden, s.vocabulary, layers, _tied(keys), s.max_context, s.hidden)
+
+
+def _mixture(keys: Keys, s: Spine) -> tuple[tuple[Linear, ...], Experts, int]:
+    count = keys.int("num_experts")
+    active, width = keys.int("top_k_experts", "num_experts_per_tok"), keys.int("moe_intermediate_size")
+    gate = Linear("router.proj", "router", s.hidden, count, ways=1)
+    matrices = (gate, *routed(s.hidden, width, count, module="experts"))
+    return matrices, Experts(count, active), 3 * s.hidden + s.hidden + count

@@ -1,0 +1,223 @@
+"""Number formats, and which module of a model is stored in which: `quantization_config` of config.json, or an option."""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headway.catalog import catalogue, column, from_row
+from headway.errors import InputError
+
+_EACH_EXPERT = re.compile(r"\.experts\.\d+\.")  # checkpoints name every expert; here one matrix stands for all
+
+# Roles that stay in 16 bits unless the config names them: engines and checkpoints do not quantise them.
+_KEPT = ("embed", "head", "router", "conv")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A number format: bytes per element, bytes of scales per element, and the compute rates it can use in order."""
+
+    name: str = column("", "name of the format")
+    payload: float = column("bytes", "bytes per element", name="bytes")
+    scales: float = column("bytes", "bytes of scales per element", name="scale_bytes")
+    chain: tuple[str, ...] = column("", "compute kinds in order of preference", name="compute")
+    about: str = column("", "what it is")
+    source: str = column("", "where the figures come from")
+    date: str = column("", "date of the source")
+    aliases: tuple[str, ...] = column("", "other names", default=())
+
+    @property
+    def bytes(self) -> float:
+        """Bytes per element, scales included."""
+        return self.payload + self.scales
+
+
+@functools.lru_cache(maxsize=64)
+def number_format(name: str) -> Format:
+    """Return the number format called `name` (``bf16``, ``fp8``, ``nvfp4``, ``int4``, ...)."""
+    row, place = catalogue().row("formats", name, "precision")
+    return from_row(Format, row, place)
+
+
+def _plain(name: str) -> str:
+    """Strip the wrappers that differ between checkpoints of one architecture."""
+    while True:
+        for prefix in ("model.", "language_model.", "backbone."):
+            if name.startswith(prefix):
+                name = name[len(prefix) :]
+                break
+        else:
+            return name
+
+
+class _Pattern:
+    """One module pattern of a quantization_config: exact, glob, or ``re:`` regular expression; parents match children."""
+
+    def __init__(self, text: str) -> None:
+        self.regex = re.compile(text[3:]) if text.startswith("re:") else None
+        plain = _plain(_EACH_EXPERT.sub(".experts.", text))
+        self.glob = re.compile(fnmatch.translate(plain)) if "*" in plain and self.regex is None else None
+        self.plain = plain.rstrip(".")
+
+    def matches(self, path: str) -> bool:
+        if self.regex is not None:
+            return bool(self.regex.match(path) or self.regex.match("model." + path))
+        if self.glob is not None:
+            return bool(self.glob.match(path))
+        return path == self.plain or path.startswith(self.plain + ".")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Which format each module is stored in, and the KV cache.
+
+    Attributes
+    ----------
+    base : Format
+        Everything that is not quantised.
+    weights : Format
+        The quantised modules.
+    kv : Format
+        The KV cache.
+    kept : tuple
+        Patterns of modules that stay in `base`.
+    named : tuple
+        (pattern, format) pairs that win over everything else.
+    only : tuple of str
+        Roles that are quantised; empty means every role but embeddings, head, router and convolutions.
+    """
+
+    base: Format
+    weights: Format
+    kv: Format
+    kept: tuple[_Pattern, ...] = ()
+    named: tuple[tuple[_Pattern, Format], ...] = ()
+    only: tuple[str, ...] = ()
+    source: str = "config.json"
+
+    def of(self, path: str, role: str) -> Format:
+        """Return the format of the module at `path` (``layers.3.self_attn.q_proj``) with that `role`."""
+        for pattern, chosen in self.named:
+            if pattern.matches(path):
+                return chosen
+        if role in _KEPT or (self.only and role not in self.only):
+            return self.base
+        if any(p.matches(path) for p in self.kept):
+            return self.base
+        return self.weights
+
+
+def uniform(weights: str, source: str = "option") -> Precision:
+    """Return the precision that stores every large matrix in `weights`; embeddings, head and router stay 16-bit."""
+    base = number_format("bf16")
+    return Precision(base, number_format(weights), base, source=source)
+
+
+def read_precision(config: Mapping[str, Any], where: str) -> Precision:
+    """Read `quantization_config` (and `expert_dtype`) of a config.json.
+
+    Raises
+    ------
+    InputError
+        When the quantisation method is not known.
+    """
+    quant: Mapping[str, Any] = config.get("quantization_config") or {}
+    base = number_format("bf16")
+    kv = base
+    scheme = quant.get("kv_cache_scheme") or quant.get("kv_cache_quant_algo") or {}
+    bits = scheme.get("num_bits") if isinstance(scheme, Mapping) else 8 if "8" in str(scheme) else None
+    if bits == 8:
+        kv = number_format("fp8-tensor")
+    if not quant:
+        return Precision(base, base, kv)
+    kept = _patterns(quant)
+    layers = {_EACH_EXPERT.sub(".experts.", name): spec for name, spec in (quant.get("quantized_layers") or {}).items()}
+    named = [
+        (_Pattern(name), _algorithm(str(spec.get("quant_algo")), where, spec.get("group_size")))
+        for name, spec in layers.items()
+    ]
+    producer = (quant.get("producer") or {}).get("name")
+    method = str(quant.get("quant_method") or producer or ("modelopt" if quant.get("quant_algo") else "")).lower()
+    weights, only = _method(method, quant, base, where, mixed=bool(named))
+    if config.get("expert_dtype") == "fp4" and not named:  # DeepSeek-V4: FP8 with 4-bit routed experts
+        named.append((_Pattern("re:.*\\.experts.*"), number_format("mxfp4")))
+    return Precision(base, weights, kv, kept, tuple(named), only)
+
+
+def _patterns(quant: Mapping[str, Any]) -> tuple[_Pattern, ...]:
+    names: Iterable[str] = (
+        quant.get("modules_to_not_convert") or quant.get("ignore") or quant.get("exclude_modules") or ()
+    )
+    return tuple(_Pattern(n) for n in names)
+
+
+def _method(
+    method: str, quant: Mapping[str, Any], base: Format, where: str, mixed: bool
+) -> tuple[Format, tuple[str, ...]]:
+    match method:
+        case "fp8" | "fbgemm_fp8":
+            return number_format("fp8" if quant.get("weight_block_size") else "fp8-tensor"), ()
+        case "mxfp4":
+            return number_format("mxfp4"), ("expert",)
+        case "modelopt":
+            algorithm = str(quant.get("quant_algo") or "NVFP4")
+            if mixed or algorithm.upper() == "MIXED_PRECISION":
+                return base, ()
+            return _algorithm(algorithm, where, None), ()
+        case "awq" | "gptq":
+            return _integers(int(quant.get("bits", 4)), int(quant.get("group_size", 128)), where), ()
+        case "compressed-tensors":
+            groups = quant.get("config_groups") or {}
+            scheme = next(iter(groups.values()), {}).get("weights") or {}
+            return _compressed(scheme, where), ()
+        case "bitsandbytes":
+            return number_format("int4" if quant.get("load_in_4bit") else "int8"), ()
+    raise InputError(
+        f"{where}: quantization_config.quant_method {method!r} is not known; "
+        "known: fp8, modelopt, compressed-tensors, mxfp4, awq, gptq, bitsandbytes, fbgemm_fp8"
+    )
+
+
+def _algorithm(name: str, where: str, group: Any) -> Format:
+    match name.upper():
+        case "NVFP4":
+            return number_format("nvfp4")
+        case "FP8":
+            return number_format("fp8-tensor")
+        case "FP8_PB_WO" | "FP8_BLOCK" | "FP8_BLOCK_SCALES" | "FP8_PB":
+            return number_format("fp8")
+        case "W4A16_AWQ" | "W4A8_AWQ":
+            return number_format("int4" if not group or int(group) > 32 else "int4-g32")
+        case "MXFP4" | "W4A16_MXFP4" | "W4A8_MXFP4_FP8":
+            return number_format("mxfp4")
+        case "MXFP8":
+            return number_format("mxfp8")
+        case "NVFP4_AWQ" | "W4A16_NVFP4":
+            return number_format("nvfp4")
+        case "INT8" | "INT8_SQ" | "W8A16" | "W8A8_SQ_PER_CHANNEL":
+            return number_format("int8")
+    raise InputError(f"{where}: quantization_config.quant_algo {name!r} is not known; known: NVFP4, FP8, MXFP4, INT8, ...")
+
+
+def _integers(bits: int, group: int, where: str) -> Format:
+    if bits == 8:
+        return number_format("int8")
+    if bits == 4:
+        return number_format("int4-g32" if 0 < group <= 32 else "int4")
+    raise InputError(f"{where}: quantization_config.bits is {bits}; headway knows 4 and 8")
+
+
+def _compressed(scheme: Mapping[str, Any], where: str) -> Format:
+    bits, kind, group = scheme.get("num_bits"), scheme.get("type"), scheme.get("group_size") or 128
+    if kind == "int":
+        return _integers(int(bits or 4), int(group), where)
+    if kind == "float" and bits == 8:
+        return number_format("fp8" if scheme.get("strategy") == "block" else "fp8-tensor")
+    if kind == "float" and bits == 4:
+        return number_format("nvfp4" if group == 16 else "mxfp4")
+    raise InputError(f"{where}: quantization_config stores {bits}-bit {kind!r} weights; headway knows 4 and 8 bits")

@@ -1,0 +1,112 @@
+"""How far one layer's attention reaches: which cache entries a new token reads, and which are kept (lecture 2.2, SYS-B4).
+
+KV cache is a function of context per kind of layer, never a scalar (design rule 4). The same functions serve
+capacity, bandwidth and price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Kind = Literal["full", "window", "chunk", "top-k", "sqrt", "fraction"]
+
+_SAYS = {
+    "full": "every earlier token",
+    "window": "the last {width:.0f} tokens",
+    "chunk": "its own chunk of {width:.0f} tokens",
+    "top-k": "the {width:.0f} best-scored entries",
+    "sqrt": "{scale:g} x the square root of the context",
+    "fraction": "{scale:.3g} of the context",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One read law.
+
+    Attributes
+    ----------
+    kind : str
+        ``full``, ``window``, ``chunk``, ``top-k``, ``sqrt`` or ``fraction``.
+    width : float
+        Window, chunk or k, in cache entries.
+    ratio : float
+        Context tokens per cache entry: above 1 where the cache is compressed.
+    scale : float
+        The constant of the ``sqrt`` law, or the share of the ``fraction`` law.
+    """
+
+    kind: Kind = "full"
+    width: float = float("inf")
+    ratio: float = 1.0
+    scale: float = 1.0
+
+    def entries(self, context: Real) -> Real:
+        """Return the cache entries that one new token reads at `context` cached tokens.
+
+        Notes
+        -----
+        full: L; window: min(L, w); top-k: min(L, k); sqrt: c sqrt(L); fraction: L/s (lecture 2.2).
+        chunk (attention inside blocks of w): min(L, w/2), the mean over positions once a chunk has filled.
+        With a compressed cache L is first divided by `ratio`.
+        """
+        n = context if self.ratio == 1 else context / self.ratio
+        match self.kind:
+            case "full":
+                return n
+            case "window" | "top-k":
+                return np.minimum(n, self.width)
+            case "chunk":
+                return np.minimum(n, self.width / 2)
+            case "sqrt":
+                return np.minimum(n, self.scale * np.sqrt(n))
+            case "fraction":
+                return n * self.scale
+
+    def stored(self, context: Real) -> Real:
+        """Return the entries kept per sequence: sparse reading alone frees no memory, a window does (lecture 2.2)."""
+        n = context if self.ratio == 1 else context / self.ratio
+        return np.minimum(n, self.width) if self.kind in ("window", "chunk") else n
+
+    def read(self, new: Real, context: Real) -> Real:
+        """Return the distinct cached entries that a pass of `new` tokens per sequence reads at `context`.
+
+        Neighbouring queries share a window; each query of a selecting law picks its own, so their union grows with
+        `new` up to everything stored.
+        """
+        once = self.entries(context)
+        if self.kind in ("full", "window", "chunk"):
+            return once
+        return np.minimum(self.stored(context), once * np.maximum(new, 1))
+
+    def pairs(self, new: Real, context: Real) -> Real:
+        """Return query-key pairs of `new` tokens after `context` cached ones: the sum of entries(context + i), i=1..new.
+
+        A token attends to itself, hence context + 1 for one new token under full attention (causal, not the square).
+        """
+        return self._summed(context + new) - self._summed(context)
+
+    def _summed(self, x: Real) -> Real:
+        """Sum of entries(i) for i = 1..x."""
+        match self.kind:
+            case "full":
+                return x * (x + 1) / 2 / self.ratio
+            case "window" | "top-k" | "chunk":
+                most = (self.width / 2 if self.kind == "chunk" else self.width) * self.ratio
+                inside = np.minimum(x, most)
+                return (inside * (inside + 1) / 2 + (x - inside) * most) / self.ratio
+            case "sqrt":
+                return np.minimum(x * (x + 1) / 2, self.scale * 2 / 3 * (x + 0.5) ** 1.5)
+            case "fraction":
+                return x * (x + 1) / 2 / self.ratio * self.scale
+
+    def __str__(self) -> str:
+        text = _SAYS[self.kind].format(width=self.width, scale=self.scale)
+        return text if self.ratio == 1 else f"{text}, one entry per {self.ratio:g} tokens"
+
+
+FULL = Reach()

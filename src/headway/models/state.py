@@ -1,0 +1,103 @@
+"""Layers with a fixed-size recurrent state in place of a growing cache: gated delta net, KDA, Mamba-2."""
+
+from __future__ import annotations
+
+from headway.models.architecture import Linear, State
+from headway.models.precision import Format
+
+# FLOPs per state element and token: decay 1, read-out of the key 2, rank-one update 2, query 2.
+_DELTA_RULE = 7.0
+# Mamba-2: decay 1, input outer product 2, query 2.
+_SELECTIVE = 5.0
+
+
+def gated_delta_net(
+    hidden: int, key_heads: int, value_heads: int, key_dim: int, value_dim: int, kernel: int, state_format: Format
+) -> tuple[tuple[Linear, ...], State, int]:
+    """Build a gated delta net layer (Yang et al. 2024, arXiv 2412.06464; Qwen3-Next, Qwen3.5).
+
+    State: value_heads matrices of key_dim x value_dim; a short convolution over Q, K and V of `kernel` taps.
+
+    Returns
+    -------
+    linears, state, vectors : tuple, State, int
+        Matrices, recurrent state, and parameters of vectors (decay, time step, output norm).
+    """
+    keys, values = key_heads * key_dim, value_heads * value_dim
+    linears = (
+        Linear("linear_attn.in_proj_qkv", "state", hidden, 2 * keys + values, ways=key_heads),
+        Linear("linear_attn.in_proj_z", "state", hidden, values, ways=value_heads),
+        Linear("linear_attn.in_proj_b", "state", hidden, value_heads, ways=value_heads),
+        Linear("linear_attn.in_proj_a", "state", hidden, value_heads, ways=value_heads),
+        Linear("linear_attn.conv1d", "conv", kernel, 2 * keys + values, ways=key_heads),
+        Linear("linear_attn.out_proj", "state", values, hidden, ways=value_heads),
+    )
+    elements = float(value_heads * key_dim * value_dim)
+    conv = float((kernel - 1) * (2 * keys + values))
+    state = State(elements, conv, _DELTA_RULE * elements, key_heads, state_format)
+    return linears, state, 2 * value_heads + value_dim
+
+
+def mamba2(
+    hidden: int,
+    heads: int,
+    head_dim: int,
+    groups: int,
+    state_size: int,
+    kernel: int,
+    state_format: Format,
+    *,
+    conv_bias: bool = True,
+    module: str = "mixer",
+) -> tuple[tuple[Linear, ...], State, int]:
+    """Build a Mamba-2 layer (Dao and Gu 2024, arXiv 2405.21060).
+
+    One input projection yields gate, x, B, C and time steps; a short convolution runs over x, B and C.
+
+    Returns
+    -------
+    linears, state, vectors : tuple, State, int
+    """
+    inner = heads * head_dim
+    mixed = inner + 2 * groups * state_size
+    linears = (
+        Linear(f"{module}.in_proj", "state", hidden, inner + mixed + heads, ways=groups),
+        Linear(f"{module}.conv1d", "conv", kernel, mixed, bias=conv_bias, ways=groups),
+        Linear(f"{module}.out_proj", "state", inner, hidden, ways=groups),
+    )
+    elements = float(inner * state_size)
+    state = State(elements, float((kernel - 1) * mixed), _SELECTIVE * elements, groups, state_format)
+    return linears, state, 3 * heads + inner
+
+
+def kimi_delta(
+    hidden: int, heads: int, head_dim: int, kernel: int, state_format: Format, *, full_rank_gate: bool = False
+) -> tuple[tuple[Linear, ...], State, int]:
+    """Build a Kimi Delta Attention layer: a delta rule with a decay per channel (Kimi Linear, arXiv 2510.26692).
+
+    Decay and output gate are low-rank (hidden -> head_dim -> heads x head_dim) unless the gate is full rank.
+
+    Returns
+    -------
+    linears, state, vectors : tuple, State, int
+    """
+    width = heads * head_dim
+    wide = tuple(Linear(f"self_attn.{n}_proj", "state", hidden, width, ways=heads) for n in "qkv")
+    convs = tuple(Linear(f"self_attn.{n}_conv1d", "conv", kernel, width, ways=heads) for n in "qkv")
+    decay = (
+        Linear("self_attn.f_a_proj", "state", hidden, head_dim, ways=1),
+        Linear("self_attn.f_b_proj", "state", head_dim, width, ways=heads),
+        Linear("self_attn.b_proj", "state", hidden, heads, ways=heads),
+    )
+    gate = (
+        (Linear("self_attn.g_proj", "state", hidden, width, ways=heads),)
+        if full_rank_gate
+        else (
+            Linear("self_attn.g_a_proj", "state", hidden, head_dim, ways=1),
+            Linear("self_attn.g_b_proj", "state", head_dim, width, ways=heads),
+        )
+    )
+    out = (Linear("self_attn.o_proj", "state", width, hidden, ways=heads),)
+    elements = float(width * head_dim)
+    state = State(elements, 3.0 * (kernel - 1) * width, _DELTA_RULE * elements, heads, state_format)
+    return (*wide, *convs, *decay, *gate, *out), state, heads + width + head_dim

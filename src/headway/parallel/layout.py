@@ -1,0 +1,113 @@
+"""Layout: how one copy of a model is cut over chips, written as people write it (``tp8``, ``dp64ep64``)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from headway.errors import InputError
+from headway.models import Architecture
+
+_TOKEN = re.compile(r"(tp|dp|ep)(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Tensor, attention-data and expert parallelism of one replica; chips = tp x dp.
+
+    Attributes
+    ----------
+    tp : int
+        Chips that slice each attention and dense matrix (and the KV heads).
+    dp : int
+        Attention-data-parallel groups: each holds its own sequences and its own copy of attention and dense weights.
+    ep : int
+        Groups of chips over which the experts are spread; it divides tp x dp, and the chips of a group slice each
+        expert.
+    """
+
+    tp: int = 1
+    dp: int = 1
+    ep: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("tp", "dp", "ep"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name}: {getattr(self, name)} must be at least 1")
+        if self.chips % self.ep:
+            raise InputError(f"layout {self}: ep{self.ep} must divide the {self.chips} chips of tp x dp")
+
+    @property
+    def chips(self) -> int:
+        """Chips used by one replica (design rule 6: the product closes)."""
+        return self.tp * self.dp
+
+    @property
+    def slices(self) -> int:
+        """Chips that share each expert."""
+        return self.chips // self.ep
+
+    def __str__(self) -> str:
+        parts = [f"{k}{v}" for k, v in (("tp", self.tp), ("dp", self.dp), ("ep", self.ep)) if v > 1]
+        return "".join(parts) or "tp1"
+
+    @classmethod
+    def parse(cls, text: str) -> Layout:
+        """Read ``tp8``, ``tp4dp2``, ``dp64ep64``.
+
+        Raises
+        ------
+        InputError
+            When the text is no layout.
+        """
+        found = _TOKEN.findall(text)
+        if not found or "".join(k + n for k, n in found).lower() != re.sub(r"[\s,x+_-]", "", text.lower()):
+            raise InputError(f"layout {text!r} is not understood; write it like tp8, tp4dp2 or dp64ep64")
+        return cls(**{k.lower(): int(n) for k, n in found})
+
+
+def check(model: Architecture, layout: Layout) -> None:
+    """Refuse a layout that does not divide the model.
+
+    Raises
+    ------
+    InputError
+        When the experts do not divide over ep, or tensor parallelism exceeds the attention heads.
+    """
+    experts = model.experts
+    if layout.ep > 1 and experts is None:
+        raise InputError(f"--ep {layout.ep}: {model.name} is dense, it has no experts to spread; use --tp")
+    if experts and experts.count % layout.ep:
+        fit = max(d for d in range(1, layout.ep + 1) if experts.count % d == 0)
+        raise InputError(f"--ep {layout.ep}: {experts.count} experts do not divide evenly; the nearest is ep{fit}")
+    heads = max((m.ways for x in model.layers for m in x.linears if m.role in ("attention", "state")), default=0)
+    if heads and layout.tp > heads:
+        raise InputError(f"--tp {layout.tp}: {model.name} has only {heads} attention heads to slice")
+
+
+def candidates(model: Architecture, chips: int) -> list[Layout]:
+    """Return sensible layouts of one replica on up to `chips` chips of one scale-up domain.
+
+    Dense models: tensor parallelism in powers of two (and all chips). MoE: tensor parallelism, or experts spread over
+    all chips with attention in tp x dp. Chips beyond the largest divisor of the experts stay idle (lecture 3.2).
+    """
+    found: list[Layout] = []
+    powers = [2**i for i in range(chips.bit_length()) if 2**i <= chips]
+    experts = model.experts
+    for tp in dict.fromkeys([*powers, chips]):
+        found.append(Layout(tp=tp))
+        if experts is None:
+            continue
+        if experts.count % tp == 0 and tp > 1:
+            found.append(Layout(tp=tp, ep=tp))
+        for total in dict.fromkeys([*powers, chips]):
+            if total % tp == 0 and total > tp and experts.count % total == 0:
+                found.append(Layout(tp=tp, dp=total // tp, ep=total))
+    allowed: list[Layout] = []
+    for layout in dict.fromkeys(found):
+        try:
+            check(model, layout)
+        except InputError:
+            continue
+        allowed.append(layout)
+    return allowed

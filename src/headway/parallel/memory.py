@@ -1,0 +1,173 @@
+"""Memory per chip: weights, KV cache and reserve; the largest batch that fits; and the lecture's capacity algebra."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from headway.catalog import catalogue
+from headway.errors import PhysicsError
+from headway.hardware import System
+from headway.models import Architecture
+from headway.parallel.layout import Layout, candidates
+from headway.parallel.steps import share_of
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+def default_reserve() -> float:
+    """Return the share of memory kept for activations, workspace and the engine (catalogue `defaults`)."""
+    row, _ = catalogue().row("defaults", "memory_reserve", "default")
+    return float(row["value"])
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Bytes on the busiest chip.
+
+    Attributes
+    ----------
+    capacity, reserve, weights : float
+        Memory of one chip, what is kept free, what the weights take. [bytes]
+    kv_per_sequence : float
+        Cache and state of one sequence on each chip of its group at the stated context. [bytes]
+    groups : int
+        Data-parallel groups: sequences on a chip are batch / groups.
+    """
+
+    capacity: float
+    reserve: float
+    weights: float
+    kv_per_sequence: float
+    groups: int
+
+    @property
+    def free(self) -> float:
+        """Bytes left for KV cache on one chip; negative when the weights do not fit."""
+        return self.capacity - self.reserve - self.weights
+
+    @property
+    def max_batch(self) -> float:
+        """Largest number of sequences that fits (all groups together); infinite where a sequence keeps nothing."""
+        if self.free < 0:
+            return 0.0
+        if self.kv_per_sequence <= 0:
+            return math.inf
+        return float(math.floor(self.free / self.kv_per_sequence + 1e-9) * self.groups)
+
+
+def weights_per_chip(model: Architecture, layout: Layout) -> float:
+    """Return bytes of weights on one chip; each data-parallel group holds its own attention and dense weights."""
+    ends = (model.embedding.bytes + (0 if model.tied else model.head.bytes)) / layout.tp
+    vectors = sum(x.count * x.vector_parameters for x in model.layers) + model.final_parameters
+    body = sum(
+        x.count * m.bytes * (1.0 / layout.chips if m.role == "expert" else share_of(m.ways, layout.tp))
+        for x in model.layers
+        for m in x.linears
+    )
+    return ends + body + vectors * model.precision.base.bytes
+
+
+def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
+    """Return bytes of cache and state that one sequence keeps on each chip of its group at `context` tokens."""
+    cache = sum(n * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends())
+    state = sum(x.count * x.state.bytes * share_of(x.state.ways, layout.tp) for x in model.layers if x.state)
+    return cache + state
+
+
+def fit(model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None) -> Fit:
+    """Return the memory account of one chip.
+
+    Parameters
+    ----------
+    context : float
+        Tokens per sequence.
+    reserve : float
+        Share of memory kept free; None takes the catalogue's default.
+    """
+    share = default_reserve() if reserve is None else reserve
+    memory = system.chip.memory
+    kept = kv_per_chip(model, layout, context)
+    return Fit(memory, share * memory, weights_per_chip(model, layout), kept, layout.dp)
+
+
+def require_fit(model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None) -> Fit:
+    """Return the memory account, or refuse with the shortfall and the nearest layout that fits (design rule 6).
+
+    Raises
+    ------
+    PhysicsError
+        When the weights, or one sequence of `context` tokens, do not fit.
+    """
+    found = fit(model, layout, system, context, reserve)
+    if found.max_batch >= 1:
+        return found
+    if found.free < 0:
+        lack, what = -found.free, f"{found.weights / 1e9:,.1f} GB of weights per chip"
+    else:
+        lack, what = found.kv_per_sequence - found.free, f"one sequence of {context:,.0f} tokens beside the weights"
+    raise PhysicsError(
+        f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
+        f"{(found.capacity - found.reserve) / 1e9:,.1f} GB usable of {found.capacity / 1e9:,.0f} GB by "
+        f"{lack / 1e9:,.1f} GB per chip; {_remedy(model, system, context, reserve)}"
+    )
+
+
+def _remedy(model: Architecture, system: System, context: float, reserve: float | None) -> str:
+    """Name the nearest layout that fits: on this system, else on the smallest number of such chips."""
+    for chips in (system.chips, *(2**i for i in range(1, 11) if 2**i > system.chips)):
+        good = [c for c in candidates(model, chips) if fit(model, c, system, context, reserve).max_batch >= 1]
+        if good:
+            best = min(good, key=lambda c: (c.chips, c.dp))
+            where = "this system" if chips == system.chips else f"{best.chips} chips"
+            return f"{best} on {where} fits"
+    return "no layout on up to 1,024 such chips fits; use a smaller context or fewer bytes per weight"
+
+
+# --- the lecture's algebra ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Memory per chip in the lecture's algebra. [bytes]"""
+
+    weights: Real
+    kv: Real
+    global_batch: Real
+
+    @property
+    def total(self) -> Real:
+        """Weights plus KV per chip."""
+        return self.weights + self.kv
+
+
+def capacity_per_chip(
+    n_total: Real, bytes_per_parameter: Real, micro_batch: Real, context: Real, k: Real, experts_ways: Real, stages: Real
+) -> Capacity:
+    """Return memory per chip under expert parallelism E and pipeline depth P (lecture E14 to E17, SYS-D4).
+
+    Parameters
+    ----------
+    n_total : float or array
+        Stored parameters.
+    bytes_per_parameter : float or array
+        [bytes]
+    micro_batch : float or array
+        b, sequences in one micro-batch.
+    context, k : float or array
+        Tokens per sequence; cache bytes per token. [tokens, bytes]
+    experts_ways, stages : float or array
+        E, chips of a rack that share a stage; P, racks in the pipeline.
+
+    Notes
+    -----
+    E16: a pipeline that never idles carries M = P micro-batches, so the global batch is P b and
+
+    c = N_total / (E P) + (P b) L k / (E P) = N_total / (E P) + b L k / E:
+
+    P cancels from the KV term. Weights shrink with depth; KV does not.
+    """
+    batch = stages * micro_batch
+    chips = experts_ways * stages
+    return Capacity(n_total * bytes_per_parameter / chips, batch * context * k / chips, batch)

@@ -1,0 +1,120 @@
+"""Racks in closed form: experts on a domain (lecture 3.2), all-to-all across racks (3.3), domain sizes and cables (3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headway.errors import InputError
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertPlacement:
+    """Experts laid on the chips of one scale-up domain."""
+
+    used: int
+    idle: int
+    per_chip: int
+
+    @property
+    def idle_share(self) -> float:
+        """Share of the chips left out."""
+        return self.idle / (self.used + self.idle)
+
+
+def place_experts(experts: int, chips: int) -> ExpertPlacement:
+    """Return how `experts` lie on `chips`: the largest divisor that fits is used, the rest idle (lecture 3.2, SYS-C2).
+
+    Raises
+    ------
+    InputError
+        When either number is below 1.
+    """
+    if experts < 1 or chips < 1:
+        raise InputError(f"experts {experts} and chips {chips} must both be at least 1")
+    used = max(d for d in range(1, min(experts, chips) + 1) if experts % d == 0)
+    return ExpertPlacement(used, chips - used, experts // used)
+
+
+def crossing_fraction(racks: Real) -> Real:
+    """Return the share of uniformly routed tokens that leave their rack: (R-1)/R (lecture 3.3)."""
+    return (racks - 1) / racks
+
+
+def all_to_all_slowdown(racks: Real, bandwidth_ratio: Real = 8.0) -> Real:
+    """Return the time of an all-to-all over R racks relative to one rack (lecture 3.3, SYS-C4).
+
+    Parameters
+    ----------
+    racks : int or array
+        R.
+    bandwidth_ratio : float or array
+        Scale-up over scale-out bandwidth; the lecture's 8.
+
+    Notes
+    -----
+    max(1/R, ratio (R-1)/R): the share that leaves runs at 1/ratio speed and is the bottleneck.
+    """
+    return np.maximum(1 / racks, bandwidth_ratio * crossing_fraction(racks))
+
+
+def hops(same_chip: bool, same_rack: bool) -> int:
+    """Return switch hops between two chips: 0 on itself, 2 inside a rack (chip, switch, chip), 4 across racks."""
+    return 0 if same_chip else 2 if same_rack else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A scale-up domain (lecture 3.4, SYS-C5)."""
+
+    chips: Real
+    memory_per_chip: Real
+    bandwidth_per_chip: Real
+    cables_per_chip: Real
+
+    @property
+    def memory(self) -> Real:
+        """Bytes of memory of the domain."""
+        return self.chips * self.memory_per_chip
+
+    @property
+    def bandwidth(self) -> Real:
+        """Bytes per second of memory bandwidth of the domain."""
+        return self.chips * self.bandwidth_per_chip
+
+    @property
+    def cables(self) -> Real:
+        """Cables in the rack: every chip reaches every switch, so doubling chips doubles cables (the tightest limit)."""
+        return self.chips * self.cables_per_chip
+
+
+def scale_up_over_scale_out(
+    active_experts: Real, layers_per_stage: Real, bandwidth_ratio: Real = 8.0, both_ways: bool = True
+) -> Real:
+    """Return time in the rack's network over time between racks for a pipeline of racks (lecture E12, SYS-D1).
+
+    Parameters
+    ----------
+    active_experts : int or array
+        Activated experts per token (copies sent).
+    layers_per_stage : int or array
+        Layers between rack changes.
+    bandwidth_ratio : float or array
+        Scale-up over scale-out bandwidth.
+    both_ways : bool
+        Count dispatch and combine (the factor 2); False gives the lecture's first attempt.
+
+    Notes
+    -----
+    (1/ratio) x 2 x n_activated x layers >= 1 means that the precious scale-up network is the slower one, as wanted.
+    """
+    return (2 if both_ways else 1) * active_experts * layers_per_stage / bandwidth_ratio
+
+
+def fewest_layers_per_stage(active_experts: Real, bandwidth_ratio: Real = 8.0) -> Real:
+    """Return the fewest layers per stage that keep the rack boundary from being the bottleneck (lecture E12)."""
+    return np.ceil(bandwidth_ratio / (2 * active_experts))

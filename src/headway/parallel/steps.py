@@ -1,0 +1,218 @@
+"""Architecture x Layout -> Step: coefficients per chip, with what each chip holds, reads, multiplies and sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from headway.models import Architecture, Attend, Layer, touched_experts
+from headway.models.architecture import Linear
+from headway.parallel.layout import Layout, check
+from headway.roofline import Row, Send, Step
+
+_ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
+
+_NAMES = {
+    "attention": "attention projections",
+    "index": "index projections",
+    "state": "state projections",
+    "conv": "state projections",
+    "dense": "dense FFN",
+    "shared": "shared experts",
+    "router": "router",
+}
+
+
+@dataclass
+class _Rows:
+    """Rows under construction: kernels that are alike in every coefficient are merged over layers."""
+
+    rows: dict[tuple[object, ...], Row] = field(default_factory=dict[tuple[object, ...], Row])
+
+    def add(self, row: Row, layers: int) -> None:
+        key = tuple(getattr(row, f) for f in Row.__dataclass_fields__)
+        old = self.rows.get(key)
+        self.rows[key] = replace(row, layers=layers) if old is None else replace(old, layers=old.layers + layers)
+
+    def finish(self) -> tuple[Row, ...]:
+        """Multiply the per-layer coefficients by the number of layers."""
+        return tuple(_times(row) for row in self.rows.values())
+
+
+def _times(row: Row) -> Row:
+    n = row.layers
+    return replace(
+        row,
+        kernels=row.kernels * n,
+        weight_bytes=row.weight_bytes * n,
+        flops_per_token=row.flops_per_token * n,
+        bytes_per_token=row.bytes_per_token * n,
+        temporaries_per_token=row.temporaries_per_token * n,
+        flops_per_sequence=row.flops_per_sequence * n,
+        bytes_per_sequence=row.bytes_per_sequence * n,
+        read_bytes=row.read_bytes * n,
+        share=row.share * n,
+    )
+
+
+def share_of(ways: int, tp: int) -> float:
+    """Return the share of a matrix or cache that one chip holds: cut at most `ways` times (0 = without limit)."""
+    return 1.0 / (min(tp, ways) if ways else tp)
+
+
+def build_step(model: Architecture, layout: Layout) -> Step:
+    """Return the forward pass of `model` under `layout` as a Step, per chip.
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+        One replica. MLA latents, routers, indexers and single KV heads are replicated over tensor-parallel ranks.
+
+    Raises
+    ------
+    InputError
+        When the layout does not divide the model.
+    """
+    check(model, layout)
+    rows = _Rows()
+    for layer in model.layers:
+        for row in _layer_rows(layer, layout):
+            rows.add(row, layer.count)
+    lookup = model.hidden * model.embedding.format.bytes
+    ends = (
+        Row("embedding", "linear", 1, 1, ("bf16",), bytes_per_token=lookup, groups=layout.dp),
+        Row(
+            "head",
+            "head",
+            1,
+            1,
+            model.head.format.chain,
+            weight_bytes=model.head.bytes / layout.tp,
+            flops_per_sequence=model.head.flops / layout.tp,
+            groups=layout.dp,
+        ),
+    )
+    sends = tuple(_sends(model, layout))
+    return Step((ends[0], *rows.finish(), ends[1]), sends, model.name, str(layout), touched_experts)
+
+
+def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
+    """Rows of one layer with per-layer coefficients."""
+    plain = [m for m in layer.linears if m.role != "expert"]
+    buckets: dict[tuple[str, tuple[str, ...]], list[Linear]] = {}
+    for m in plain:
+        name = _NAMES[m.role]
+        if m.role == "attention" and m.ways == 1 and layout.tp > 1:
+            name = "latent projections (replicated)"
+        buckets.setdefault((name, m.format.chain), []).append(m)
+    for (name, chain), matrices in buckets.items():
+        yield _linear_row(name, chain, matrices, layout)
+    for attend in layer.attends:
+        yield _attention_row(attend, layout)
+    if layer.state:
+        part = share_of(layer.state.ways, layout.tp)
+        yield Row(
+            "recurrent state",
+            "state",
+            1,
+            1,
+            ("bf16",),
+            flops_per_token=layer.state.flops_per_token * part,
+            bytes_per_sequence=2 * layer.state.bytes * part,
+            groups=layout.dp,
+        )
+    if layer.experts:
+        yield _expert_row(layer, layout)
+
+
+def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layout: Layout) -> Row:
+    def total(amount: Callable[[Linear], float]) -> float:
+        return sum(amount(m) * share_of(m.ways, layout.tp) for m in matrices)
+
+    return Row(
+        name,
+        "linear",
+        1,
+        # matrices with the same input and direction run as one fused kernel (QKV, gate and up)
+        kernels=len({(m.inputs, m.path.endswith(("o_proj", "down_proj", "out_proj"))) for m in matrices}),
+        chain=chain,
+        weight_bytes=total(lambda m: m.bytes),
+        flops_per_token=total(lambda m: m.flops),
+        temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * _ACTIVATION_BYTES),
+        groups=layout.dp,
+    )
+
+
+def _attention_row(attend: Attend, layout: Layout) -> Row:
+    part = share_of(attend.ways, layout.tp)
+    entry = attend.elements * attend.format.bytes * part
+    name = "index scores" if attend.index else f"attention: {attend.reach}"
+    return Row(
+        name,
+        "attention",
+        1,
+        1,
+        ("bf16",),
+        bytes_per_token=entry / attend.reach.ratio if attend.stores else 0.0,
+        read=attend,
+        read_bytes=entry,
+        share=1.0 if attend.index else 1.0 / layout.tp,  # query heads are sliced even where the cache is not
+        groups=layout.dp,
+    )
+
+
+def _expert_row(layer: Layer, layout: Layout) -> Row:
+    routing = layer.experts
+    assert routing is not None
+    experts = [m for m in layer.linears if m.role == "expert"]
+    each = 1.0 / (routing.count * layout.slices)
+    return Row(
+        "routed experts",
+        "experts",
+        1,
+        kernels=2,
+        chain=experts[0].format.chain,
+        weight_bytes=sum(m.bytes for m in experts) / layout.chips,
+        flops_per_token=sum(m.flops for m in experts) * each,
+        temporaries_per_token=sum((m.inputs + m.outputs) * m.copies for m in experts) * each * _ACTIVATION_BYTES,
+        experts=routing.count,
+        active=routing.active,
+        on_chip=routing.count / layout.ep,
+    )
+
+
+def _sends(model: Architecture, layout: Layout) -> Iterable[Send]:
+    """Collectives inside one scale-up domain, all layers together.
+
+    An all-reduce sends each payload once, the least any network allows: switches that add on the way (NVLink SHARP)
+    reach it, a ring sends 2 (n-1)/n of it. What real ones reach is the calibration's network efficiency.
+    """
+    hidden = model.hidden * _ACTIVATION_BYTES
+    mixers = sum(x.count for x in model.layers if x.attends or x.state)
+    routed = sum(x.count for x in model.layers if x.experts)
+    dense = sum(
+        x.count for x in model.layers if not x.experts and any(m.role in ("dense", "shared") for m in x.linears)
+    )
+    spread_out = layout.dp > 1 and layout.chips > 1
+    reduces = mixers + dense + (0 if spread_out else routed)
+    if layout.tp > 1 and reduces:
+        yield Send("all-reduce", "all-reduce", reduces * hidden, 2.0 * reduces, layout.dp)
+    if spread_out and routed and model.experts:
+        yield from _dispatch(model, layout, routed)
+
+
+def _dispatch(model: Architecture, layout: Layout, routed: int) -> Iterable[Send]:
+    """Dispatch and combine: each token goes once to every other chip group that holds one of its experts."""
+    experts = model.experts
+    assert experts is not None
+    away = (layout.ep - 1) * (1 - (1 - 1 / layout.ep) ** experts.active) if layout.ep > 1 else 0.0
+    width = next(m.inputs for x in model.layers if x.experts for m in x.linears if m.role == "expert")
+    narrow = next(m.format for x in model.layers if x.experts for m in x.linears if m.role == "expert")
+    sent = 1.0 if narrow.chain[0] in ("fp8", "fp4") else _ACTIVATION_BYTES
+    per_token = routed * away * width / layout.tp
+    yield Send("dispatch", "all-to-all", per_token * sent, 1.0 * routed, layout.dp)
+    yield Send("combine", "all-to-all", per_token * _ACTIVATION_BYTES, 1.0 * routed, layout.dp)
+    if layout.slices > 1:
+        hidden = model.hidden * _ACTIVATION_BYTES
+        yield Send("expert all-reduce", "all-reduce", routed * hidden, 2.0 * routed, layout.dp)

@@ -1,0 +1,312 @@
+"""Tables: a plan, a comparison, the lecture's headlines, the catalogue, and where numbers came from. Text only."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from headway import units
+from headway.catalog import catalogue
+from headway.lecture import Headline
+from headway.plan import Plan, Point, curve
+from headway.roofline import CONVENTIONS
+
+Cell = tuple[str, str, str]  # label, value, remark
+
+
+def width() -> int:
+    """Return the terminal's width, 100 when there is none."""
+    return shutil.get_terminal_size((100, 40)).columns if sys.stdout.isatty() else 100
+
+
+def _per_cent(value: float) -> str:
+    return f"{100 * value:.3g} %"
+
+
+def _batch(value: float) -> str:
+    return "none" if math.isinf(value) else units.count(value)
+
+
+def _money(value: float | None) -> str:
+    return "—" if value is None else f"{units.dollars(value)}/Mtok"
+
+
+def _params(value: float) -> str:
+    return f"{value / 1e12:.3f} T" if value >= 1e12 else f"{value / 1e9:,.1f} B" if value >= 1e9 else f"{value / 1e6:,.0f} M"
+
+
+def _gigabytes(value: float) -> str:
+    return f"{value / 1e9:,.1f} GB" if value >= 1e9 else f"{value / 1e6:,.1f} MB"
+
+
+def sections(plan: Plan) -> list[tuple[str, list[Cell]]]:
+    """Return the plan as titled groups of (label, value, remark)."""
+    return [
+        ("model", _model(plan)),
+        ("machine", _machine(plan)),
+        ("floors", _floors(plan)),
+        ("batch", _batches(plan)),
+        (f"decode at batch {plan.point.batch:,.0f}{_each(plan)}", _decode(plan)),
+        ("cost", _cost(plan)),
+    ]
+
+
+def _each(plan: Plan) -> str:
+    return f" x {plan.replicas} replicas" if plan.replicas > 1 else ""
+
+
+def _model(plan: Plan) -> list[Cell]:
+    m = plan.model
+    experts = f"{m.experts.active} of {m.experts.count} experts per token" if m.experts else "dense"
+    kv = plan.kv_per_sequence
+    return [
+        ("parameters", f"{_params(m.total_parameters)} total, {_params(m.active_parameters)} active", experts),
+        ("sparsity", f"{m.sparsity:.2f}", "total over active"),
+        ("weights", _gigabytes(m.weight_bytes), f"{m.precision.weights.name}; KV cache {m.kv_format.name}"),
+        (
+            "KV cache",
+            f"{_gigabytes(kv)} per sequence",
+            f"at {plan.context:,.0f} tokens: {kv / max(plan.context, 1):,.0f} bytes per token",
+        ),
+    ]
+
+
+def _machine(plan: Plan) -> list[Cell]:
+    s, chip = plan.system, plan.system.chip
+    price = "no price" if s.price is None else f"${s.price * 3600:.2f} per chip-hour"
+    replicas = f"{plan.replicas} replicas of {plan.layout.chips} chips" if plan.replicas > 1 else f"{plan.layout.chips} chips"
+    idle = f", {plan.idle_chips} idle" if plan.idle_chips else ""
+    chosen = "as asked" if plan.layouts_tried == 1 else f"lowest cost of {plan.layouts_tried} layouts that fit"
+    return [
+        ("system", f"{s.chips} x {chip.name}", f"{_gigabytes(s.memory)} at {units.si(s.bandwidth, 'B/s')}; {price}"),
+        ("layout", str(plan.layout), f"{replicas}{idle}; {chosen}"),
+        ("FLOP per byte", f"{plan.flop_per_byte:,.0f}", f"{plan.model.precision.weights.name} peak over memory bandwidth"),
+        ("drain time", units.seconds(chip.drain_time), "to read all of a chip's memory once"),
+    ]
+
+
+def _floors(plan: Plan) -> list[Cell]:
+    return [
+        ("latency floor", units.seconds(plan.floor.seconds), f"batch 1, bound by {plan.floor.time.bound}; no price buys less"),
+        ("all weights once", units.seconds(plan.all_weights_seconds), "floor of a batch that touches every expert"),
+    ]
+
+
+def _batches(plan: Plan) -> list[Cell]:
+    low, high = plan.recommended
+    want = "none: memory-bound at every batch" if math.isinf(low) else f"{low:,.0f} to {high:,.0f}"
+    golden = "never reached" if math.isinf(plan.goldilocks) else f"{plan.goldilocks:,.0f} tokens"
+    return [
+        ("balance, H x s", _batch(plan.balance_one_copy), "one copy of the weights: reading takes as long as multiplying (E5)"),
+        ("balance, as laid out", _batch(plan.balance_weights), "per replica, with the weights that groups hold twice"),
+        ("balance, with KV", _batch(plan.balance_kv), f"at {plan.context:,.0f} tokens of context"),
+        ("recommended", want, "2 to 3 times the balance batch"),
+        ("memory holds", _batch(plan.max_batch), f"with {_gigabytes(plan.fit.reserve)} per chip kept free"),
+        ("goldilocks context", golden, "KV reads take as long as compute"),
+    ]
+
+
+def _decode(plan: Plan) -> list[Cell]:
+    p = plan.point
+    t = p.time
+    parts = {"compute": float(t.compute), "memory": float(t.memory), "network": float(t.network)}
+    shown = ", ".join(f"{k} {units.seconds(v)}" for k, v in parts.items() if v > 0)
+    bound = t.bound
+    others = max((v for k, v in parts.items() if k != bound), default=0.0)
+    by = f" by {parts[bound] / others:.1f}x" if bound in parts and others > 0 else ""
+    rows: list[Cell] = [
+        ("step", units.seconds(p.seconds), f"{bound}-bound{by} ({shown})"),
+        ("per user", f"{p.tokens_per_second_user:,.1f} tok/s", ""),
+        ("per chip", f"{p.tokens_per_second_chip:,.0f} tok/s", f"MFU {_per_cent(p.mfu)}"),
+        ("per system", f"{units.si(p.tokens_per_second_system)} tok/s", ""),
+        (
+            "departures",
+            f"every {units.seconds(p.seconds)}",
+            f"a token takes {units.seconds(plan.departures.mean)} on average, {units.seconds(plan.departures.worst)} at worst"
+            + (f"; {_per_cent(plan.departures.fill)} full" if plan.request.arrivals else ""),
+        ),
+    ]
+    if plan.typical:
+        rows.insert(1, ("typical step", units.seconds(plan.typical.seconds), _typical(plan.typical)))
+    return rows
+
+
+def _typical(p: Point) -> str:
+    cost = "" if p.dollars_per_mtok is None else f", {_money(p.dollars_per_mtok)}"
+    return f"{p.tokens_per_second_user:,.1f} tok/s per user{cost} (kernel-level efficiencies; not a fit)"
+
+
+def _cost(plan: Plan) -> list[Cell]:
+    p = plan.point
+    over = ""
+    if plan.cost_floor and plan.floor.dollars_per_mtok:
+        over = f"{plan.floor.dollars_per_mtok / plan.cost_floor:,.0f}x the floor of {_money(plan.cost_floor)}"
+    rows = [
+        ("output", _money(p.dollars_per_mtok), "decode at this batch"),
+        (
+            "input",
+            _money(plan.prefill_dollars_per_mtok),
+            f"prefill of {plan.prompt:,.0f}-token prompts; one alone takes {units.seconds(plan.ttft)} (TTFT)",
+        ),
+    ]
+    if plan.cached:
+        rows.append(("cached input", _money(plan.cached[1]), f"held 5 min in {plan.cached[0]}, the cheapest (E25)"))
+    rows.append(("at batch 1", _money(plan.floor.dollars_per_mtok), over))
+    return rows
+
+
+def plan_text(plan: Plan, *, chart: bool = True) -> str:
+    """Return a plan as text: a few lines per subject, a small chart, warnings."""
+    out = [f"{plan.model.name} on {plan.system.name}", ""]
+    groups = sections(plan)
+    first = max(len(c[0]) for _, cells in groups for c in cells)
+    second = max(len(c[1]) for _, cells in groups for c in cells)
+    for title, cells in groups:
+        out.append(title)
+        out += [f"  {a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in cells]
+    if chart:
+        out += ["", *_chart(plan)]
+    out += ["", *(f"! {w}" for w in plan.warnings)]
+    return "\n".join(out)
+
+
+def _chart(plan: Plan) -> list[str]:
+    """Draw latency and cost against batch with characters."""
+    import numpy as np
+    import plotille
+
+    found = curve(plan)
+    priced = plan.system.price is not None
+    figure = plotille.Figure()
+    figure.width, figure.height, figure.color_mode = max(30, min(64, width() - 24)), 9, "names"
+    figure.with_colors = False
+    y = np.log10(found.cost * 1e6) if priced else np.log10(found.seconds * 1e3)
+    x = np.log10(found.x)
+    figure.set_x_limits(0.0, max(float(x[-1]), 0.3))
+    figure.set_y_limits(float(y.min()) - 0.05, float(y.max()) + 0.05)
+    figure.plot(x, y, interp="linear")
+    figure.y_ticks_fkt = lambda low, _high: f"{units.dollars(10**low) if priced else units.seconds(10**low / 1e3):>9}"
+    figure.x_ticks_fkt = lambda low, _high: f"{10**low:,.0f}"
+    figure.x_label, figure.y_label = "batch", "$/Mtok" if priced else "step"
+    lines = [line.rstrip() for line in str(figure.show()).split("\n")]
+    title = "decode cost against batch (log scales)" if priced else "step time against batch (log scales)"
+    return [title, *lines]
+
+
+def comparison_text(plans: Sequence[Plan]) -> str:
+    """Return several plans side by side, one column each."""
+    tables = [[(a, b) for _, cells in sections(p) for a, b, _ in cells] for p in plans]
+    labels = list(dict.fromkeys(a for table in tables for a, _ in table))
+    heads = ["", *(f"{p.model.name.split('/')[-1]} on {p.system.name}" for p in plans)]
+    rows = [[label, *(dict(t).get(label, "") for t in tables)] for label in labels]
+    rows.insert(0, ["batch", *(f"{p.point.batch:,.0f}{_each(p)}" for p in plans)])
+    return table_text(heads, rows) + "\n\n" + "\n".join(
+        f"! {p.system.name}, {p.model.name}: {w}" for p in plans for w in p.warnings
+    )
+
+
+def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return an aligned table: text left, numbers right."""
+    cells = [[str(c) for c in row] for row in rows]
+    widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(heads)]
+    lines = ["  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip()]
+    lines.append("  ".join("-" * w for w in widths))
+    for row in cells:
+        shown = [c.rjust(w) if _numeric(c) else c.ljust(w) for c, w in zip(row, widths, strict=True)]
+        lines.append("  ".join(shown).rstrip())
+    return "\n".join(lines)
+
+
+def _numeric(text: str) -> bool:
+    return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
+
+
+def lecture_text(rows: Sequence[Headline]) -> str:
+    """Return the lecture's headlines beside ours."""
+
+    def shown(value: float | str, unit: str) -> str:
+        return value if isinstance(value, str) else f"{units.si(value, digits=4)} {unit}".strip()
+
+    body: list[list[str]] = []
+    for h in rows:
+        d = h.relative_difference
+        verdict = ("=" if h.holds else "differs") if d is None else "=" if abs(d) < 5e-4 else f"{100 * d:+.1f} %"
+        body.append([h.chapter, h.id, h.what, shown(h.lecture, h.unit), shown(h.computed, h.unit), verdict])
+    table = table_text(["chapter", "id", "what", "lecture", "computed", "difference"], body)
+    notes = [f"  {h.what}: {h.note}" for h in rows if h.note]
+    good = sum(h.holds for h in rows)
+    return f"{table}\n\nwhere the lecture is loose\n" + "\n".join(notes) + f"\n\n{good} of {len(rows)} within rounding"
+
+
+def why_rows(plan: Plan) -> list[dict[str, str]]:
+    """Return where each number came from: the fact or formula, and its source."""
+    m, s, chip = plan.model, plan.system, plan.system.chip
+    scene, p = plan.scene, plan.point
+    f = plan.fit
+    weight, kv = m.precision.weights, m.kv_format
+    rows = [
+        ("parameters", f"counted from config.json: {m.total_parameters:,}", m.source),
+        ("weights", f"{weight.name}: {weight.bytes:.4g} bytes per weight with scales", f"{weight.source} ({weight.date})"),
+        ("KV cache", f"{kv.name}: {kv.bytes:.4g} bytes per element; per kind of layer", f"{kv.source} ({kv.date})"),
+        ("chip", f"{units.si(chip.bandwidth, 'B/s')}, {units.si(chip.memory, 'B')}, dense peaks", f"{chip.source} ({chip.date})"),
+        ("system", f"{s.chips} chips, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction", f"{s.source} ({s.date})"),
+        ("price", "none" if s.price is None else f"${s.price * 3600:.2f} per chip-hour", s.price_note or "catalogue"),
+        ("reserve", f"{units.si(f.reserve, 'B')} per chip", "vLLM documentation: gpu_memory_utilization 0.9"),
+        ("memory holds", "(memory - reserve - weights) / KV per sequence x data-parallel groups",
+         f"({f.capacity / 1e9:.1f} - {f.reserve / 1e9:.1f} - {f.weights / 1e9:.1f}) GB / {f.kv_per_sequence / 1e9:.4g} GB x {f.groups}"),
+        ("drain time", "capacity / bandwidth", "lecture E9"),
+        ("latency floor", "step at batch 1: the weights that are really read", "lecture 1.2, DIS-4"),
+        ("experts read", "E (1 - (1 - k/E)^T) distinct experts of T tokens, balanced routing", "lecture 1.3 [D], SYS-A10"),
+        ("balance batch", "time to read all weights / compute time per sequence", "lecture E5, E6"),
+        ("balance batch with KV", "weights / (compute slope - KV slope); none when KV is steeper", "lecture E7"),
+        ("recommended", "2 to 3 times the balance batch", "lecture 1.3, DIS-6"),
+        ("step", CONVENTIONS[scene.convention], "lecture E1 to E3"),
+        ("calibration", scene.calibration.name, scene.calibration.provenance),
+        ("cost", f"step x {s.chips} chips x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
+        ("input", "prefill pass / its tokens; attention is causal, MLA in the form that multiplies less", "lecture E24"),
+        ("cached input", "retrieve + hold, the cheapest of HBM, DDR, flash, disk, recompute", "lecture E25; tier prices are illustrative"),
+        ("departures", "mean 1.5 T, worst 2 T", "lecture E8"),
+    ]  # fmt: skip
+    rows += [
+        (f"row: {r.name}", f"{units.si(float(r.work.flops), 'FLOP')}, {units.si(float(r.work.bytes), 'B')} -> "
+         f"{units.seconds(float(r.seconds))}, {r.bound}", "per chip, all layers") for r in p.time.rows if r.kind != "collective"
+    ]  # fmt: skip
+    return [{"what": a, "how": b, "source": c} for a, b, c in rows]
+
+
+def why_text(plan: Plan) -> str:
+    """Return the provenance of a plan as text."""
+    rows = why_rows(plan)
+    first = max(len(r["what"]) for r in rows)
+    return "where the numbers come from\n" + "\n".join(
+        f"  {r['what']:<{first}}  {r['how']}\n  {'':<{first}}    source: {r['source']}" for r in rows
+    )
+
+
+def catalogue_rows(table: str, query: str = "") -> list[dict[str, str]]:
+    """Return the rows of a catalogue table whose cells contain every word of the query."""
+    words = query.lower().split()
+    found = catalogue().table(table).rows
+    return [r for r in found if all(w in " ".join(r.values()).lower() for w in words)]
+
+
+_SHOWN = {
+    "chips": ["name", "memory_GB", "memory_GBps", "bf16_TFLOPS", "fp8_TFLOPS", "fp4_TFLOPS", "price_usd_h", "status", "date"],
+    "systems": ["name", "chip", "chips", "scaleup_domain", "scaleup_GBps", "scaleout_Gbps", "price_usd_h", "date"],
+    "models": ["id", "published_total_B", "published_active_B", "release", "aliases"],
+    "claims": ["id", "topic", "used", "versions"],
+    "rental_medians": [],
+}
+
+
+def catalogue_text(table: str, rows: Sequence[dict[str, str]]) -> str:
+    """Return catalogue rows as an aligned table of the columns that identify them."""
+    if not rows:
+        return f"no row of {table} matches"
+    heads = [h for h in _SHOWN.get(table) or list(rows[0]) if h in rows[0]]
+    limit = 48
+    body = [[r.get(h, "")[:limit] + ("…" if len(r.get(h, "")) > limit else "") for h in heads] for r in rows]
+    return table_text(heads, body) + f"\n\n{len(rows)} rows; --json shows every column with source and date"

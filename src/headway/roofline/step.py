@@ -1,0 +1,169 @@
+"""Step: the forward pass of one model under one layout as rows of coefficients, per chip. No batch, no chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+class Read(Protocol):
+    """What a row needs to know of an attention read; `headway.models.Attend` is one."""
+
+    def pair_flops(self, new: Real, context: Real) -> Real:
+        """FLOPs of `new` tokens per sequence after `context` cached ones, over all heads."""
+        ...
+
+    def read_entries(self, new: Real, context: Real) -> Real:
+        """Cache entries that a pass of `new` tokens reads per sequence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of kernel, per chip, all its layers together.
+
+    Attributes
+    ----------
+    name, kind : str
+        What it is; ``linear``, ``experts``, ``attention``, ``state`` or ``head``.
+    layers, kernels : float
+        Layers it stands for; kernels launched for them.
+    chain : tuple of str
+        Compute kinds in order of preference (see `Chip.peak`).
+    weight_bytes : float
+        Weights on this chip, read once a pass. [bytes]
+    flops_per_token, bytes_per_token : float
+        Of each new token on this chip: FLOPs; cache appended. [FLOP, bytes]
+    temporaries_per_token : float
+        Activations in and out, when they go through memory. [bytes]
+    flops_per_sequence, bytes_per_sequence : float
+        Once per sequence: the head's last position, recurrent state in and out. [FLOP, bytes]
+    read : Read or None
+        The attention read law; with `read_bytes` per entry and `share` of its FLOPs on this chip.
+    read_bytes : float
+        Cache bytes per entry on this chip, all layers. [bytes]
+    share : float
+        Share of the read's FLOPs (all layers) on this chip.
+    experts : int
+        Experts per layer, 0 for none; `active` of them per token, `on_chip` kept on this chip.
+    active : int
+    on_chip : float
+        Experts per layer on this chip (a sliced expert counts whole).
+    groups : float
+        Data-parallel groups over which sequences spread; the busiest one counts.
+    """
+
+    name: str
+    kind: str
+    layers: float
+    kernels: float
+    chain: tuple[str, ...]
+    weight_bytes: float = 0.0
+    flops_per_token: float = 0.0
+    bytes_per_token: float = 0.0
+    temporaries_per_token: float = 0.0
+    flops_per_sequence: float = 0.0
+    bytes_per_sequence: float = 0.0
+    read: Read | None = None
+    read_bytes: float = 0.0
+    share: float = 0.0
+    experts: int = 0
+    active: int = 0
+    on_chip: float = 0.0
+    groups: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One kind of collective, per chip, all its layers together.
+
+    Attributes
+    ----------
+    name, kind : str
+        What it is for; ``all-reduce``, ``all-to-all``, ``all-gather``.
+    bytes_per_token : float
+        Sent per chip and direction for each new token of the pass on the busiest chip. [bytes]
+    messages : float
+        Messages one after another, for the latency term.
+    groups : float
+        Data-parallel groups over which tokens spread.
+    """
+
+    name: str
+    kind: str
+    bytes_per_token: float
+    messages: float
+    groups: float = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """The forward pass of one model under one layout: rows of coefficients per chip, and the collectives.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+    sends : tuple of Send
+    model, layout : str
+        Labels.
+    touched : callable
+        Expected distinct experts of a pass, (experts, active, tokens, skew) -> number; None for a dense model.
+    """
+
+    rows: tuple[Row, ...]
+    sends: tuple[Send, ...] = ()
+    model: str = ""
+    layout: str = ""
+    touched: Callable[[Real, Real, Real, float], Real] | None = None
+
+    @property
+    def weight_bytes(self) -> float:
+        """Weights on one chip that a large pass reads. [bytes]"""
+        return sum(r.weight_bytes for r in self.rows)
+
+
+def spread(amount: Real, groups: float) -> Real:
+    """Return the part of `amount` on the busiest of `groups`: an even share, but never less than one whole one."""
+    return amount if groups == 1 else np.maximum(amount / groups, np.minimum(amount, 1.0))
+
+
+def dense_step(n_total: float, n_active: float, bytes_per_parameter: float, kv_bytes_per_token: float) -> Step:
+    """Return the lecture's model as a Step of one row: weights read once, 2 N_active FLOPs and L k bytes per token.
+
+    Parameters
+    ----------
+    n_total, n_active : float
+        Parameters stored and touched per token.
+    bytes_per_parameter : float
+        [bytes]
+    kv_bytes_per_token : float
+        k, cache bytes per token of context. [bytes]
+    """
+    row = Row(
+        "model",
+        "linear",
+        layers=1,
+        kernels=1,
+        chain=("bf16",),
+        weight_bytes=n_total * bytes_per_parameter,
+        flops_per_token=2.0 * n_active,
+        read=_LinearRead(),
+        read_bytes=kv_bytes_per_token,
+    )
+    return Step((row,), model="closed form")
+
+
+@dataclass(frozen=True, slots=True)
+class _LinearRead:
+    """Attention as the lecture takes it: a memory cost linear in context, its FLOPs dropped."""
+
+    def pair_flops(self, new: Real, context: Real) -> Real:
+        return 0.0
+
+    def read_entries(self, new: Real, context: Real) -> Real:
+        return context

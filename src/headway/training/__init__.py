@@ -1,0 +1,61 @@
+"""Training compute, allocation, over-training and reversible networks in closed form."""
+
+from headway.training.allocation import (
+    Optimum,
+    OverTraining,
+    RatioRange,
+    ScalingLaw,
+    TokenBalance,
+    balance_costs,
+    balance_power_laws,
+    lifetime_tokens,
+    over_training,
+    over_training_range,
+    scaling_law,
+    token_balance,
+)
+from headway.training.flops import (
+    LifetimeCost,
+    inference_flops,
+    lifetime,
+    pretraining_flops,
+    reinforcement_flops,
+    rollout_factor,
+)
+from headway.training.reversible import (
+    Trade,
+    decode_recompute_factor,
+    feistel_bits,
+    feistel_bits_inverse,
+    feistel_inverse,
+    feistel_round,
+    training_trade,
+)
+
+__all__ = [
+    "LifetimeCost",
+    "Optimum",
+    "OverTraining",
+    "RatioRange",
+    "ScalingLaw",
+    "TokenBalance",
+    "Trade",
+    "balance_costs",
+    "balance_power_laws",
+    "decode_recompute_factor",
+    "feistel_bits",
+    "feistel_bits_inverse",
+    "feistel_inverse",
+    "feistel_round",
+    "inference_flops",
+    "lifetime",
+    "lifetime_tokens",
+    "over_training",
+    "over_training_range",
+    "pretraining_flops",
+    "reinforcement_flops",
+    "rollout_factor",
+    "scaling_law",
+    "token_balance",
+    "training_trade",
+]

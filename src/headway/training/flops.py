@@ -1,0 +1,87 @@
+"""Training and serving compute over a model's life (lecture 6.2; E19 to E21)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from headway.errors import InputError
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+@dataclass(frozen=True, slots=True)
+class LifetimeCost:
+    """Compute of a model's life, each in training-equivalent FLOPs (divided by relative MFU)."""
+
+    pretraining: Real
+    reinforcement: Real
+    inference: Real
+
+    @property
+    def total(self) -> Real:
+        """Sum of the three."""
+        return self.pretraining + self.reinforcement + self.inference
+
+    @property
+    def shares(self) -> tuple[Real, Real, Real]:
+        """Share of each in the total."""
+        return self.pretraining / self.total, self.reinforcement / self.total, self.inference / self.total
+
+
+def pretraining_flops(n: Real, tokens: Real) -> Real:
+    """Return 6 N D: forward 2, backward 4 (gradients for both operands of each product) (lecture E19)."""
+    return 6 * n * tokens
+
+
+def reinforcement_flops(n: Real, tokens: Real, factor: Real, relative_mfu: Real) -> Real:
+    """Return (2 to 6) N D_RL / relative MFU (lecture E20).
+
+    Parameters
+    ----------
+    factor : float or array
+        2 when rollouts are only generated, 6 when all are trained on (forward reused); see `rollout_factor`.
+    relative_mfu : float or array
+        Decode's MFU over training's, about 0.3: a low one makes each token dearer.
+    """
+    return factor * n * tokens / relative_mfu
+
+
+def inference_flops(n: Real, tokens: Real, relative_mfu: Real) -> Real:
+    """Return 2 N D_inf / relative MFU (lecture E21)."""
+    return 2 * n * tokens / relative_mfu
+
+
+def rollout_factor(trained_share: Real, rerun_forward: bool = False) -> Real:
+    """Return FLOPs per parameter and rollout token: 2 + 4 f, or 2 + 6 f when training runs the forward again."""
+    return 2 + (6 if rerun_forward else 4) * trained_share
+
+
+def lifetime(
+    n: Real, pretraining: Real, reinforcement: Real, inference: Real, factor: Real = 3.0, relative_mfu: Real = 1 / 3
+) -> LifetimeCost:
+    """Return the three costs of a model's life (lecture 6.2, SYS-E2).
+
+    Parameters
+    ----------
+    n : float or array
+        Active parameters.
+    pretraining, reinforcement, inference : float or array
+        Tokens of each.
+    factor, relative_mfu : float or array
+        See `reinforcement_flops`.
+
+    Raises
+    ------
+    InputError
+        When the factor is outside 2..8 or the relative MFU outside (0, 1].
+    """
+    if not 2 <= float(factor) <= 8:
+        raise InputError(f"RL factor {factor:g} must lie in 2..6 (8 when training re-runs the forward)")
+    if not 0 < float(relative_mfu) <= 1:
+        raise InputError(f"relative MFU {relative_mfu:g} must be in (0, 1]")
+    return LifetimeCost(
+        pretraining_flops(n, pretraining),
+        reinforcement_flops(n, reinforcement, factor, relative_mfu),
+        inference_flops(n, inference, relative_mfu),
+    )

@@ -1,0 +1,126 @@
+"""Quantities as people write them, and back. Inside headway everything is SI: seconds, bytes, FLOP, dollars.
+
+A multiply-add is 2 FLOP. GB is 10^9 bytes; GiB is 2^30. `k` is 1000, also for tokens (128k = 128,000); `Ki` is 1024.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headway.errors import InputError
+
+_METRIC = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
+_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A kind of quantity: what it is called, which suffixes it takes (factor to SI) and an example for messages."""
+
+    name: str
+    suffixes: Mapping[str, float]
+    example: str
+    zero_allowed: bool = False
+
+
+def _suffixes(unit: str, prefixes: Mapping[str, float], *more: tuple[str, float]) -> dict[str, float]:
+    return {p + unit: f for p, f in prefixes.items()} | dict(more)
+
+
+_ALL = _METRIC | _BINARY
+COUNT = Quantity("count", _METRIC | _BINARY | {"B": 1e9, "m": 1e6, "b": 1e9}, "64, 2k, 1.5M")
+TOKENS = Quantity("number of tokens", _METRIC | _BINARY | {"m": 1e6}, "8192, 32k, 128Ki, 1M", zero_allowed=True)
+BYTES = Quantity("size in bytes", _suffixes("B", _ALL), "141GB, 80GiB, 2048B")
+SECONDS = Quantity(
+    "duration",
+    {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0},
+    "20ms, 1.5s, 5min, 1h",
+)
+DOLLARS_PER_SECOND = Quantity(
+    "price per chip-hour",
+    {"": 1 / 3600, "/h": 1 / 3600, "/hr": 1 / 3600, "/hour": 1 / 3600, "/s": 1.0, "/d": 1 / 86400, "/day": 1 / 86400},
+    "2.5/h, $4.49/h",
+    zero_allowed=True,
+)
+PER_SECOND = Quantity(
+    "rate",
+    {p + u: f / s for p, f in _METRIC.items() for u, s in {"": 1.0, "/s": 1.0, "/min": 60.0, "/h": 3600.0}.items()},
+    "50/s, 128k/s",
+)
+FLOPS = Quantity("compute rate", _suffixes("FLOP/s", _METRIC) | _suffixes("FLOPS", _METRIC), "989TFLOP/s, 10PFLOP/s")
+BYTES_PER_SECOND = Quantity("bandwidth", _suffixes("B/s", _ALL), "3.35TB/s, 450GB/s")
+
+
+def parse(text: str | float, quantity: Quantity, where: str = "value") -> float:
+    """Read `text` as a `quantity`, in SI units.
+
+    Parameters
+    ----------
+    text : str or number
+        What the user wrote, e.g. ``"128k"``, ``"$2.5/h"``, ``"40ms"``. A number is taken as already in SI.
+    quantity : Quantity
+        One of the kinds of this module.
+    where : str
+        The name of the option or column, for the message.
+
+    Raises
+    ------
+    InputError
+        When it is not a finite, positive quantity of that kind.
+    """
+    if isinstance(text, int | float):
+        value = float(text)
+    else:
+        match = _NUMBER.fullmatch(text.replace("$", ""))
+        factor = quantity.suffixes.get(match[2]) if match else None
+        if match and factor is None and not quantity.suffixes.get("") and match[2] == "":
+            wanted = quantity.example
+            raise InputError(f"{where}: {text!r} has no unit; a {quantity.name} reads like {wanted}")
+        if match is None or factor is None:
+            raise InputError(f"{where}: {text!r} is not a {quantity.name}; it reads like {quantity.example}")
+        value = float(match[1].replace(",", "").replace("_", "")) * factor
+    if not math.isfinite(value) or value < 0 or (value == 0 and not quantity.zero_allowed):
+        least = "zero or more" if quantity.zero_allowed else "positive"
+        raise InputError(f"{where}: {text!r} must be {least} and finite, like {quantity.example}")
+    return value
+
+
+def si(value: float, unit: str = "", digits: int = 3) -> str:
+    """Print `value` with a metric prefix and `digits` significant figures: ``si(4.8e12, "B/s") == "4.8 TB/s"``."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}".strip() if math.isfinite(value) else "∞"
+    steps = ["p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"]
+    group = min(max(int(math.floor(math.log10(abs(value)) / 3)), -4), 6)
+    scaled = float(f"{value / 1000.0**group:.{digits}g}")
+    if abs(scaled) >= 1000 and group < 6:
+        group, scaled = group + 1, scaled / 1000
+    return f"{scaled:.{max(digits, 4)}g} {steps[group + 4]}{unit}".strip()
+
+
+def seconds(value: float) -> str:
+    """Print a duration: ``seconds(0.0123) == "12.3 ms"``; hours and days above an hour."""
+    for limit, unit, name in ((172800, 86400, "days"), (7200, 3600, "h"), (300, 60, "min")):
+        if math.isfinite(value) and value >= limit:
+            return f"{value / unit:.3g} {name}"
+    return si(value, "s")
+
+
+def dollars(value: float) -> str:
+    """Print an amount of money with three significant figures: ``dollars(0.4) == "$0.400"``."""
+    if not math.isfinite(value):
+        return "—"
+    if value >= 1000:
+        return f"${value:,.0f}"
+    if value == 0:
+        return "$0"
+    decimals = max(2, 2 - math.floor(math.log10(abs(value))))
+    return f"${value:.{decimals}f}"
+
+
+def count(value: float) -> str:
+    """Print a whole number with thousands separators; above 10^7 with a metric prefix."""
+    return si(value) if abs(value) >= 1e7 else f"{value:,.0f}"
