@@ -98,7 +98,9 @@ def test_sys_a4_hardware_table():
     assert hardware_ratio(989.5e12, 3.35e12, 2) == near(295.4)
     assert hardware_ratio(1979e12, 3.35e12, 1) == near(295.4)
     assert hardware_ratio(10e15, 8e12, 0.5) == near(312.5)
-    assert hardware_ratio(np.array([312e12, 312e12]), np.array([1.555e12, 2.039e12]), 2) == near(np.array([200.6, 153.0]))
+    assert hardware_ratio(np.array([312e12, 312e12]), np.array([1.555e12, 2.039e12]), 2) == near(
+        np.array([200.6, 153.0])
+    )
     assert drain_time(288e9, 20e12) == near(14.4e-3)
     assert chip("h100").drain_time == near(23.88e-3)
     assert drain_time(192e9, 8e12) == near(24.0e-3)
@@ -451,7 +453,23 @@ def test_sys_h6_every_headline_is_within_rounding():
     assert len(rows) >= 45
     assert [r.what for r in rows if not r.holds] == []
     computed = [r.computed for r in rows]
-    for wanted in (2400, 0.040, 128e3, 1 / 1000, 8.0, 7.5e9, 0.030, 1.5, 1.0, 2.592e14, 100, 5000 / 3, 5, "flash", "disk"):
+    for wanted in (
+        2400,
+        0.040,
+        128e3,
+        1 / 1000,
+        8.0,
+        7.5e9,
+        0.030,
+        1.5,
+        1.0,
+        2.592e14,
+        100,
+        5000 / 3,
+        5,
+        "flash",
+        "disk",
+    ):
         assert any(c == wanted or (not isinstance(c, str | type(None)) and not isinstance(wanted, str)
                                    and math.isclose(c, wanted, rel_tol=1e-6)) for c in computed), wanted  # fmt: skip
 

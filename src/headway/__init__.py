@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from headway._version import __version__
+from headway._version import __version__ as __version__
 
 _WHERE = {
     "headway.hardware": ("Chip", "System", "chip", "chips", "drain_time", "hardware_ratio", "system", "systems"),
@@ -26,7 +26,7 @@ _WHERE = {
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 
-__all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,12 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
                 "mark": {"type": "line", "tooltip": True, "clip": True},
                 "encoding": {
                     "x": x,
-                    "y": {"field": "ms", "type": "quantitative", "scale": {"type": "log"}, "title": "time of a pass (ms)"},
+                    "y": {
+                        "field": "ms",
+                        "type": "quantitative",
+                        "scale": {"type": "log"},
+                        "title": "time of a pass (ms)",
+                    },
                     "color": {
                         "field": "line",
                         "type": "nominal",
@@ -75,7 +80,9 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
 
 
 def _axis_title(key: str) -> str:
-    return {"batch": "batch (sequences per pass)", "context": "context (tokens)"}.get(key, "new tokens per sequence and pass")
+    return {"batch": "batch (sequences per pass)", "context": "context (tokens)"}.get(
+        key, "new tokens per sequence and pass"
+    )
 
 
 def _knees(plan: Plan, curve: Curve) -> list[Spec]:
@@ -92,7 +99,11 @@ def _knees(plan: Plan, curve: Curve) -> list[Spec]:
             inside.append({"at": at_batch, "name": name})
     at = {"field": "at", "type": "quantitative"}
     return [
-        {"data": {"values": inside}, "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#888"}, "encoding": {"x": at}},
+        {
+            "data": {"values": inside},
+            "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#888"},
+            "encoding": {"x": at},
+        },
         {
             "data": {"values": inside},
             "mark": {"type": "text", "align": "right", "angle": 270, "dy": -5, "color": "#666", "y": 4},
@@ -117,7 +128,9 @@ def _cost_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
     if plan.cost_floor and curve.axis == "batch":
         floor = [{"dollars": plan.cost_floor, "name": "floor"}]
         at: Spec = {"field": "dollars", "type": "quantitative"}
-        layers.append({"data": {"values": floor}, "mark": {"type": "rule", "strokeDash": [2, 3]}, "encoding": {"y": at}})
+        layers.append(
+            {"data": {"values": floor}, "mark": {"type": "rule", "strokeDash": [2, 3]}, "encoding": {"y": at}}
+        )
     return {"width": 300, "height": 260, "layer": layers}
 
 

@@ -129,7 +129,9 @@ def _batch(i: Inputs) -> Iterator[Headline]:
     cut = economics.implied_batch_cut(6.0, 2.5)
     yield Headline("1.1", c, "fast tier at 6x the price and 2.5x the speed: batch cut", 15, cut, "x")
     s = batching.sparsity(i.experts, i.active_experts)
-    yield Headline("E5", c, "sparsity of DeepSeek", 8, s, "", "the config routes 8 of 256 plus 1 shared: about 32 (DIS-2)")
+    yield Headline(
+        "E5", c, "sparsity of DeepSeek", 8, s, "", "the config routes 8 of 256 plus 1 shared: about 32 (DIS-2)"
+    )
     star = batching.balance_batch(i.hardware_ratio, s)
     note = "real DeepSeek-V3 parameters (671/37) give 5,441 at H = 300 (DIS-2); a minimum, not a target (1.6)"
     yield Headline("E5", c, "balance batch", 2400, star, "sequences", note)
@@ -206,7 +208,9 @@ def _racks(i: Inputs) -> Iterator[Headline]:
 def _pipeline(i: Inputs) -> Iterator[Headline]:
     c = "4 pipeline"
     ratio = parallel.scale_up_over_scale_out(i.active_experts, 1, i.bandwidth_ratio)
-    yield Headline("E12", c, "scale-up over scale-out time, 32 experts, 1 layer", 8.0, ratio, "x", "at least 1 is wanted")
+    yield Headline(
+        "E12", c, "scale-up over scale-out time, 32 experts, 1 layer", 8.0, ratio, "x", "at least 1 is wanted"
+    )
     few = float(parallel.fewest_layers_per_stage(2, i.bandwidth_ratio))
     yield Headline("E12", c, "fewest layers per stage with 2 activated experts", 2, few, "layers")
     idle = float(parallel.decode_idle_fraction(i.pipeline_stages))
@@ -281,7 +285,9 @@ def _tiers(i: Inputs) -> Iterator[Headline]:
     yield Headline("F7", c, "hits that pay for a 1-hour write", 2, float(hour.break_even_hits), "hits")
     for ttl, words, name in ((0.02, "20 ms", "HBM"), (5, "5 s", "DDR"), (300, "5 min", "flash"), (3600, "1 h", "disk")):
         note = "first guessed HBM and DDR, settled on flash and disk (DIS-13)" if ttl >= 300 else ""
-        yield Headline("E26", c, f"tier whose drain time is nearest {words}", name, economics.tier_of_ttl(ttl)[0], "", note)
+        yield Headline(
+            "E26", c, f"tier whose drain time is nearest {words}", name, economics.tier_of_ttl(ttl)[0], "", note
+        )
     hold = economics.hbm_against_recompute(100e9, 5e15, 192e9, 2048)
     yield Headline("F4", c, "hold time where HBM costs as much as recomputing", 3750, hold, "s")
     rent = 1e6 * economics.recompute_cost(100e9, 5e15, i.price_per_hour / 3600)

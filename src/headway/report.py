@@ -35,7 +35,13 @@ def _money(value: float | None) -> str:
 
 
 def _params(value: float) -> str:
-    return f"{value / 1e12:.3f} T" if value >= 1e12 else f"{value / 1e9:,.1f} B" if value >= 1e9 else f"{value / 1e6:,.0f} M"
+    return (
+        f"{value / 1e12:.3f} T"
+        if value >= 1e12
+        else f"{value / 1e9:,.1f} B"
+        if value >= 1e9
+        else f"{value / 1e6:,.0f} M"
+    )
 
 
 def _gigabytes(value: float) -> str:
@@ -77,20 +83,30 @@ def _model(plan: Plan) -> list[Cell]:
 def _machine(plan: Plan) -> list[Cell]:
     s, chip = plan.system, plan.system.chip
     price = "no price" if s.price is None else f"${s.price * 3600:.2f} per chip-hour"
-    replicas = f"{plan.replicas} replicas of {plan.layout.chips} chips" if plan.replicas > 1 else f"{plan.layout.chips} chips"
+    replicas = (
+        f"{plan.replicas} replicas of {plan.layout.chips} chips" if plan.replicas > 1 else f"{plan.layout.chips} chips"
+    )
     idle = f", {plan.idle_chips} idle" if plan.idle_chips else ""
     chosen = "as asked" if plan.layouts_tried == 1 else f"lowest cost of {plan.layouts_tried} layouts that fit"
     return [
         ("system", f"{s.chips} x {chip.name}", f"{_gigabytes(s.memory)} at {units.si(s.bandwidth, 'B/s')}; {price}"),
         ("layout", str(plan.layout), f"{replicas}{idle}; {chosen}"),
-        ("FLOP per byte", f"{plan.flop_per_byte:,.0f}", f"{plan.model.precision.weights.name} peak over memory bandwidth"),
+        (
+            "FLOP per byte",
+            f"{plan.flop_per_byte:,.0f}",
+            f"{plan.model.precision.weights.name} peak over memory bandwidth",
+        ),
         ("drain time", units.seconds(chip.drain_time), "to read all of a chip's memory once"),
     ]
 
 
 def _floors(plan: Plan) -> list[Cell]:
     return [
-        ("latency floor", units.seconds(plan.floor.seconds), f"batch 1, bound by {plan.floor.time.bound}; no price buys less"),
+        (
+            "latency floor",
+            units.seconds(plan.floor.seconds),
+            f"batch 1, bound by {plan.floor.time.bound}; no price buys less",
+        ),
         ("all weights once", units.seconds(plan.all_weights_seconds), "floor of a batch that touches every expert"),
     ]
 
@@ -100,7 +116,11 @@ def _batches(plan: Plan) -> list[Cell]:
     want = "none: memory-bound at every batch" if math.isinf(low) else f"{low:,.0f} to {high:,.0f}"
     golden = "never reached" if math.isinf(plan.goldilocks) else f"{plan.goldilocks:,.0f} tokens"
     return [
-        ("balance, H x s", _batch(plan.balance_one_copy), "one copy of the weights: reading takes as long as multiplying (E5)"),
+        (
+            "balance, H x s",
+            _batch(plan.balance_one_copy),
+            "one copy of the weights: reading takes as long as multiplying (E5)",
+        ),
         ("balance, as laid out", _batch(plan.balance_weights), "per replica, with the weights that groups hold twice"),
         ("balance, with KV", _batch(plan.balance_kv), f"at {plan.context:,.0f} tokens of context"),
         ("recommended", want, "2 to 3 times the balance batch"),
@@ -183,13 +203,14 @@ def _chart(plan: Plan) -> list[str]:
     figure = plotille.Figure()
     figure.width, figure.height, figure.color_mode = max(30, min(64, width() - 24)), 9, "names"
     figure.with_colors = False
-    y = np.log10(found.cost * 1e6) if priced else np.log10(found.seconds * 1e3)
+    y = np.log10(found.cost * 1e6) if priced else np.log10(found.seconds)
     x = np.log10(found.x)
     figure.set_x_limits(0.0, max(float(x[-1]), 0.3))
     figure.set_y_limits(float(y.min()) - 0.05, float(y.max()) + 0.05)
-    figure.plot(x, y, interp="linear")
-    figure.y_ticks_fkt = lambda low, _high: f"{units.dollars(10**low) if priced else units.seconds(10**low / 1e3):>9}"
-    figure.x_ticks_fkt = lambda low, _high: f"{10**low:,.0f}"
+    figure.plot(x.tolist(), y.tolist(), interp="linear")
+    show = units.dollars if priced else units.seconds
+    figure.y_ticks_fkt = lambda low, _high: f"{show(10 ** float(low)):>9}"  # pyright: ignore[reportArgumentType]
+    figure.x_ticks_fkt = lambda low, _high: f"{10 ** float(low):,.0f}"  # pyright: ignore[reportArgumentType]
     figure.x_label, figure.y_label = "batch", "$/Mtok" if priced else "step"
     lines = [line.rstrip() for line in str(figure.show()).split("\n")]
     title = "decode cost against batch (log scales)" if priced else "step time against batch (log scales)"
@@ -203,8 +224,10 @@ def comparison_text(plans: Sequence[Plan]) -> str:
     heads = ["", *(f"{p.model.name.split('/')[-1]} on {p.system.name}" for p in plans)]
     rows = [[label, *(dict(t).get(label, "") for t in tables)] for label in labels]
     rows.insert(0, ["batch", *(f"{p.point.batch:,.0f}{_each(p)}" for p in plans)])
-    return table_text(heads, rows) + "\n\n" + "\n".join(
-        f"! {p.system.name}, {p.model.name}: {w}" for p in plans for w in p.warnings
+    return (
+        table_text(heads, rows)
+        + "\n\n"
+        + "\n".join(f"! {p.system.name}, {p.model.name}: {w}" for p in plans for w in p.warnings)
     )
 
 
@@ -294,7 +317,17 @@ def catalogue_rows(table: str, query: str = "") -> list[dict[str, str]]:
 
 
 _SHOWN = {
-    "chips": ["name", "memory_GB", "memory_GBps", "bf16_TFLOPS", "fp8_TFLOPS", "fp4_TFLOPS", "price_usd_h", "status", "date"],
+    "chips": [
+        "name",
+        "memory_GB",
+        "memory_GBps",
+        "bf16_TFLOPS",
+        "fp8_TFLOPS",
+        "fp4_TFLOPS",
+        "price_usd_h",
+        "status",
+        "date",
+    ],
     "systems": ["name", "chip", "chips", "scaleup_domain", "scaleup_GBps", "scaleout_Gbps", "price_usd_h", "date"],
     "models": ["id", "published_total_B", "published_active_B", "release", "aliases"],
     "claims": ["id", "topic", "used", "versions"],

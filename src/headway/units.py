@@ -94,7 +94,7 @@ def si(value: float, unit: str = "", digits: int = 3) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".strip() if math.isfinite(value) else "∞"
     steps = ["p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"]
-    group = min(max(int(math.floor(math.log10(abs(value)) / 3)), -4), 6)
+    group = min(max(math.floor(math.log10(abs(value)) / 3), -4), 6)
     scaled = float(f"{value / 1000.0**group:.{digits}g}")
     if abs(scaled) >= 1000 and group < 6:
         group, scaled = group + 1, scaled / 1000

@@ -72,7 +72,9 @@ class Catalogue:
         extra = [Path(f).expanduser() for f in folders]
         for folder in extra:
             if not folder.is_dir():
-                raise InputError(f"--catalog: {folder} is not a folder; name one that holds chips.csv, systems.csv, ...")
+                raise InputError(
+                    f"--catalog: {folder} is not a folder; name one that holds chips.csv, systems.csv, ..."
+                )
         mine = user_folder()
         self.folders = [SHIPPED, *([mine] if mine.is_dir() else []), *extra]
         self._tables: dict[str, Table] = {}
@@ -130,7 +132,9 @@ class Catalogue:
                     if (place / stem).is_file():
                         return place / stem, row
         if row:
-            raise InputError(f"{table.places[number or 0]}: the config file {row.get('file')!r} is not in the catalogue")
+            raise InputError(
+                f"{table.places[number or 0]}: the config file {row.get('file')!r} is not in the catalogue"
+            )
         return None
 
     def json(self, name: str) -> Any:

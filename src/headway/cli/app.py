@@ -22,7 +22,9 @@ Quantity = Annotated[str | None, Parameter()]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the answer as JSON.")]
 Why = Annotated[bool, Parameter(name="--why", negative="", help="Say where each number comes from.")]
 Out = Annotated[str | None, Parameter(name=["-o", "--out"], help="Write a chart: FILE.svg, .png, .pdf, .html, .json.")]
-Folder = Annotated[tuple[str, ...], Parameter(name="--catalog", help="A folder with your own chips.csv, systems.csv, models.")]
+Folder = Annotated[
+    tuple[str, ...], Parameter(name="--catalog", help="A folder with your own chips.csv, systems.csv, models.")
+]
 On = Annotated[str, Parameter(name="--on", help="System or chip, CHIPxN, or several by comma: h200x8,gb200-nvl72.")]
 Convention = Annotated[
     Literal["kernels", "machine"],
@@ -32,7 +34,9 @@ Convention = Annotated[
 
 @app.command
 def plan(
-    model: Annotated[str, Parameter(help="Model name, path to config.json or its folder, or hub id; several by comma.")],
+    model: Annotated[
+        str, Parameter(help="Model name, path to config.json or its folder, or hub id; several by comma.")
+    ],
     *,
     on: On,
     chips: int | None = None,
@@ -94,9 +98,9 @@ def plan(
     from headway.cli import commands
 
     commands.plan(
-        model, on, dict(chips=chips, tp=tp, dp=dp, ep=ep, reserve=reserve, skew=skew),
-        dict(context=context, prompt=prompt, output=output, price=price, batch=batch, arrivals=arrivals),
-        dict(precision=precision, kv_precision=kv_precision, calibration=calibration, convention=convention),
+        model, on, {"chips": chips, "tp": tp, "dp": dp, "ep": ep, "reserve": reserve, "skew": skew},
+        {"context": context, "prompt": prompt, "output": output, "price": price, "batch": batch, "arrivals": arrivals},
+        {"precision": precision, "kv_precision": kv_precision, "calibration": calibration, "convention": convention},
         json=json, why=why, out=out, catalog=catalog,
     )  # fmt: skip
 
@@ -163,9 +167,9 @@ def curve(
     from headway.cli import commands
 
     commands.curve(
-        model, on, dict(chips=chips, tp=tp, dp=dp, ep=ep, reserve=reserve, skew=skew),
-        dict(context=context, price=price, batch=batch),
-        dict(precision=precision, kv_precision=kv_precision, calibration=calibration, convention=convention),
+        model, on, {"chips": chips, "tp": tp, "dp": dp, "ep": ep, "reserve": reserve, "skew": skew},
+        {"context": context, "price": price, "batch": batch},
+        {"precision": precision, "kv_precision": kv_precision, "calibration": calibration, "convention": convention},
         against=against, points=points, json=json, csv=csv, why=why, out=out, catalog=catalog,
     )  # fmt: skip
 

@@ -12,9 +12,10 @@ from typing import Any
 from headway import catalog as facts
 from headway import lecture as proof
 from headway import units
-from headway.batching import Curve, against_batch, against_context, against_pass_length
+from headway.batching import against_context, against_pass_length
 from headway.errors import HeadwayError, InputError, PhysicsError
-from headway.plan import Plan, Request, make_plan, record, sweep
+from headway.plan import Plan, Request, make_plan, record
+from headway.plan import curve as sweep_batches
 
 _QUANTITIES = {
     "context": units.TOKENS,
@@ -85,7 +86,7 @@ def plan(
     if not plans:
         raise refused[0][1]
     if out:
-        figures.write(figures.curve_figure(plans[0], against_batch_of(plans[0])), out)
+        figures.write(figures.curve_figure(plans[0], sweep_batches(plans[0])), out)
     if json:
         records = [record(p) | ({"why": report.why_rows(p)} if why else {}) for p in plans]
         left = [{"what": name, "why": str(e)} for name, e in refused]
@@ -99,11 +100,6 @@ def plan(
             print("\n" + report.why_text(p))
     if out:
         print(f"\nchart written to {out}")
-
-
-def against_batch_of(p: Plan, points: int = 49) -> Curve:
-    """Return a plan's decode curve against batch."""
-    return against_batch(p.scene, sweep(p, points), p.context, p.system.chips / p.replicas, p.system.price)
 
 
 def curve(
@@ -132,7 +128,7 @@ def curve(
     p = make_plan(_request(model, on, numbers, typed, words))
     chips, price = p.system.chips / p.replicas, p.system.price
     if against == "batch":
-        found = against_batch_of(p, points)
+        found = sweep_batches(p, points)
     elif against == "context":
         contexts = np.geomspace(1024, max(p.model.max_context, 2048), points).round()
         found = against_context(p.scene, contexts, p.point.batch, chips, price)

@@ -73,7 +73,9 @@ def bill(usage: Usage, sheet: PriceSheet, speed: str = "standard") -> Bill:
         When the sheet has no price for something that was used, or no such speed tier.
     """
     if speed != "standard" and speed not in sheet.speed:
-        raise InputError(f"speed tier {speed!r} is not on the sheet; it has standard, {', '.join(sheet.speed) or 'only'}")
+        raise InputError(
+            f"speed tier {speed!r} is not on the sheet; it has standard, {', '.join(sheet.speed) or 'only'}"
+        )
     times = sheet.speed.get(speed, 1.0)
     above = sheet.threshold is not None and usage.prompt > sheet.threshold
     prices = {

@@ -110,7 +110,9 @@ class TariffCheck:
         return self.cost > self.price
 
 
-def check_tariff(context: Real, threshold: float, multiple: float, goldilocks: float, margin: float = 0.0) -> TariffCheck:
+def check_tariff(
+    context: Real, threshold: float, multiple: float, goldilocks: float, margin: float = 0.0
+) -> TariffCheck:
     """Return price and cost at `context` of a tariff that charges 1 up to `threshold` and `multiple` above (SYS-F2).
 
     Parameters

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+
 from headway.catalog import Row, catalogue, column, from_row
 from headway.errors import InputError, unknown
 from headway.hardware.ratios import drain_time

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def measured_cpu(refresh: bool = False) -> Chip:
     file = _cache_file()
     key = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
     try:
-        cached = json.loads(file.read_text())
+        cached: dict[str, Any] = json.loads(file.read_text())
     except (OSError, ValueError):
         cached = {}
     if refresh or cached.get("key") != key:

@@ -129,7 +129,5 @@ def indexer(hidden: int, query_in: int, heads: int, head_dim: int, *, ratio: flo
         Linear("self_attn.indexer.wk", "index", hidden, head_dim, ways=1),
         Linear("self_attn.indexer.weights_proj", "index", hidden, heads, ways=1),
     )
-    attend = Attend(
-        Reach(ratio=ratio), head_dim, ways=1, flops_per_pair=2.0 * heads * (head_dim + 1), index=True
-    )
+    attend = Attend(Reach(ratio=ratio), head_dim, ways=1, flops_per_pair=2.0 * heads * (head_dim + 1), index=True)
     return Part(linears, (attend,), 2 * head_dim)

@@ -83,7 +83,7 @@ def _from_hub(name: str) -> Path:
     if name.count("/") != 1:
         raise unknown("model", name, table.names(), "`headway catalog models` lists them; a path to config.json works.")
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports] - an extra
     except ImportError:
         close = near_misses(name, table.names())
         hint = f" (in the catalogue: {', '.join(close)})" if close else ""

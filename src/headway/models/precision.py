@@ -177,31 +177,28 @@ def _method(
             return _compressed(scheme, where), ()
         case "bitsandbytes":
             return number_format("int4" if quant.get("load_in_4bit") else "int8"), ()
-    raise InputError(
-        f"{where}: quantization_config.quant_method {method!r} is not known; "
-        "known: fp8, modelopt, compressed-tensors, mxfp4, awq, gptq, bitsandbytes, fbgemm_fp8"
-    )
+        case _:
+            raise InputError(
+                f"{where}: quantization_config.quant_method {method!r} is not known; "
+                "known: fp8, modelopt, compressed-tensors, mxfp4, awq, gptq, bitsandbytes, fbgemm_fp8"
+            )
+
+
+_ALGORITHMS = {
+    "NVFP4": "nvfp4", "NVFP4_AWQ": "nvfp4", "W4A16_NVFP4": "nvfp4", "FP8": "fp8-tensor", "FP8_PB_WO": "fp8",
+    "FP8_PB": "fp8", "FP8_BLOCK": "fp8", "FP8_BLOCK_SCALES": "fp8", "MXFP4": "mxfp4", "W4A16_MXFP4": "mxfp4",
+    "W4A8_MXFP4_FP8": "mxfp4", "MXFP8": "mxfp8", "INT8": "int8", "INT8_SQ": "int8", "W8A16": "int8",
+    "W8A8_SQ_PER_CHANNEL": "int8", "W4A16_AWQ": "int4", "W4A8_AWQ": "int4",
+}  # fmt: skip
 
 
 def _algorithm(name: str, where: str, group: Any) -> Format:
-    match name.upper():
-        case "NVFP4":
-            return number_format("nvfp4")
-        case "FP8":
-            return number_format("fp8-tensor")
-        case "FP8_PB_WO" | "FP8_BLOCK" | "FP8_BLOCK_SCALES" | "FP8_PB":
-            return number_format("fp8")
-        case "W4A16_AWQ" | "W4A8_AWQ":
-            return number_format("int4" if not group or int(group) > 32 else "int4-g32")
-        case "MXFP4" | "W4A16_MXFP4" | "W4A8_MXFP4_FP8":
-            return number_format("mxfp4")
-        case "MXFP8":
-            return number_format("mxfp8")
-        case "NVFP4_AWQ" | "W4A16_NVFP4":
-            return number_format("nvfp4")
-        case "INT8" | "INT8_SQ" | "W8A16" | "W8A8_SQ_PER_CHANNEL":
-            return number_format("int8")
-    raise InputError(f"{where}: quantization_config.quant_algo {name!r} is not known; known: NVFP4, FP8, MXFP4, INT8, ...")
+    found = _ALGORITHMS.get(name.upper())
+    if found is None:
+        known = ", ".join(_ALGORITHMS)
+        raise InputError(f"{where}: quantization_config.quant_algo {name!r} is not known; known: {known}")
+    small = found == "int4" and group and int(group) <= 32
+    return number_format("int4-g32" if small else found)
 
 
 def _integers(bits: int, group: int, where: str) -> Format:

@@ -92,7 +92,9 @@ def fit(model: Architecture, layout: Layout, system: System, context: float, res
     return Fit(memory, share * memory, weights_per_chip(model, layout), kept, layout.dp)
 
 
-def require_fit(model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None) -> Fit:
+def require_fit(
+    model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None
+) -> Fit:
     """Return the memory account, or refuse with the shortfall and the nearest layout that fits (design rule 6).
 
     Raises
@@ -143,7 +145,13 @@ class Capacity:
 
 
 def capacity_per_chip(
-    n_total: Real, bytes_per_parameter: Real, micro_batch: Real, context: Real, k: Real, experts_ways: Real, stages: Real
+    n_total: Real,
+    bytes_per_parameter: Real,
+    micro_batch: Real,
+    context: Real,
+    k: Real,
+    experts_ways: Real,
+    stages: Real,
 ) -> Capacity:
     """Return memory per chip under expert parallelism E and pipeline depth P (lecture E14 to E17, SYS-D4).
 

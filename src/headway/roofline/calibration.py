@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from headway.errors import InputError
 
-_AT_MOST_ONE = ("memory_efficiency", "compute_efficiency", "network_efficiency", "network_overlap")
+_SHARES = ("memory_efficiency", "compute_efficiency", "network_efficiency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,10 @@ class Calibration:
             value = getattr(self, field.name)
             if not isinstance(value, float):
                 continue
-            if field.name in _AT_MOST_ONE and not (0 < value <= 1 or (field.name == "network_overlap" and value == 0)):
+            if field.name in _SHARES and not 0 < value <= 1:
                 raise InputError(f"calibration {self.name!r}: {field.name} is {value}; it must be in (0, 1]")
+            if field.name == "network_overlap" and value > 1:
+                raise InputError(f"calibration {self.name!r}: network_overlap is {value}; it must be in 0..1")
             if field.name == "expert_imbalance" and value < 1:
                 raise InputError(f"calibration {self.name!r}: expert_imbalance is {value}; it must be at least 1")
             if value < 0:

@@ -72,7 +72,9 @@ def roofline(
     t_compute = 2 B N_active / FLOPS; t_memory = (N_total w + B L k) / BW; t >= max of the two.
     """
     compute = 2 * batch * n_active / peak_flops
-    return Roofline(compute, n_total * bytes_per_parameter / bandwidth, batch * context * kv_bytes_per_token / bandwidth)
+    return Roofline(
+        compute, n_total * bytes_per_parameter / bandwidth, batch * context * kv_bytes_per_token / bandwidth
+    )
 
 
 def roofline_lecture_units(

@@ -172,9 +172,7 @@ def _send_time(send: Send, tokens: Real, chip: Machine, calibration: Calibration
     return RowTime(send.name, "collective", Work(sent=sent), 0.0, 0.0, network, overhead, network + overhead)
 
 
-def row_work(
-    row: Row, step: Step, load: Load, tokens: Real, sequences: Real, activation_traffic: float = 0.0
-) -> Work:
+def row_work(row: Row, step: Step, load: Load, tokens: Real, sequences: Real, activation_traffic: float = 0.0) -> Work:
     """Return FLOPs and bytes of one row under a load, on the busiest chip."""
     if row.experts:
         return _expert_work(row, step, load, tokens, activation_traffic)

@@ -12,7 +12,9 @@ Reader = Callable[[Keys], Draft]
 
 READERS: dict[str, Reader] = {
     **dict.fromkeys(("llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "mimo", "phi3"), decoder.read),
-    **dict.fromkeys(("qwen3_vl_text", "qwen3_vl_moe_text", "qwen2_moe", "glm4_moe", "ministral", "olmo2"), decoder.read),
+    **dict.fromkeys(
+        ("qwen3_vl_text", "qwen3_vl_moe_text", "qwen2_moe", "glm4_moe", "ministral", "olmo2"), decoder.read
+    ),
     "gpt_oss": decoder.read_gpt_oss,
     "minimax_m2": decoder.read_minimax_m2,
     "llama4_text": decoder.read_llama4,

@@ -90,7 +90,9 @@ def read_mpt(keys: Keys) -> Draft:
     attention = keys.raw("attn_config") or {}
     learned = keys.flag("learned_pos_emb", default=True) and not attention.get("alibi", False)
     positions = keys.int("max_seq_len", default=2048) if learned else 0
-    kv_heads = int(attention.get("kv_n_heads") or (1 if attention.get("attn_type") == "multiquery_attention" else heads))
+    kv_heads = int(
+        attention.get("kv_n_heads") or (1 if attention.get("attn_type") == "multiquery_attention" else heads)
+    )
     keys.ignore("init_config", "init_device", "logit_scale", "norm_type", "emb_pdrop", "verbose", "tie_word_embeddings")
     keys.ignore("use_pad_tok_in_ffn", "ffn_config", "fc_type", "custom_bias")
     inner = int(keys.number("expansion_ratio", default=4) * hidden)

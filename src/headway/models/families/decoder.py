@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from headway.errors import InputError
 from headway.models.architecture import Experts, Layer, Linear
 from headway.models.attention import grouped_query
 from headway.models.experts import dense, routed, router
 from headway.models.families.common import Draft, Spine, layer, spine
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
+
+Pick = Callable[[int], tuple[tuple[Linear, ...], Experts | None, str, int]]
 
 
 def read(keys: Keys) -> Draft:
@@ -31,11 +36,11 @@ def read(keys: Keys) -> Draft:
         layers.append(layer(f"attention + {kind}", part, ffn, experts=experts, vectors=vectors))
     notes: list[str] = []
     mtp = keys.int("num_nextn_predict_layers", default=0, least=0)
-    extra_layers = [_next_token_layer(layers[-1], s.hidden)] * mtp
+    extra_layers = [next_token_layer(layers[-1], s.hidden)] * mtp
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, extra_layers, notes=notes)
 
 
-def _next_token_layer(last: Layer, hidden: int) -> Layer:
+def next_token_layer(last: Layer, hidden: int) -> Layer:
     """A multi-token-prediction layer: one more layer like the last, and a projection of hidden + embedding."""
     joint = Linear("eh_proj", "dense", 2 * hidden, hidden)
     return Layer(last.kind, (*last.linears, joint), last.attends, last.state, last.experts, last.vector_parameters)
@@ -55,14 +60,15 @@ def _windows(keys: Keys, layers: int) -> list[Reach]:
     return [near if i >= most else FULL for i in range(layers)]
 
 
-def _mixture(keys: Keys, s: Spine):  # noqa: ANN202 - a closure over one config
+def _mixture(keys: Keys, s: Spine) -> Pick:
     """Return a function from layer index to (matrices, routing, kind, vector parameters)."""
     count = keys.int("num_local_experts", "num_experts", "n_routed_experts", default=0, least=0)
     inner = keys.int("intermediate_size")
     bias = keys.flag("mlp_bias")
     if not count:
         keys.ignore("decoder_sparse_step", "mlp_only_layers")
-        return lambda _: (dense(s.hidden, inner, bias=bias), None, "dense", 0)
+        plain = dense(s.hidden, inner, bias=bias)
+        return lambda i: (plain, None, "dense", 0)
     active = keys.int("num_experts_per_tok", "experts_per_token")
     width = keys.int("moe_intermediate_size", default=inner)
     step = keys.int("decoder_sparse_step", default=1)
@@ -123,14 +129,14 @@ def read_minimax_m2(keys: Keys) -> Draft:
     wide = keys.flag("use_qk_norm") and keys.text("qk_norm_type", default="per_layer") == "per_layer"
     keys.ignore("use_mtp", "attn_type_list")
     if keys.int("shared_intermediate_size", default=0, least=0):
-        keys.values = {**keys.values}
+        raise InputError(f"{keys.where}: shared_intermediate_size above 0 is not known for MiniMax-M2")
     part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim)
     experts = routed(s.hidden, inner, count, module="block_sparse_moe.experts")
     ffn = (router(s.hidden, count, module="block_sparse_moe.gate"), *experts)
     norms = (s.heads + s.kv_heads) * s.head_dim if wide else 0
     one = layer("attention + experts", part, ffn, experts=Experts(count, active), vectors=2 * s.hidden + norms + count)
     extra = keys.int("num_mtp_modules", default=0, least=0) * keys.int("mtp_transformer_layers", default=1)
-    mtp = [_next_token_layer(one, s.hidden)] * extra
+    mtp = [next_token_layer(one, s.hidden)] * extra
     return Draft(s.hidden, s.vocabulary, [one] * s.layers, s.tied, s.max_context, s.hidden, mtp)
 
 

@@ -6,7 +6,7 @@ from headway.models.architecture import Attend, Experts, Layer, Linear
 from headway.models.attention import Part, indexer, latent
 from headway.models.experts import dense, routed, router
 from headway.models.families.common import Draft, is_moe_layer, layer, spine
-from headway.models.families.decoder import _next_token_layer as next_token_layer
+from headway.models.families.decoder import next_token_layer
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
 
@@ -43,7 +43,8 @@ def read(keys: Keys) -> Draft:
                 ffn,
                 experts=experts if sparse else None,
                 extra=index if kinds[i] == "full" else None,  # "shared": the layer reuses an earlier selection
-                vectors=2 * s.hidden + (experts.count if sparse and keys.values.get("topk_method") == "noaux_tc" else 0),
+                vectors=2 * s.hidden
+                + (experts.count if sparse and keys.values.get("topk_method") == "noaux_tc" else 0),
             )
         )
     mtp = [next_token_layer(layers[-1], s.hidden)] * keys.int("num_nextn_predict_layers", default=0, least=0)

@@ -78,9 +78,7 @@ def read_nemotron_h(keys: Keys) -> Draft:
     )
     keys.ignore("mlp_hidden_act", "expand", "chunk_size", "mamba_proj_bias", "use_bias", "mlp_bias", "sliding_window")
     keys.ignore("mtp_hybrid_override_pattern", "mtp_layers_block_type")
-    part = grouped_query(
-        s.hidden, s.heads, s.kv_heads, s.head_dim, bias=keys.flag("attention_bias"), module="mixer"
-    )
+    part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim, bias=keys.flag("attention_bias"), module="mixer")
     built: dict[str, Layer] = {
         "mamba": layer("Mamba-2", None, linears, state=state, vectors=s.hidden + vectors),
         "attention": layer("attention", part, vectors=s.hidden),

@@ -6,7 +6,7 @@ from headway.models.architecture import Attend, Experts, Layer, Linear
 from headway.models.attention import Part, grouped_query
 from headway.models.experts import dense, routed, router
 from headway.models.families.common import Draft, is_moe_layer, layer, spine
-from headway.models.families.decoder import _next_token_layer as next_token_layer
+from headway.models.families.decoder import next_token_layer
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
 
@@ -17,7 +17,11 @@ def read_mimo_v2_flash(keys: Keys) -> Draft:
     value = keys.int("v_head_dim", default=s.head_dim)
     pattern = keys.list("hybrid_layer_pattern", length=s.layers) or [0] * s.layers
     frequency = keys.list("moe_layer_freq", length=s.layers) or [1] * s.layers
-    count, active, width = keys.int("n_routed_experts"), keys.int("num_experts_per_tok"), keys.int("moe_intermediate_size")
+    count, active, width = (
+        keys.int("n_routed_experts"),
+        keys.int("num_experts_per_tok"),
+        keys.int("moe_intermediate_size"),
+    )
     inner = keys.int("intermediate_size")
     keys.ignore("sliding_window_size", "attention_chunk_size", "n_shared_experts", "attention_bias")
     near = grouped_query(

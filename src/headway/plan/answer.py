@@ -1,0 +1,155 @@
+"""What is asked and what is answered: Request, Point, Plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headway.batching import Departures, Scene
+from headway.hardware import System
+from headway.models import Architecture, kv_bytes_stored
+from headway.parallel import Fit, Layout
+from headway.roofline import Convention, StepTime
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked.
+
+    Attributes
+    ----------
+    model : str
+        Name, path or hub id.
+    system : str
+        System, chip, or ``CHIPxN``.
+    chips : int or None
+        Override the number of chips.
+    context : float or None
+        Tokens in each sequence's cache during decode; default: prompt + half the output, else the catalogue's.
+    prompt, output : float or None
+        Tokens per request; the prompt defaults to the context.
+    precision, kv_precision : str or None
+        Number formats instead of the config's.
+    price : float or None
+        [$/s per chip]
+    batch : float or None
+        Sequences per pass and replica; default: twice the balance batch, or what memory holds.
+    tp, dp, ep : int or None
+        Layout; whatever is left out is chosen for the lowest cost per token.
+    calibration : str
+        ``ideal`` or a profile.
+    convention : str
+        ``kernels`` or ``machine``.
+    reserve : float or None
+        Share of memory kept free.
+    skew : float
+        Zipf exponent of expert popularity.
+    arrivals : float or None
+        Requests per second, for the fill of the departures.
+    """
+
+    model: str
+    system: str
+    chips: int | None = None
+    context: float | None = None
+    prompt: float | None = None
+    output: float | None = None
+    precision: str | None = None
+    kv_precision: str | None = None
+    price: float | None = None
+    batch: float | None = None
+    tp: int | None = None
+    dp: int | None = None
+    ep: int | None = None
+    calibration: str = "ideal"
+    convention: Convention = "kernels"
+    reserve: float | None = None
+    skew: float = 0.0
+    arrivals: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One operating batch: time, what binds it and by how much, throughput and cost."""
+
+    batch: float
+    time: StepTime
+    tokens_per_second_user: float
+    tokens_per_second_chip: float
+    tokens_per_second_system: float
+    dollars_per_mtok: float | None
+    mfu: float
+
+    @property
+    def seconds(self) -> float:
+        """Time of the pass. [s]"""
+        return float(self.time.seconds)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer: all numbers in SI, warnings in words."""
+
+    request: Request
+    model: Architecture
+    system: System
+    layout: Layout
+    layouts_tried: int
+    replicas: int
+    context: float
+    prompt: float
+    output: float
+    scene: Scene
+    fit: Fit
+    balance_weights: float
+    balance_kv: float
+    recommended: tuple[float, float]
+    goldilocks: float
+    floor: Point
+    all_weights_seconds: float
+    point: Point
+    at_full: Point
+    typical: Point | None
+    cost_floor: float | None
+    prefill_dollars_per_mtok: float | None
+    prefill_seconds: float
+    prefill_tokens: float
+    ttft: float
+    cached: tuple[str, float] | None
+    departures: Departures
+    warnings: list[str] = field(default_factory=list[str])
+
+    @property
+    def max_batch(self) -> float:
+        """Largest batch of one replica that memory holds."""
+        return self.fit.max_batch
+
+    @property
+    def idle_chips(self) -> int:
+        """Chips that no replica uses."""
+        return self.system.chips - self.replicas * self.layout.chips
+
+    @property
+    def kv_per_sequence(self) -> float:
+        """Cache and state bytes of one sequence, before replication. [bytes]"""
+        return float(kv_bytes_stored(self.model, self.context))
+
+    @property
+    def balance_one_copy(self) -> float:
+        """H x s for one copy of the weights, layout left out (E5, E6): weight bytes over active FLOPs, each at its rate."""
+        seconds = [
+            (
+                x.count * m.bytes / self.system.chip.bandwidth,
+                x.count * m.flops * x.used_share(m.role) / self.system.chip.peak(m.format.chain),
+            )
+            for x in self.model.layers
+            for m in x.linears
+        ]
+        head = self.model.head
+        reads = sum(r for r, _ in seconds) + head.bytes / self.system.chip.bandwidth
+        return reads / (sum(c for _, c in seconds) + head.flops / self.system.chip.peak(head.format.chain))
+
+    @property
+    def flop_per_byte(self) -> float:
+        """The chip's FLOP per byte at the rate of the model's largest matrices."""
+        biggest = max((m for x in self.model.layers for m in x.linears), key=lambda m: m.bytes)
+        return self.system.chip.peak(biggest.format.chain) / self.system.chip.bandwidth

@@ -1,0 +1,216 @@
+"""From a request to a plan: every headline number with its warnings. Composition only, no physics of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from headway.batching import (
+    Departures,
+    Scene,
+    against_batch,
+    cost_per_token,
+    departures,
+    goldilocks,
+    lines,
+    per_million,
+    recommended_range,
+)
+from headway.economics import Recompute, Tier, catalogue_tiers, cheapest, total_cost
+from headway.errors import InputError, PhysicsError
+from headway.hardware import System, system
+from headway.models import Architecture, kv_bytes_stored, model
+from headway.parallel import Fit, Layout, build_step, require_fit
+from headway.plan.answer import Plan, Point, Request
+from headway.plan.choose import choose_layout, default, operating_batch
+from headway.roofline import CONVENTIONS, Calibration, calibration
+
+
+def make_plan(request: Request) -> Plan:
+    """Answer a request.
+
+    Raises
+    ------
+    InputError
+        Unknown names, malformed quantities, layouts that do not divide (exit code 2).
+    PhysicsError
+        When nothing fits, or the batch asked for does not (exit code 3).
+    """
+    arch = model(request.model, precision=request.precision, kv_precision=request.kv_precision)
+    machine = system(request.system).priced(request.price)
+    if request.chips is not None:
+        machine = machine.resized(request.chips)
+    prompt, output, context = _lengths(request, arch)
+    if request.convention not in CONVENTIONS:
+        raise InputError(f"--convention: {request.convention!r} is not known; accepted: {', '.join(CONVENTIONS)}")
+    profile = calibration(request.calibration)
+    layout, tried = choose_layout(arch, machine, request, context, profile)
+    held = require_fit(arch, layout, machine, context, request.reserve)
+    scene = Scene(build_step(arch, layout), machine.chip, profile, request.convention, request.skew)
+    return _assemble(request, arch, machine, layout, tried, (prompt, output, context), scene, held)
+
+
+def _lengths(request: Request, arch: Architecture) -> tuple[float, float, float]:
+    output = default("default_output") if request.output is None else request.output
+    if request.context is not None:
+        context = request.context
+    elif request.prompt is not None:
+        context = request.prompt + output / 2
+    else:
+        context = min(default("default_context"), arch.max_context)
+    prompt = request.prompt if request.prompt is not None else max(context, 1.0)
+    if prompt < 1 or output < 1:
+        raise InputError(f"--prompt {prompt:g} and --output {output:g} must both be at least 1 token")
+    return prompt, output, context
+
+
+def _point(scene: Scene, batch: float, context: float, machine: System, layout: Layout, replicas: int) -> Point:
+    time = scene.decode(batch, context)
+    seconds = float(time.seconds)
+    total = replicas * batch / seconds
+    cost = None
+    if machine.price is not None:
+        cost = float(per_million(cost_per_token(seconds, replicas * batch, machine.chips, machine.price)))
+    ideal = Scene(scene.step, scene.chip, Calibration.ideal(), "machine", scene.skew).decode(batch, context)
+    return Point(batch, time, 1 / seconds, total / machine.chips, total, cost, float(ideal.compute) / seconds)
+
+
+def _assemble(
+    request: Request,
+    arch: Architecture,
+    machine: System,
+    layout: Layout,
+    tried: int,
+    lengths: tuple[float, float, float],
+    scene: Scene,
+    held: Fit,
+) -> Plan:
+    prompt, output, context = lengths
+    straight = lines(scene, context)
+    weights_only = lines(scene, 0.0).balance_batch
+    replicas = machine.chips // layout.chips
+    batch = operating_batch(request, straight.balance_batch_with_kv, held.max_batch)
+    if batch > held.max_batch:
+        raise PhysicsError(
+            f"--batch {batch:,.0f}: memory holds {held.max_batch:,.0f} sequences of {context:,.0f} tokens as {layout} on "
+            f"{machine.name}; the cache exceeds it by "
+            f"{(batch - held.max_batch) / layout.dp * held.kv_per_sequence / 1e9:,.1f} GB per chip"
+        )
+
+    def point(b: float, s: Scene = scene) -> Point:
+        return _point(s, b, context, machine, layout, replicas)
+
+    typical = None
+    if request.calibration == "ideal":
+        typical = point(batch, Scene(scene.step, scene.chip, calibration("typical"), scene.convention, scene.skew))
+    prefill_s, prefill_n, prefill_cost = _prefill(scene, prompt, machine, layout, replicas)
+    per_token = max(straight.compute_slope, straight.kv_slope)
+    low, high = default("recommended_low"), default("recommended_high")
+    now = point(batch)
+    plan = Plan(
+        request=request,
+        model=arch,
+        system=machine,
+        layout=layout,
+        layouts_tried=tried,
+        replicas=replicas,
+        context=context,
+        prompt=prompt,
+        output=output,
+        scene=scene,
+        fit=held,
+        balance_weights=weights_only,
+        balance_kv=straight.balance_batch_with_kv,
+        recommended=recommended_range(straight.balance_batch_with_kv, low, high),
+        goldilocks=goldilocks(scene),
+        floor=point(1.0),
+        all_weights_seconds=straight.weights,
+        point=now,
+        at_full=point(held.max_batch) if math.isfinite(held.max_batch) else now,
+        typical=typical,
+        cost_floor=None
+        if machine.price is None
+        else float(per_million(cost_per_token(per_token, replicas, machine.chips, machine.price))),
+        prefill_dollars_per_mtok=prefill_cost,
+        prefill_seconds=prefill_s,
+        prefill_tokens=prefill_n,
+        ttft=float(scene.prefill(1.0, prompt).seconds),
+        cached=_cached(arch, machine, context, prefill_cost),
+        departures=_departures(request, now, replicas, output),
+    )
+    plan.warnings.extend(warnings(plan))
+    return plan
+
+
+def _departures(request: Request, now: Point, replicas: int, output: float) -> Departures:
+    arrivals = (request.arrivals or 0.0) / replicas
+    return departures(now.seconds, now.batch, arrivals, output)
+
+
+def _prefill(
+    scene: Scene, prompt: float, machine: System, layout: Layout, replicas: int
+) -> tuple[float, float, float | None]:
+    """Time, tokens and $/Mtok of a prefill pass that gathers prompts up to the engine's token budget per group."""
+    prompts = max(1.0, math.floor(default("prefill_tokens") / prompt)) * layout.dp
+    seconds = float(scene.prefill(prompts, prompt).seconds)
+    tokens = prompts * prompt
+    if machine.price is None:
+        return seconds, tokens, None
+    return seconds, tokens, float(per_million(cost_per_token(seconds, replicas * tokens, machine.chips, machine.price)))
+
+
+def _cached(arch: Architecture, machine: System, context: float, prefill: float | None) -> tuple[str, float] | None:
+    """Cheapest way to have a cached prompt back after the usual time to live, and its $/Mtok (lecture E25)."""
+    if machine.price is None or prefill is None or context <= 0:
+        return None
+    k = float(kv_bytes_stored(arch, context)) / context
+    own = Tier("HBM", machine.chip.memory, machine.chip.bandwidth, machine.price, own_memory=True)
+    away = [t for t in catalogue_tiers() if not t.own_memory]
+    options = [own, *away, Recompute(prefill / 1e6)]
+    held = default("cache_hold")
+    best = cheapest(options, k, held)
+    return best.name, float(per_million(total_cost(best, k, held)))
+
+
+def warnings(plan: Plan) -> list[str]:
+    """Return what a careful engineer would say about a plan, in plain words."""
+    found: list[str] = []
+    if plan.context > plan.model.max_context:
+        found.append(f"context {plan.context:,.0f} is beyond the model's limit of {plan.model.max_context:,}")
+    if plan.max_batch < plan.balance_weights:
+        found.append(
+            f"memory is full at batch {plan.max_batch:,.0f}, below the balance batch of {plan.balance_weights:,.0f}: "
+            "you stay memory-bound"
+        )
+    elif math.isinf(plan.balance_kv):
+        found.append(
+            f"at {plan.context:,.0f} tokens the KV reads alone take longer than the compute: memory-bound at every batch"
+        )
+    if plan.idle_chips:
+        found.append(f"{plan.idle_chips} of {plan.system.chips} chips stay idle: the model does not divide over them")
+    if plan.system.price is None:
+        found.append("no price is known for this system, so no costs: give one with --price 2.5/h")
+    if "pre-release" in plan.system.chip.status:
+        found.append(f"{plan.system.chip.name}: pre-release figures")
+    if plan.departures.saturated:
+        found.append(
+            f"{plan.request.arrivals:g} requests/s exceed the {plan.point.batch * plan.replicas:,.0f} seats: the queue grows"
+        )
+    if plan.request.calibration == "ideal":
+        found.append("ideal machine: a lower bound on time and cost; the typical line shows usual efficiencies")
+    return [*found, *plan.model.notes]
+
+
+def sweep(plan: Plan, points: int = 49) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return batches from 1 to past what memory holds and the balance batch, evenly on a log scale."""
+    most = plan.max_batch if math.isfinite(plan.max_batch) else 4 * plan.balance_weights
+    top = max(most, 2.0)
+    return np.unique(np.round(np.geomspace(1.0, top, points), 0))
+
+
+def curve(plan: Plan, points: int = 49) -> Curve:
+    """Return the decode sweep of a plan against batch; costs are per replica's share of the system."""
+    chips = plan.system.chips / plan.replicas
+    return against_batch(plan.scene, sweep(plan, points), plan.context, chips, plan.system.price)

@@ -1,0 +1,87 @@
+"""The plan as plain data for ``--json``: stable names, SI units."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from headway.batching import split_memory
+from headway.models import kv_bytes_read
+from headway.plan.answer import Plan, Point
+
+
+def record(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain data for ``--json``: SI units, names end in the unit where it is not a count."""
+    m, s, p = plan.model, plan.system, plan.point
+    weights, kv = split_memory(p.time)
+    return {
+        "model": {
+            "name": m.name, "family": m.family, "total_parameters": m.total_parameters,
+            "active_parameters": m.active_parameters, "sparsity": m.sparsity, "layers": m.layer_count,
+            "experts": m.experts.count if m.experts else None, "active_experts": m.experts.active if m.experts else None,
+            "weight_bytes": m.weight_bytes, "weights_format": m.precision.weights.name, "kv_format": m.kv_format.name,
+            "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
+            "max_context": m.max_context,
+        },
+        "system": {
+            "name": s.name, "chip": s.chip.name, "chips": s.chips, "domain": s.domain,
+            "price_dollars_per_chip_hour": None if s.price is None else s.price * 3600, "price_note": s.price_note,
+            "flop_per_byte": plan.flop_per_byte, "drain_time_s": s.chip.drain_time,
+        },
+        "layout": {
+            "name": str(plan.layout), "tp": plan.layout.tp, "dp": plan.layout.dp, "ep": plan.layout.ep,
+            "chips_per_replica": plan.layout.chips, "replicas": plan.replicas, "idle_chips": plan.idle_chips,
+            "compared": plan.layouts_tried,
+        },
+        "load": {"context": plan.context, "prompt": plan.prompt, "output": plan.output},
+        "calibration": plan.request.calibration, "convention": plan.request.convention,
+        "memory": {
+            "capacity_bytes_per_chip": plan.fit.capacity, "reserve_bytes_per_chip": plan.fit.reserve,
+            "weight_bytes_per_chip": plan.fit.weights, "kv_bytes_per_sequence_per_chip": plan.fit.kv_per_sequence,
+            "max_batch": _finite(plan.max_batch),
+        },
+        "latency_floor": {"batch_1_s": plan.floor.seconds, "all_weights_once_s": plan.all_weights_seconds},
+        "balance_batch": {
+            "one_copy": plan.balance_one_copy, "weights_only": plan.balance_weights, "with_kv": _finite(plan.balance_kv),
+            "recommended_low": _finite(plan.recommended[0]), "recommended_high": _finite(plan.recommended[1]),
+        },
+        "goldilocks_context": _finite(plan.goldilocks),
+        "decode": {
+            **_point_record(p), "compute_s": float(p.time.compute), "weights_s": float(weights), "kv_s": float(kv),
+            "network_s": float(p.time.network), "overhead_s": float(p.time.overhead),
+            "rows": [
+                {"name": r.name, "seconds": float(r.seconds), "compute_s": float(r.compute), "memory_s": float(r.memory),
+                 "network_s": float(r.network), "bound": r.bound} for r in p.time.rows
+            ],
+        },
+        "decode_batch_1": _point_record(plan.floor),
+        "decode_memory_full": _point_record(plan.at_full),
+        "decode_typical": None if plan.typical is None else _point_record(plan.typical),
+        "prefill": {
+            "ttft_alone_s": plan.ttft, "pass_s": plan.prefill_seconds, "pass_tokens": plan.prefill_tokens,
+            "dollars_per_mtok": plan.prefill_dollars_per_mtok,
+        },
+        "cached_input": None if plan.cached is None else {"tier": plan.cached[0], "dollars_per_mtok": plan.cached[1]},
+        "cost": {
+            "floor_dollars_per_mtok": plan.cost_floor,
+            "batch_1_over_floor": None if not plan.cost_floor or plan.floor.dollars_per_mtok is None
+            else plan.floor.dollars_per_mtok / plan.cost_floor,
+        },
+        "departures": {
+            "headway_s": plan.departures.headway, "mean_s": _finite(plan.departures.mean),
+            "worst_s": _finite(plan.departures.worst), "fill": plan.departures.fill if plan.request.arrivals else None,
+        },
+        "warnings": plan.warnings,
+    }  # fmt: skip
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _point_record(p: Point) -> dict[str, Any]:
+    return {
+        "batch": p.batch, "step_s": p.seconds, "bound": p.time.bound, "mfu": p.mfu,
+        "tok_s_per_user": p.tokens_per_second_user, "tok_s_per_chip": p.tokens_per_second_chip,
+        "tok_s_system": p.tokens_per_second_system, "dollars_per_mtok": p.dollars_per_mtok,
+    }  # fmt: skip

@@ -1,0 +1,226 @@
+"""Data discipline: every row has a source and a date, names resolve, constants match their datasheets, users extend."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from headway.catalog import Catalogue, catalogue, describe, normal, use
+from headway.errors import InputError
+from headway.hardware import Chip, chip, chips, system, systems
+from headway.roofline import calibration
+
+
+@pytest.mark.parametrize("table", catalogue().names())
+def test_every_row_has_source_and_date(table):
+    for row, place in zip(catalogue().table(table).rows, catalogue().table(table).places, strict=True):
+        assert row["source"].strip(), place
+        assert row["date"].strip(), place
+        assert row["date"][:4].isdigit() or row["date"].startswith("mid-"), place
+
+
+@pytest.mark.parametrize("table", ["chips", "systems", "models", "formats"])
+def test_names_and_aliases_are_unambiguous(table):
+    seen: dict[str, str] = {}
+    for row in catalogue().table(table).rows:
+        key = row.get("name") or row["id"]
+        for alias in {normal(a) for a in [key, *row["aliases"].split("|")] if a}:
+            assert seen.setdefault(alias, key) == key, alias
+
+
+def test_every_chip_and_system_loads():
+    assert len(chips()) >= 70
+    for s in systems():
+        assert s.chips >= 1
+        assert 1 <= s.domain <= 10_000
+        assert s.bandwidth == s.chips * s.chip.bandwidth
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "V100",
+            "T4",
+            "A10G",
+            "A40",
+            "A100 SXM 40GB",
+            "A100 PCIe 40GB",
+            "A100 PCIe 80GB",
+            "L40",
+            "L40S",
+            "L4",
+            "GH200",
+        ),
+        *("RTX 3070", "RTX 3080", "RTX 3080 Ti", "RTX 3090", "RTX 4070 Ti", "RTX 4080", "RTX 4090", "RTX A6000"),
+        *("RTX 4000 Ada", "RTX 5000 Ada", "RTX 6000 Ada", "Gaudi2", "Gaudi3", "Inferentia2", "Trainium1", "Trainium2"),
+        *("MI250X", "MI300X", "MI325X", "MI355X", "MI455X", "TPU v4", "TPU v5e", "TPU v5p", "TPU v6e", "TPU v7"),
+        *(
+            "m1",
+            "m1 max",
+            "m2 ultra",
+            "m3 max",
+            "H100-SXM-80GB",
+            "h100",
+            "H200-SXM",
+            "B200-SXM",
+            "GB200",
+            "GB300",
+            "VR200",
+        ),
+        *(
+            "A100-SXM-80GB",
+            "M2 Ultra 76-Core GPU 192GB",
+            "M1 7-Core GPU 8GB",
+            "MI250X (one GCD)",
+            "3090 24GB",
+            "TPU7x (Ironwood)",
+        ),
+    ],
+)
+def test_names_as_people_write_them(name):
+    assert chip(name).bandwidth > 0
+
+
+# Rule 8: each constant against its datasheet. (name, dense bf16, dense fp8 or None, GB, GB/s, link GB/s per direction)
+DATASHEET = [
+    ("A100", 312, None, 80, 2039, 300),  # NVIDIA A100: 624 with sparsity; NVLink 600 both ways
+    ("A100-40GB", 312, None, 40, 1555, 300),
+    ("H100", 989, 1979, 80, 3350, 450),  # NVIDIA H100: 1979 and 3958 with sparsity; NVLink 900 both ways
+    ("H200", 989, 1979, 141, 4800, 450),
+    ("GB200", 2500, 5000, 186, 8000, 900),  # NVIDIA GB200: NVLink 1800 both ways
+    ("MI300X", 1307, 2615, 192, 5300, 448),  # AMD: 7 links of 128 GB/s both ways
+    ("V100", 125, None, 32, 900, 150),
+    ("T4", 65, None, 16, 320, 16),
+    ("RTX 3090", 71, None, 24, 936, 32),  # FP32 accumulate: half of the 142 of FP16 accumulate
+    ("RTX 4090", 165, 330, 24, 1008, 32),
+    ("TPU v5e", 197, None, 16, 819, 180),
+    ("MI250X", 383, None, 128, 3277, 250),
+]
+
+
+@pytest.mark.parametrize(("name", "bf16", "fp8", "memory", "bandwidth", "link"), DATASHEET)
+def test_rule_8_constants(name, bf16, fp8, memory, bandwidth, link):
+    c = chip(name)
+    assert c.bf16 == bf16 * 1e12
+    assert c.fp8 == (fp8 * 1e12 if fp8 else None)
+    assert (c.memory, c.bandwidth, c.link) == (memory * 1e9, bandwidth * 1e9, link * 1e9)
+
+
+def test_rule_8_peaks_are_dense():
+    """An FP8 rate is at most twice the 16-bit one of the same dense units, FP4 at most twice FP8 (B300, Rubin, 5090: more)."""
+    allowed = {"VR200", "B300 SXM", "GB300", "RTX 5090", "Trainium3", "Gaudi3"}
+    for c in chips():
+        if c.bf16 and c.fp8 and c.name not in allowed:
+            assert c.fp8 <= 2.03 * c.bf16, c.name
+        if c.fp8 and c.fp4 and c.name not in allowed:
+            assert c.fp4 <= 2.03 * c.fp8, c.name
+
+
+def test_hardware_ratios_are_about_300():
+    assert chip("h100").bf16 / chip("h100").bandwidth == pytest.approx(295.4, rel=1e-3)  # lecture 1.3 table
+    assert chip("gb200").fp4 / 2 * 0.5 / chip("gb200").bandwidth == pytest.approx(312.5)
+
+
+def test_peak_falls_back_to_what_the_chip_has():
+    assert chip("h100").peak(("fp4", "bf16")) == chip("h100").bf16
+    assert chip("gb200").peak(("fp4", "bf16")) == chip("gb200").fp4
+    with pytest.raises(InputError, match=r"Apple M5 Max has no .* rate"):
+        chip("m5 max").peak(("fp8", "bf16"))
+
+
+@pytest.mark.parametrize(
+    ("name", "chips_", "domain"),
+    [("h200x8", 8, 8), ("8xH200", 8, 8), ("H200 x 4", 4, 8), ("gb200-nvl72", 72, 72), ("h100", 1, 8), ("mi300xx8", 8, 8),
+     ("rtx 4090", 1, 1), ("dgx-h100", 8, 8), ("gb200x4", 4, 72)],
+)  # fmt: skip
+def test_systems_as_people_write_them(name, chips_, domain):
+    s = system(name)
+    assert (s.chips, s.domain) == (chips_, domain)
+
+
+def test_unknown_names_suggest_the_nearest():
+    with pytest.raises(InputError, match=r"unknown system or chip 'h2000x8': did you mean h200x8"):
+        system("h2000x8")
+    with pytest.raises(InputError, match=r"unknown chip 'B20': did you mean .*[bB]200"):
+        chip("B20")
+
+
+def test_cpu_is_measured(monkeypatch, tmp_path):
+    from headway.hardware import cpu
+
+    monkeypatch.setattr(cpu, "_cache_file", lambda: tmp_path / "cpu.json")
+    c = chip("cpu")
+    assert 1e9 < c.bandwidth < 1e13
+    assert 1e9 < c.bf16 < 1e15
+    stamp = (tmp_path / "cpu.json").stat().st_mtime_ns
+    assert chip("cpu").bandwidth == c.bandwidth  # read back, not measured again
+    assert (tmp_path / "cpu.json").stat().st_mtime_ns == stamp
+
+
+def _drop(folder, table, **cells):
+    with open(folder / f"{table}.csv", "w", newline="") as f:
+        w = csv.DictWriter(f, list(cells))
+        w.writeheader()
+        w.writerow(cells)
+
+
+MINE = {
+    "name": "Foo1", "aliases": "foo", "vendor": "me", "bf16_TFLOPS": "100", "memory_GB": "50", "memory_GBps": "1000",
+    "source": "my datasheet", "date": "2026-01",
+}  # fmt: skip
+
+
+def test_users_add_chips_systems_and_models_by_dropping_a_file(tmp_path):
+    _drop(tmp_path, "chips", **MINE)
+    _drop(
+        tmp_path, "systems", name="foo-pod", chip="Foo1", chips="16", scaleup_domain="16", source="me", date="2026-01"
+    )
+    shipped = Catalogue().model_file("llama-3.1-8b")[0]
+    (tmp_path / "my-llama.json").write_text(shipped.read_text())
+    use([tmp_path])
+    assert system("foo-pod").memory == 16 * 50e9
+    assert system("foox4").chips == 4
+    from headway.models import model
+
+    assert model("my-llama").total_parameters == 8_030_261_248
+    assert chip("h100").name == "H100 SXM"  # shipped rows stay
+
+
+def test_a_user_row_replaces_a_shipped_one(tmp_path):
+    _drop(tmp_path, "chips", **{**MINE, "name": "H100 SXM", "aliases": "h100"})
+    use([tmp_path])
+    assert chip("h100").vendor == "me"
+    assert sum(r["name"] == "H100 SXM" for r in catalogue().table("chips").rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"memory_GBps": "fast"}, r"chips\.csv line 2: column 'memory_GBps' is 'fast', not a number in GB/s"),
+        ({"memory_GBps": "-3"}, r"'-3'; it must be zero or more"),
+        ({"memory_GB": ""}, r"column 'memory_GB' is empty; it needs memory capacity"),
+        ({"memry_GB": "5"}, r"unknown column 'memry_GB'; did you mean 'memory_GB'"),
+    ],
+)
+def test_a_users_broken_row_is_named(tmp_path, change, message):
+    _drop(tmp_path, "chips", **{**MINE, **change})
+    use([tmp_path])
+    with pytest.raises(InputError, match=message):
+        chip("foo")
+
+
+def test_schema_describes_itself():
+    rows = {r["column"]: r for r in describe(Chip)}
+    assert rows["memory_GBps"]["unit"] == "GB/s"
+    assert rows["memory_GBps"]["required"] == "yes"
+    assert rows["price_usd_h"]["required"] == "no"
+
+
+def test_typical_cites_a_source_per_field():
+    found = calibration("typical")
+    for field in ("memory_efficiency", "compute_efficiency", "kernel_seconds", "network_efficiency", "message_seconds"):
+        assert field in found.provenance
+    with pytest.raises(InputError, match="typical"):
+        calibration("typicle")

@@ -1,0 +1,219 @@
+"""The command line end to end, as a user runs it: answers, JSON, files, refusals with exit codes, no traceback."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from headway.catalog import catalogue
+from headway.cli import app as cli
+
+
+def run(capsys, *arguments):
+    code = cli.run(list(arguments))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_plan_prints_the_demo(capsys):
+    code, out, err = run(capsys, "plan", "deepseek-v3", "--on", "gb200-nvl72", "--context", "32k")
+    assert (code, err) == (0, "")
+    for needed in (
+        "671.0 B total, 37.6 B active", "17.87", "70,272 bytes per token", "23.2 ms", "latency floor", "balance, with KV",
+        "memory holds", "goldilocks", "per user", "per chip", "per system", "/Mtok", "the floor of", "departures",
+        "cached input", "batch)", "you stay memory-bound", "8 of 72 chips stay idle",
+    ):  # fmt: skip
+        assert needed in out, needed
+
+
+def test_plan_json_is_complete_and_consistent(capsys):
+    code, out, _ = run(capsys, "plan", "llama-3.1-70b", "--on", "h100x8", "--tp", "8", "--batch", "64", "--context", "8k",
+                       "--price", "2/h", "--json")  # fmt: skip
+    p = json.loads(out)
+    assert code == 0
+    d = p["decode"]
+    assert d["tok_s_system"] == pytest.approx(64 / d["step_s"])
+    assert d["dollars_per_mtok"] == pytest.approx(d["step_s"] * 8 * 2 / 3600 / 64 * 1e6)  # E4
+    assert d["weights_s"] + d["kv_s"] == pytest.approx(sum(r["memory_s"] for r in d["rows"]))
+    assert p["layout"]["name"] == "tp8"
+    assert p["departures"]["worst_s"] == pytest.approx(2 * d["step_s"])  # E8
+    assert p["memory"]["max_batch"] * p["memory"]["kv_bytes_per_sequence_per_chip"] <= 80e9
+    assert p["system"]["price_dollars_per_chip_hour"] == pytest.approx(2)
+    assert set(p) >= {"model", "system", "layout", "load", "memory", "latency_floor", "balance_batch", "decode", "prefill",
+                      "cached_input", "cost", "departures", "warnings"}  # fmt: skip
+
+
+def test_plan_sentence_of_the_issue(capsys):
+    """The warning in plain words: memory is full below the balance batch."""
+    _, out, _ = run(capsys, "plan", "deepseek-v3", "--on", "h200x8", "--tp", "8")
+    assert "memory is full at batch" in out
+    assert "below the balance batch of" in out
+
+
+def test_comparison_side_by_side_keeps_what_fits(capsys):
+    code, out, _ = run(capsys, "plan", "deepseek-v3,llama-3.1-70b", "--on", "h200x8,h100")
+    assert code == 0
+    assert "DeepSeek-V3 on h200x8" in out
+    assert "Meta-Llama-3.1-70B on h200x8" in out
+    assert "! deepseek-v3 on h100: " in out  # refused, and the others are still there
+    code, out, _ = run(capsys, "plan", "deepseek-v3,llama-3.1-70b", "--on", "h200x8,h100", "--json")
+    both = json.loads(out)
+    assert len(both["plans"]) == 2
+    assert len(both["refused"]) == 2
+
+
+def test_lecture_mode_of_the_machine_convention(capsys):
+    _, out, _ = run(capsys, "plan", "llama-3.1-70b", "--on", "h100x8", "--tp", "8", "--batch", "64", "--json")
+    kernels = json.loads(out)["decode"]["step_s"]
+    _, out, _ = run(capsys, "plan", "llama-3.1-70b", "--on", "h100x8", "--tp", "8", "--batch", "64", "--json",
+                    "--convention", "machine")  # fmt: skip
+    assert json.loads(out)["decode"]["step_s"] <= kernels
+
+
+def test_typical_is_slower_than_ideal(capsys):
+    seconds = []
+    for profile in ("ideal", "typical"):
+        _, out, _ = run(
+            capsys, "plan", "llama-3.1-8b", "--on", "h100", "--batch", "8", "--calibration", profile, "--json"
+        )
+        seconds.append(json.loads(out)["decode"]["step_s"])
+    assert seconds[1] > 1.2 * seconds[0]
+
+
+@pytest.mark.parametrize("against", ["batch", "context", "tokens"])
+def test_curve_csv_json_and_table(capsys, against):
+    base = ["curve", "llama-3.1-70b", "--on", "h200x8", "--against", against, "--points", "9"]
+    _, out, _ = run(capsys, *base, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    _, out, _ = run(capsys, *base, "--json")
+    data = json.loads(out)["curve"]
+    assert len(rows) == len(data) >= 5
+    assert float(rows[-1]["step_s"]) == pytest.approx(data[-1]["step_s"])
+    code, out, _ = run(capsys, *base)
+    assert code == 0
+    assert len([line for line in out.splitlines() if " ms" in line]) >= len(rows)
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "html", "json", "pdf"])
+def test_charts_are_written(capsys, tmp_path, ending):
+    file = tmp_path / f"chart.{ending}"
+    code, out, _ = run(capsys, "plan", "deepseek-v3", "--on", "h200x8", "-o", str(file))
+    assert code == 0
+    assert "chart written" in out
+    head = file.read_bytes()[:400]
+    starts = {"svg": b"<svg", "png": b"\x89PNG", "html": b"<!DOCTYPE html>", "json": b'{\n "$schema"', "pdf": b"%PDF"}
+    assert head.startswith(starts[ending])
+    if ending == "html":
+        assert b"cdn.jsdelivr" not in file.read_bytes()  # self-contained: works offline
+
+
+def test_why_names_sources(capsys):
+    _, out, _ = run(capsys, "plan", "deepseek-v3", "--on", "h200x8", "--why")
+    for needed in ("lecture E4", "lecture E5", "source:", "config.json", "NVLink", "row: routed experts"):
+        assert needed in out, needed
+    _, out, _ = run(capsys, "plan", "deepseek-v3", "--on", "h200x8", "--why", "--json")
+    assert {"what", "how", "source"} == set(json.loads(out)["why"][0])
+
+
+def test_catalog_lists_and_searches(capsys):
+    code, out, _ = run(capsys, "catalog")
+    assert code == 0
+    assert all(t in out for t in ("chips", "systems", "models", "claims", "rental_prices"))
+    _, out, _ = run(capsys, "catalog", "chips", "rtx 40")
+    assert "RTX 4090" in out
+    assert "H100" not in out
+    _, out, _ = run(capsys, "catalog", "models", "deepseek", "--json")
+    assert all("deepseek" in json.dumps(r).lower() for r in json.loads(out))
+    _, out, _ = run(capsys, "catalog", "claims", "DIS-1")
+    assert "DIS-1" in out
+    _, out, _ = run(capsys, "catalog", "prices", "--csv")
+    assert len(list(csv.DictReader(io.StringIO(out)))) == len(catalogue().table("rental_medians").rows)
+
+
+REFUSED = [
+    (2, ["plan", "deepsek-v3", "--on", "h200x8"], "did you mean"),
+    (2, ["plan", "deepseek-v3", "--on", "h2000x8"], "did you mean h200x8"),
+    (2, ["plan", "deepseek-v3"], "--on"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--context", "32 kk"], "it reads like 8192, 32k"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--context", "-1"], "--context"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--batch", "0"], "--batch"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--batch", "nan"], "--batch"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--chips", "0"], "--chips"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--chips", "two"], "--chips"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--tp", "0"], "--tp"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--ep", "7"], "256 experts do not divide"),
+    (2, ["plan", "llama-3.1-8b", "--on", "h200x8", "--ep", "4"], "is dense"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--price", "cheap"], "--price"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--precision", "fp9"], "fp8"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--reserve", "1.5"], "--reserve"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--calibration", "tipical"], "typical"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "-o", "x.gif"], ".svg"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "-o", "/no/such/folder/x.svg"], "there is no folder"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--catalog", "/no/such/folder"], "not a folder"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--bath", "8"], "--bath"),
+    (2, ["plan", "/no/such/config.json", "--on", "h200x8"], "no such file"),
+    (2, ["plan", "", "--on", "h200x8"], "needs a model"),
+    (2, ["plam", "x"], "plan"),
+    (2, ["curve", "llama-3.1-8b", "--on", "h100", "--points", "1"], "--points"),
+    (2, ["lecture", "--set", "n_activ=3"], "n_active"),
+    (2, ["lecture", "--set", "n_active=big"], "must be a number"),
+    (2, ["lecture", "--set", "n_active=-3"], "positive"),
+    (2, ["lecture", "--set", "n_active"], "name=value"),
+    (2, ["lecture", "--set", "active_experts=300"], "sparsity"),
+    (2, ["catalog", "chip"], "chips"),
+    (2, ["catalog", "chips", "h2000"], "did you mean"),
+    (3, ["plan", "deepseek-v3", "--on", "h100x8"], "GB per chip"),
+    (3, ["plan", "deepseek-v3", "--on", "h200x8", "--tp", "16"], "16 chips"),
+    (3, ["plan", "deepseek-v3", "--on", "h200x8", "--batch", "100k"], "memory holds"),
+    (3, ["plan", "kimi-k2", "--on", "rtx 4090"], "does not fit"),
+]
+
+
+@pytest.mark.parametrize(("code", "arguments", "says"), REFUSED, ids=[" ".join(a[1]) for a in REFUSED])
+def test_bad_input_is_one_clear_line(capsys, code, arguments, says):
+    found, out, err = run(capsys, *arguments)
+    assert found == code
+    assert out == ""
+    assert err.startswith("headway: ")
+    assert err.count("\n") == 1
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_context_beyond_the_limit_is_warned_not_refused(capsys):
+    code, out, _ = run(capsys, "plan", "llama-3.1-8b", "--on", "h200x8", "--context", "500k")
+    assert code == 0
+    assert "beyond the model's limit of 131,072" in out
+
+
+def test_a_fault_in_headway_is_one_line_too(capsys, monkeypatch):
+    from headway.cli import commands
+
+    monkeypatch.setattr(commands, "lecture", lambda *a, **k: 1 / 0)
+    code, _, err = run(capsys, "lecture")
+    assert code == 1
+    assert "HEADWAY_DEBUG" in err
+    assert err.count("\n") == 1
+
+
+def test_a_real_process_and_a_closed_pipe():
+    done = subprocess.run(
+        f"{sys.executable} -m headway catalog models | head -1", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("id")
+    done = subprocess.run([sys.executable, "-m", "headway", "plan", "x", "--on", "y"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_help_does_not_import_numpy():
+    code = "import sys; from headway.cli import app; app.run(['--help']); sys.exit('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "plan" in done.stdout
