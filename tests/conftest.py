@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from jaxtyping import install_import_hook
+
+# Annotations are checked at run time, in tests only.
+with install_import_hook("headway", "checker.checked"):
+    import headway.cli.commands
+    import headway.figures
+    import headway.lecture
+    import headway.plan
+    import headway.report  # noqa: F401
 
 from headway.catalog import loader
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from catalogued import load
 
+from catalogued import load
 from headway.hardware import chip
 from headway.parallel import Layout, build_step
 from headway.roofline import Load, step_time

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from catalogued import load, model_ids
 
+from catalogued import load, model_ids
 from headway.catalog import catalogue
 from headway.errors import InputError
 from headway.models import kv_bytes_stored, kv_elements_per_token, model

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from catalogued import BATCHES, CHIPS, CONTEXTS, MODELS, load, model_ids, steps_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalogued import BATCHES, CHIPS, CONTEXTS, MODELS, load, model_ids, steps_of
 from headway.errors import InputError, PhysicsError
 from headway.hardware import chip, system
 from headway.models import kv_bytes_read, kv_bytes_stored, touched_experts

@@ -84,7 +84,7 @@ class Headline:
     def holds(self) -> bool:
         """True when ours equals the lecture's within its rounding."""
         difference = self.relative_difference
-        return self.computed == self.lecture if difference is None else abs(difference) <= self.rounding
+        return bool(self.computed == self.lecture if difference is None else abs(difference) <= self.rounding)
 
     def record(self) -> dict[str, Any]:
         """Return the row of ``headway lecture --json``."""

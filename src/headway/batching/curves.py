@@ -124,7 +124,7 @@ class Curve:
     network: Array
     overhead: Array
     cost: Array
-    bound: NDArray[np.str_]
+    bound: NDArray[Any]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the sweep as records for JSON, CSV and charts."""

@@ -13,7 +13,7 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 
 
 def implied_batch_cut(price_ratio: Real, speed_ratio: Real) -> Real:
-    """Return how much smaller a fast tier's batch is: price ratio x speed ratio (lecture 1.1 [D]).
+    """Return how much smaller a fast tier's batch is: price ratio x speed ratio (lecture 1.1 [D], SYS-A9).
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 
 
 def hardware_ratio(peak_flops: Real, bandwidth: Real, bytes_per_parameter: Real) -> Real:
-    r"""Return H, multiply-adds per parameter read, dimensionless (lecture E6).
+    r"""Return H, multiply-adds per parameter read, dimensionless (lecture E6, SYS-A4).
 
     Parameters
     ----------

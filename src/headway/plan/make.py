@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from headway.batching import (
+    Curve,
     Departures,
     Scene,
     against_batch,

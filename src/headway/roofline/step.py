@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
 
+@runtime_checkable
 class Read(Protocol):
     """What a row needs to know of an attention read; `headway.models.Attend` is one."""
 

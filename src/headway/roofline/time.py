@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ CONVENTIONS = {
 IDEAL = Calibration.ideal()
 
 
+@runtime_checkable
 class Machine(Protocol):
     """What `step_time` needs of one chip and its links; `headway.hardware.Chip` is one."""
 
