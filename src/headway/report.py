@@ -87,7 +87,9 @@ def _machine(plan: Plan) -> list[Cell]:
         f"{plan.replicas} replicas of {plan.layout.chips} chips" if plan.replicas > 1 else f"{plan.layout.chips} chips"
     )
     idle = f", {plan.idle_chips} idle" if plan.idle_chips else ""
-    chosen = "as asked" if plan.layouts_tried == 1 else f"lowest cost of {plan.layouts_tried} layouts that fit"
+    asked = any(v is not None for v in (plan.request.tp, plan.request.dp, plan.request.ep))
+    alone = "as asked" if asked else "the only one that fits"
+    chosen = alone if plan.layouts_tried == 1 else f"lowest cost of {plan.layouts_tried} layouts that fit"
     return [
         ("system", f"{s.chips} x {chip.name}", f"{_gigabytes(s.memory)} at {units.si(s.bandwidth, 'B/s')}; {price}"),
         ("layout", str(plan.layout), f"{replicas}{idle}; {chosen}"),
@@ -251,7 +253,12 @@ def lecture_text(rows: Sequence[Headline]) -> str:
     """Return the lecture's headlines beside ours."""
 
     def shown(value: float | str, unit: str) -> str:
-        return value if isinstance(value, str) else f"{units.si(value, digits=4)} {unit}".strip()
+        if isinstance(value, str):
+            return value
+        if unit in ("s", "bytes", "tok/s"):
+            return units.si(value, {"bytes": "B"}.get(unit, unit), digits=4)
+        plain = f"{value:,.6g}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
+        return f"{plain} {unit}".strip()
 
     body: list[list[str]] = []
     for h in rows:

@@ -18,12 +18,17 @@ app = App(
     help_format="plaintext",
 )
 
-Quantity = Annotated[str | None, Parameter()]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the answer as JSON.")]
-Why = Annotated[bool, Parameter(name="--why", negative="", help="Say where each number comes from.")]
+Quantity = str | None
+Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print the answer as JSON.")]
+Why = Annotated[
+    bool, Parameter(name="--why", negative="", show_default=False, help="Say where each number comes from.")
+]
 Out = Annotated[str | None, Parameter(name=["-o", "--out"], help="Write a chart: FILE.svg, .png, .pdf, .html, .json.")]
 Folder = Annotated[
-    tuple[str, ...], Parameter(name="--catalog", help="A folder with your own chips.csv, systems.csv, models.")
+    tuple[str, ...],
+    Parameter(
+        name="--catalog", negative="", show_default=False, help="A folder with your own chips.csv, systems.csv, models."
+    ),
 ]
 On = Annotated[str, Parameter(name="--on", help="System or chip, CHIPxN, or several by comma: h200x8,gb200-nvl72.")]
 Convention = Annotated[
@@ -126,7 +131,9 @@ def curve(
     calibration: str = "ideal",
     convention: Convention = "kernels",
     json: Json = False,
-    csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print the sweep as CSV.")] = False,
+    csv: Annotated[
+        bool, Parameter(name="--csv", negative="", show_default=False, help="Print the sweep as CSV.")
+    ] = False,
     why: Why = False,
     out: Out = None,
     catalog: Folder = (),
@@ -177,9 +184,14 @@ def curve(
 @app.command
 def lecture(
     *,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set", help="Override an input: --set n_active=37e9.")] = (),
+    set_: Annotated[
+        tuple[str, ...],
+        Parameter(name="--set", negative="", show_default=False, help="Override an input: --set n_active=37e9."),
+    ] = (),
     json: Json = False,
-    why: Annotated[bool, Parameter(name="--why", negative="", help="List the inputs and what they are.")] = False,
+    why: Annotated[
+        bool, Parameter(name="--why", negative="", show_default=False, help="List the inputs and what they are.")
+    ] = False,
     catalog: Folder = (),
 ) -> None:
     """Reproduce every headline of the lecture from about a dozen inputs, ours beside the lecture's."""
@@ -190,11 +202,15 @@ def lecture(
 
 @app.command
 def catalog(
-    table: Annotated[str, Parameter(help="chips, systems, models, prices, claims, formats, ...")] = "",
-    query: Annotated[str, Parameter(help="Words that a row must contain.")] = "",
+    table: Annotated[
+        str, Parameter(help="chips, systems, models, prices, claims, formats, ...", show_default=False)
+    ] = "",
+    query: Annotated[str, Parameter(help="Words that a row must contain.", show_default=False)] = "",
     *,
     json: Json = False,
-    csv: Annotated[bool, Parameter(name="--csv", negative="", help="Print the rows as CSV.")] = False,
+    csv: Annotated[
+        bool, Parameter(name="--csv", negative="", show_default=False, help="Print the rows as CSV.")
+    ] = False,
     folder: Folder = (),
 ) -> None:
     """List or search the facts that headway knows, each with source and date."""

@@ -91,6 +91,11 @@ class System:
         """Bytes per second of memory bandwidth of all chips together."""
         return self.chips * self.chip.bandwidth
 
+    @property
+    def joined(self) -> int:
+        """Chips that one replica can span: the scale-up domain, or one where no link joins them."""
+        return min(self.chips, self.domain) if self.link > 0 else 1
+
     def priced(self, dollars_per_second: float | None) -> System:
         """Return the system at another price per chip-second; None keeps its own."""
         if dollars_per_second is None:
@@ -158,12 +163,13 @@ def _system(row: Row, place: str) -> System:
     if read.chips < 1:
         raise InputError(f"{place}: column 'chips' is {read.chips}; a system has at least one chip")
     one = chip(read.chip)
+    link = read.link or one.link
     return System(
         name=read.name,
-        chip=one,
+        chip=replace(one, link=link),  # the box decides what its chips' links reach
         chips=read.chips,
         domain=read.domain or one.domain,
-        link=read.link or one.link,
+        link=link,
         link_kind=read.link_kind or one.link_kind,
         scale_out=read.scale_out or one.scale_out,
         price=read.price if read.price is not None else one.price,
@@ -173,6 +179,8 @@ def _system(row: Row, place: str) -> System:
         note=read.note,
     )
 
+
+_CARDS_PER_HOST = 8  # PCIe slots of the largest common server
 
 _COUNTED = (re.compile(r"(?P<chip>.+?)\s*[x*×]\s*(?P<n>\d+)"), re.compile(r"(?P<n>\d+)\s*[x*×]\s*(?P<chip>.+)"))
 
@@ -202,12 +210,16 @@ def system(name: str) -> System:
 
 
 def _of_chip(one: Chip, count: int) -> System:
-    """Build a system from a chip's own links; a box larger than the chip's domain is joined by the scale-out NIC."""
+    """Build a system from a chip's own links.
+
+    A box larger than the chip's domain is joined by the scale-out NIC; PCIe cards share one host, up to eight of them.
+    """
+    shared = min(count, _CARDS_PER_HOST) if one.link_kind == "pcie" else 1
     return System(
         name=f"{one.name} x{count}" if count > 1 else one.name,
         chip=one,
         chips=count,
-        domain=max(one.domain, 1),
+        domain=max(one.domain, shared),
         link=one.link,
         link_kind=one.link_kind,
         scale_out=one.scale_out,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headway.catalog import catalogue, column, from_row
+from headway.catalog import Catalogue, catalogue, column, from_row
 from headway.errors import InputError
 
 _EACH_EXPERT = re.compile(r"\.experts\.\d+\.")  # checkpoints name every expert; here one matrix stands for all
@@ -37,10 +37,14 @@ class Format:
         return self.payload + self.scales
 
 
-@functools.lru_cache(maxsize=64)
 def number_format(name: str) -> Format:
     """Return the number format called `name` (``bf16``, ``fp8``, ``nvfp4``, ``int4``, ...)."""
-    row, place = catalogue().row("formats", name, "precision")
+    return _number_format(catalogue(), name)
+
+
+@functools.lru_cache(maxsize=64)
+def _number_format(facts: Catalogue, name: str) -> Format:
+    row, place = facts.row("formats", name, "precision")
     return from_row(Format, row, place)
 
 

@@ -111,7 +111,7 @@ def require_fit(
         lack, what = found.kv_per_sequence - found.free, f"one sequence of {context:,.0f} tokens beside the weights"
     raise PhysicsError(
         f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
-        f"{(found.capacity - found.reserve) / 1e9:,.1f} GB usable of {found.capacity / 1e9:,.0f} GB by "
+        f"{(found.capacity - found.reserve) / 1e9:,.3g} GB usable of {found.capacity / 1e9:,.3g} GB by "
         f"{lack / 1e9:,.1f} GB per chip; {_remedy(model, system, context, reserve)}"
     )
 

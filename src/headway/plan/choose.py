@@ -26,7 +26,7 @@ def choose_layout(
 
     Only layouts inside one scale-up domain are looked at. The batch compared at is the operating batch of each.
     """
-    domain = min(machine.chips, machine.domain) if machine.chips > 1 else 1
+    domain = machine.joined
     given = {k: v for k, v in (("tp", request.tp), ("dp", request.dp), ("ep", request.ep)) if v is not None}
     for name, value in given.items():
         if value < 1:
@@ -36,7 +36,7 @@ def choose_layout(
         layout = Layout(**_completed(given, domain))
         if layout.chips > domain:
             raise PhysicsError(
-                f"layout {layout} needs {layout.chips} chips, but {machine.name} joins {domain} in one scale-up domain; "
+                f"layout {layout} needs {layout.chips} chips, but {machine.name} joins only {domain} in one scale-up domain; "
                 f"at most tp x dp = {domain}"
             )
         build_step(arch, layout)  # names what does not divide

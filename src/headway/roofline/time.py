@@ -167,6 +167,10 @@ def _row_time(
 
 
 def _send_time(send: Send, tokens: Real, chip: Machine, calibration: Calibration) -> RowTime:
+    if not chip.link:
+        raise InputError(
+            f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
+        )
     sent = spread(tokens, send.groups) * send.bytes_per_token
     network = sent / (chip.link * calibration.network_efficiency)
     overhead = send.messages * calibration.message_seconds
