@@ -275,6 +275,8 @@ def test_sys_e1_cost_balance():
     best = training.balance_power_laws(9, 1, 4, 1)
     assert (best.x, best.first, best.second) == (near(1.5), near(6), near(6))
     assert best.equal_costs
+    many = training.balance_power_laws(np.array([9.0, 1.0]), 1, np.array([4.0, 1.0]), np.array([1.0, 2.0]))
+    assert many.equal_costs.tolist() == [True, False]
     e = training.balance_costs(lambda x: math.exp(-x), math.exp, -3, 3)
     assert e.x == pytest.approx(0, abs=1e-6)
     assert e.equal_costs
@@ -289,6 +291,8 @@ def test_sys_e2_flops():
     cost = training.lifetime(1e11, 2e14, 1.3333e14, 2e14, 3, 1 / 3)
     assert (cost.pretraining, cost.reinforcement, cost.inference) == (near(1.2e26), near(1.2e26), near(1.2e26))
     assert sum(cost.shares) == near(1)
+    ranged = training.lifetime(1e11, 2e14, 1.3333e14, 2e14, np.array([2.0, 6.0]), np.array([0.3, 1 / 3]))
+    assert ranged.reinforcement == near(np.array([2 * 1e11 * 1.3333e14 / 0.3, 2.4e26]))
     with pytest.raises(InputError):
         training.lifetime(1e11, 1, 1, 1, factor=9)
     assert training.rollout_factor(np.array([0, 0.25, 1])) == near(np.array([2, 3, 6]))

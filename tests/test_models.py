@@ -244,3 +244,26 @@ def test_unknown_model_name():
         model("deepsek-v3")
     with pytest.raises(InputError, match="hub"):
         model("somebody/unheard-of-model")
+
+
+def test_a_hub_id_is_fetched_with_the_extra(monkeypatch, tmp_path):
+    """With huggingface_hub installed a config is downloaded by id; without it, or offline, one line says so."""
+    import sys
+    import types
+
+    (tmp_path / "config.json").write_text(json.dumps(_config("llama-3.1-8b")))
+    fake = types.ModuleType("huggingface_hub")
+    asked = []
+
+    def hf_hub_download(name, file):
+        asked.append((name, file))
+        if name == "org/offline":
+            raise ConnectionError
+        return str(tmp_path / "config.json")
+
+    fake.hf_hub_download = hf_hub_download
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    assert model("org/some-llama").total_parameters == 8_030_261_248
+    assert asked == [("org/some-llama", "config.json")]
+    with pytest.raises(InputError, match=r"could not be fetched from the hub \(ConnectionError\)"):
+        model("org/offline")

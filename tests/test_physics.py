@@ -246,6 +246,17 @@ def test_mla_takes_the_cheaper_form():
     assert split >= long  # chunked prefill expands cached latents again
 
 
+def test_a_prompt_is_never_split_over_data_parallel_groups():
+    """One prompt on eight groups keeps one group busy: the dense part takes as long as on that group alone."""
+    arch = load("meta-llama/Meta-Llama-3.1-8B")
+    one, eight = build_step(arch, Layout()), build_step(arch, Layout(dp=8))
+    c = chip("h200")
+    alone = step_time(one, Load.prefill(1, 8192), c).seconds
+    assert step_time(eight, Load.prefill(1, 8192), c).seconds == pytest.approx(float(alone))
+    assert step_time(eight, Load.prefill(8, 8192), c).seconds == pytest.approx(float(alone))
+    assert step_time(eight, Load.prefill(16, 8192), c).seconds > 1.9 * alone
+
+
 def test_step_time_broadcasts():
     step = build_step(load("openai/gpt-oss-120b"), Layout(tp=8))
     batch, context = np.geomspace(1, 4096, 7)[:, None], np.linspace(0, 1e5, 5)

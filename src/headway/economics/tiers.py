@@ -91,9 +91,9 @@ def covered_context(price: Real, goldilocks: Real) -> Real:
     return price * goldilocks
 
 
-def mean_context_cost(low: float, high: float, goldilocks: float) -> float:
+def mean_context_cost(low: Real, high: Real, goldilocks: Real) -> Real:
     """Return the mean of max(1, L/L*) over contexts spread evenly from `low` to `high`."""
-    knee = min(max(goldilocks, low), high)
+    knee = np.minimum(np.maximum(goldilocks, low), high)
     return ((knee - low) + (high**2 - knee**2) / (2 * goldilocks)) / (high - low)
 
 

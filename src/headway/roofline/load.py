@@ -76,6 +76,16 @@ class Load:
         """New tokens in the pass."""
         return sum(g.sequences * g.new for g in self.groups)
 
+    def busiest(self, parts: float) -> tuple[Real, Real]:
+        """Return (sequences, new tokens) on the busiest of `parts` data-parallel groups: a sequence is never split."""
+        seats = [spread(g.sequences, parts) for g in self.groups]
+        return sum(seats), sum(s * g.new for s, g in zip(seats, self.groups, strict=True))
+
+
+def spread(amount: Real, parts: float) -> Real:
+    """Return the part of `amount` on the busiest of `parts`: an even share, but never less than one whole one."""
+    return amount if parts == 1 else np.maximum(amount / parts, np.minimum(amount, 1.0))
+
 
 def _checked(sequences: Real, new: Real, context: Real) -> Group:
     for name, value, least in (("batch", sequences, None), ("new tokens", new, None), ("context", context, 0)):

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
 Real = Any  # a float or a NumPy array; everything broadcasts
 
 
@@ -126,11 +124,6 @@ class Step:
     def weight_bytes(self) -> float:
         """Weights on one chip that a large pass reads. [bytes]"""
         return sum(r.weight_bytes for r in self.rows)
-
-
-def spread(amount: Real, groups: float) -> Real:
-    """Return the part of `amount` on the busiest of `groups`: an even share, but never less than one whole one."""
-    return amount if groups == 1 else np.maximum(amount / groups, np.minimum(amount, 1.0))
 
 
 def dense_step(n_total: float, n_active: float, bytes_per_parameter: float, kv_bytes_per_token: float) -> Step:

@@ -9,8 +9,8 @@ import numpy as np
 
 from headway.errors import InputError
 from headway.roofline.calibration import Calibration
-from headway.roofline.load import Load
-from headway.roofline.step import Row, Send, Step, spread
+from headway.roofline.load import Load, spread
+from headway.roofline.step import Row, Send, Step
 from headway.roofline.work import Work
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -138,9 +138,8 @@ def step_time(
     E1 to E3: per row, compute = FLOPs/peak, memory = bytes/bandwidth. The network is a machine of its own: with full
     overlap it hides behind the kernels (the longer counts), with none it comes on top.
     """
-    tokens, sequences = load.tokens, load.sequences
-    kernels = tuple(_row_time(r, step, load, tokens, sequences, chip, calibration) for r in step.rows)
-    links = tuple(_send_time(s, tokens, chip, calibration) for s in step.sends)
+    kernels = tuple(_row_time(r, step, load, chip, calibration) for r in step.rows)
+    links = tuple(_send_time(s, load, chip, calibration) for s in step.sends)
     compute = sum(r.compute for r in kernels)
     memory = sum(r.memory for r in kernels)
     network = sum(r.network for r in links)
@@ -154,10 +153,8 @@ def step_time(
     return StepTime(seconds, (*kernels, *links), compute, memory, network, overhead, convention)
 
 
-def _row_time(
-    row: Row, step: Step, load: Load, tokens: Real, sequences: Real, chip: Machine, calibration: Calibration
-) -> RowTime:
-    work = row_work(row, step, load, tokens, sequences, calibration.activation_traffic)
+def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
+    work = row_work(row, step, load, calibration.activation_traffic)
     uneven = calibration.expert_imbalance if row.experts else 1.0
     compute = work.flops * (uneven / (chip.peak(row.chain) * calibration.compute_efficiency))
     memory = work.bytes * (uneven / (chip.bandwidth * calibration.memory_efficiency))
@@ -166,41 +163,41 @@ def _row_time(
     return RowTime(row.name, row.kind, work, compute, memory, 0.0, overhead, seconds)
 
 
-def _send_time(send: Send, tokens: Real, chip: Machine, calibration: Calibration) -> RowTime:
+def _send_time(send: Send, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
     if not chip.link:
         raise InputError(
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
-    sent = spread(tokens, send.groups) * send.bytes_per_token
+    sent = load.busiest(send.groups)[1] * send.bytes_per_token
     network = sent / (chip.link * calibration.network_efficiency)
     overhead = send.messages * calibration.message_seconds
     return RowTime(send.name, "collective", Work(sent=sent), 0.0, 0.0, network, overhead, network + overhead)
 
 
-def row_work(row: Row, step: Step, load: Load, tokens: Real, sequences: Real, activation_traffic: float = 0.0) -> Work:
+def row_work(row: Row, step: Step, load: Load, activation_traffic: float = 0.0) -> Work:
     """Return FLOPs and bytes of one row under a load, on the busiest chip."""
     if row.experts:
-        return _expert_work(row, step, load, tokens, activation_traffic)
-    here = spread(tokens, row.groups)
+        return _expert_work(row, step, load, activation_traffic)
+    seats, here = load.busiest(row.groups)
     flops = here * row.flops_per_token
     moved = row.weight_bytes + here * (row.bytes_per_token + activation_traffic * row.temporaries_per_token)
     if row.flops_per_sequence or row.bytes_per_sequence:
-        seats = spread(sequences, row.groups)
         flops = flops + seats * row.flops_per_sequence
         moved = moved + seats * row.bytes_per_sequence
     if row.read is not None:
         for group in load.groups:
-            seats = spread(group.sequences, row.groups)
-            moved = moved + seats * (row.read.read_entries(group.new, group.context) * row.read_bytes)
+            part = spread(group.sequences, row.groups)
+            moved = moved + part * (row.read.read_entries(group.new, group.context) * row.read_bytes)
             if row.share:
-                flops = flops + seats * (row.read.pair_flops(group.new, group.context) * row.share)
+                flops = flops + part * (row.read.pair_flops(group.new, group.context) * row.share)
     return Work(flops, moved)
 
 
-def _expert_work(row: Row, step: Step, load: Load, tokens: Real, activation_traffic: float) -> Work:
+def _expert_work(row: Row, step: Step, load: Load, activation_traffic: float) -> Work:
     """Work of routed experts: only touched experts are read, at least one on the busiest chip."""
     if step.touched is None:
         raise InputError(f"step of {step.model!r}: row {row.name!r} routes to experts, but the step has no routing law")
+    tokens = load.tokens
     touched = step.touched(row.experts, row.active, tokens, load.skew) * (row.on_chip / row.experts)
     least = np.minimum(1.0, tokens * row.active)
     read = np.maximum(touched, least) * (row.weight_bytes / row.on_chip)

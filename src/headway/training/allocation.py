@@ -18,17 +18,18 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 class Optimum:
     """Where the sum of two costs is least, and whether they are equal there."""
 
-    x: float
-    first: float
-    second: float
+    x: Real
+    first: Real
+    second: Real
 
     @property
-    def equal_costs(self) -> bool:
+    def equal_costs(self) -> Any:
         """True when the equal-cost rule holds (within a part in a thousand)."""
-        return math.isclose(self.first, self.second, rel_tol=1e-3)
+        equal = np.isclose(self.first, self.second, rtol=1e-3, atol=0)
+        return bool(equal) if np.ndim(equal) == 0 else equal
 
 
-def balance_power_laws(a: float, p: float, b: float, q: float) -> Optimum:
+def balance_power_laws(a: Real, p: Real, b: Real, q: Real) -> Optimum:
     """Return the minimum of a x^-p + b x^q in closed form (lecture 6.1, SYS-E1).
 
     Notes
@@ -40,8 +41,8 @@ def balance_power_laws(a: float, p: float, b: float, q: float) -> Optimum:
     InputError
         When a coefficient or exponent is not positive.
     """
-    if min(a, p, b, q) <= 0:
-        raise InputError(f"coefficients and exponents must be positive, not a={a:g} p={p:g} b={b:g} q={q:g}")
+    if min(float(np.min(v)) for v in (a, p, b, q)) <= 0:
+        raise InputError(f"coefficients and exponents must be positive, not a={a} p={p} b={b} q={q}")
     x = (p * a / (q * b)) ** (1 / (p + q))
     return Optimum(x, a * x**-p, b * x**q)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from headway.errors import InputError
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -76,10 +78,10 @@ def lifetime(
     InputError
         When the factor is outside 2..8 or the relative MFU outside (0, 1].
     """
-    if not 2 <= float(factor) <= 8:
-        raise InputError(f"RL factor {factor:g} must lie in 2..6 (8 when training re-runs the forward)")
-    if not 0 < float(relative_mfu) <= 1:
-        raise InputError(f"relative MFU {relative_mfu:g} must be in (0, 1]")
+    if not (np.min(factor) >= 2 and np.max(factor) <= 8):
+        raise InputError(f"RL factor {factor} must lie in 2..6 (8 when training re-runs the forward)")
+    if not (np.min(relative_mfu) > 0 and np.max(relative_mfu) <= 1):
+        raise InputError(f"relative MFU {relative_mfu} must be in (0, 1]")
     return LifetimeCost(
         pretraining_flops(n, pretraining),
         reinforcement_flops(n, reinforcement, factor, relative_mfu),
