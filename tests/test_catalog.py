@@ -200,7 +200,7 @@ def test_a_user_row_replaces_a_shipped_one(tmp_path):
     [
         ({"memory_GBps": "fast"}, r"chips\.csv line 2: column 'memory_GBps' is 'fast', not a number in GB/s"),
         ({"memory_GBps": "-3"}, r"'-3'; it must be zero or more"),
-        ({"memory_GB": ""}, r"column 'memory_GB' is empty; it needs memory capacity"),
+        ({"memory_GB": ""}, r"needs a value for memory_GB \(memory capacity\)"),
         ({"memry_GB": "5"}, r"unknown column 'memry_GB'; did you mean 'memory_GB'"),
     ],
 )
@@ -224,3 +224,14 @@ def test_typical_cites_a_source_per_field():
         assert field in found.provenance
     with pytest.raises(InputError, match="typical"):
         calibration("typicle")
+
+
+def test_the_readme_example_of_an_own_chip_works(tmp_path):
+    from pathlib import Path
+
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    lines = [line.strip() for line in text.splitlines() if line.startswith(("    name,bf16", "    MyChip,"))]
+    (tmp_path / "chips.csv").write_text("\n".join(lines))
+    use([tmp_path])
+    assert system("mychipx8").chips == 8
+    assert system("mychipx8").price == pytest.approx(1.9 / 3600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ def test_plan_prints_the_demo(capsys):
     for needed in (
         "671.0 B total, 37.6 B active", "17.87", "70,272 bytes per token", "23.2 ms", "latency floor", "balance, with KV",
         "memory holds", "goldilocks", "per user", "per chip", "per system", "/Mtok", "the floor of", "departures",
-        "cached input", "batch)", "you stay memory-bound", "8 of 72 chips stay idle",
+        "cached input", "cost against latency", "o marks batch", "requests/s", "you stay memory-bound", "8 of 72 chips stay idle",
     ):  # fmt: skip
         assert needed in out, needed
 
@@ -135,6 +136,60 @@ def test_catalog_lists_and_searches(capsys):
     assert len(list(csv.DictReader(io.StringIO(out)))) == len(catalogue().table("rental_medians").rows)
 
 
+def test_a_batch_that_another_layout_holds_is_not_refused(capsys):
+    code, out, _ = run(capsys, "plan", "llama-3.1-70b", "--on", "h200x8", "--batch", "64", "--json")
+    assert code == 0
+    assert json.loads(out)["memory"]["max_batch"] >= 64
+
+
+@pytest.mark.parametrize("convention", ["kernels", "machine"])
+def test_cost_floor_is_below_every_reachable_cost_and_near_it(capsys, convention):
+    _, out, _ = run(
+        capsys, "plan", "llama-3.1-70b", "--on", "h200x8", "--tp", "8", "--json", "--convention", convention
+    )
+    p = json.loads(out)
+    floor = p["cost"]["floor_dollars_per_mtok"]
+    assert floor <= p["decode_memory_full"]["dollars_per_mtok"] <= 1.35 * floor
+    assert p["decode"]["dollars_per_mtok"] <= 1.05 * p["decode_memory_full"]["dollars_per_mtok"] * (1 + 1e-9)
+
+
+def test_the_fastest_layout_is_named(capsys):
+    _, out, _ = run(capsys, "plan", "deepseek-v3", "--on", "gb200-nvl72", "--json")
+    found = json.loads(out)["latency_floor"]
+    assert found["fastest_layout_s"] < found["batch_1_s"]
+    assert found["fastest_layout"].startswith("tp")
+
+
+def test_capacity_counts_the_prompts(capsys):
+    """Requests per second at capacity fill the machine: decode passes and prefill passes together."""
+    base = ["plan", "llama-3.1-8b", "--on", "h100", "--prompt", "8192", "--output", "100", "--batch", "16"]
+    _, out, _ = run(capsys, *base, "--json")
+    p = json.loads(out)
+    capacity = p["departures"]["capacity_requests_per_s"]
+    prefill = p["prefill"]["pass_s"] / p["prefill"]["pass_tokens"] * 8192
+    assert capacity * (prefill + 100 * p["decode"]["step_s"] / 16) == pytest.approx(1)
+    _, out, _ = run(capsys, *base, "--arrivals", str(capacity * 1.1))
+    assert "the queue grows" in out
+
+
+def test_curve_over_context_never_exceeds_memory(capsys):
+    _, out, _ = run(capsys, "curve", "llama-3.1-70b", "--on", "h200x8", "--against", "context", "--json")
+    data = json.loads(out)
+    kept = data["plan"]["memory"]
+    free = kept["capacity_bytes_per_chip"] - kept["reserve_bytes_per_chip"] - kept["weight_bytes_per_chip"]
+    for row in data["curve"]:
+        assert row["batch"] * row["context"] * 327_680 / 8 <= free * 1.001
+
+
+def test_an_ascii_terminal_loses_nothing():
+    done = subprocess.run(
+        [sys.executable, "-m", "headway", "plan", "llama-3.1-8b", "--on", "h100"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "latency floor" in done.stdout
+
+
 REFUSED = [
     (2, ["plan", "deepsek-v3", "--on", "h200x8"], "did you mean"),
     (2, ["plan", "deepseek-v3", "--on", "h2000x8"], "did you mean h200x8"),
@@ -149,6 +204,11 @@ REFUSED = [
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--ep", "7"], "256 experts do not divide"),
     (2, ["plan", "llama-3.1-8b", "--on", "h200x8", "--ep", "4"], "is dense"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--price", "cheap"], "--price"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--price", "0"], "positive"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--batch", "2.5"], "whole number"),
+    (2, ["plan", "llama-3.1-70b", "--on", "gb200-nvl72", "--tp", "72"], "the nearest is tp64"),
+    (2, ["curve", "llama-3.1-8b", "--on", "h200x8,h100x8"], "plan` compares"),
+    (3, ["plan", "deepseek-v3", "--on", "h800x8", "--chips", "32"], "in one scale-up domain"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--precision", "fp9"], "fp8"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--reserve", "1.5"], "--reserve"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--calibration", "tipical"], "typical"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from headway.plan import Plan
 Spec = dict[str, Any]
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _COLOURS = {"step": "#222222", "compute": "#d1495b", "weights": "#2e86ab", "KV cache": "#3a9d5d", "network": "#b58900"}
+_LOG: Spec = {"type": "log", "nice": False}
+_FEW: Spec = {"tickCount": 5, "labelOverlap": True, "labelFlush": True}
+_CONFIG: Spec = {"view": {"stroke": None}, "axis": {"grid": True, "gridOpacity": 0.3}}
 FORMATS = (".svg", ".png", ".pdf", ".html", ".json")
 
 
@@ -37,7 +42,8 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
         for x, y in zip(curve.x, line, strict=True)
         if y > 0
     ]  # fmt: skip
-    x = {"field": key, "type": "quantitative", "scale": {"type": "log", "nice": False}, "title": _axis_title(key)}
+    shown = [name for name in _COLOURS if any(row["line"] == name for row in rows)]
+    x = {"field": key, "type": "quantitative", "scale": _LOG, "axis": _FEW, "title": _axis_title(key)}
     latency: Spec = {
         "width": 460,
         "height": 260,
@@ -57,7 +63,7 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
                         "field": "line",
                         "type": "nominal",
                         "title": None,
-                        "scale": {"domain": list(_COLOURS), "range": list(_COLOURS.values())},
+                        "scale": {"domain": shown, "range": [_COLOURS[name] for name in shown]},
                     },
                     "strokeWidth": {"condition": {"test": "datum.line == 'step'", "value": 3}, "value": 1.5},
                 },
@@ -72,17 +78,54 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
         "$schema": _SCHEMA,
         "title": {
             "text": f"{plan.model.name} on {plan.system.name}",
-            "subtitle": f"{plan.layout}, context {plan.context:,.0f}, {plan.request.calibration} machine",
+            "subtitle": f"{plan.layout}, {_held(plan, curve)}, {plan.request.calibration} machine",
+            "anchor": "start",
         },
         "hconcat": panels,
-        "config": {"view": {"stroke": None}, "axis": {"grid": True, "gridOpacity": 0.3}},
+        "config": _CONFIG,
     }
+
+
+def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
+    """Return latency and cost against batch of several plans, one line each; batches are of the whole system."""
+    rows = [
+        {
+            "plan": f"{p.model.name.split('/')[-1]} on {p.system.name}",
+            "batch": float(x) * p.replicas,
+            "ms": 1e3 * float(t),
+            "dollars": None if math.isnan(c) else 1e6 * float(c),
+        }
+        for p, found in pairs
+        for x, t, c in zip(found.x, found.seconds, found.cost, strict=True)
+    ]
+    x = {"field": "batch", "type": "quantitative", "scale": _LOG, "axis": _FEW, "title": "sequences in the system"}
+    colour = {"field": "plan", "type": "nominal", "title": None, "legend": {"labelLimit": 400}}
+
+    def panel(field: str, title: str) -> Spec:
+        y = {"field": field, "type": "quantitative", "scale": {"type": "log"}, "title": title}
+        mark = {"type": "line", "tooltip": True, "clip": True, "strokeWidth": 2.5}
+        return {"width": 380, "height": 260, "mark": mark, "encoding": {"x": x, "y": y, "color": colour}}
+
+    panels = [panel("ms", "time of a pass (ms)")]
+    if any(row["dollars"] for row in rows):
+        panels.append(panel("dollars", "$ per million tokens"))
+    return {"$schema": _SCHEMA, "data": {"values": rows}, "hconcat": panels, "config": _CONFIG}
 
 
 def _axis_title(key: str) -> str:
     return {"batch": "batch (sequences per pass)", "context": "context (tokens)"}.get(
         key, "new tokens per sequence and pass"
     )
+
+
+def _held(plan: Plan, curve: Curve) -> str:
+    """Say what stays the same along the curve."""
+    if curve.axis == "context":
+        return f"batch {curve.batch.max():,.0f}" + (
+            " or what memory holds" if curve.batch.min() < curve.batch.max() else ""
+        )
+    context = f"context {plan.context:,.0f}"
+    return context if curve.axis == "batch" else f"batch {plan.point.batch:,.0f}, {context}"
 
 
 def _knees(plan: Plan, curve: Curve) -> list[Spec]:
@@ -92,11 +135,15 @@ def _knees(plan: Plan, curve: Curve) -> list[Spec]:
     for name, at_batch in marks:
         if not math.isfinite(at_batch) or not curve.x[0] <= at_batch <= curve.x[-1] * 1.001:
             continue
-        near = next((i for i in inside if abs(math.log(i["at"] / at_batch)) < 0.1), None)
-        if near:  # labels on one spot would cover each other
-            near["name"] = f"{near['name']} = {name}"
+        near = next((i for i in inside if abs(i["at"] / at_batch - 1) < 0.01), None)
+        if near:  # one spot, one label
+            near["name"] = f"{near['name']}, {name}"
         else:
-            inside.append({"at": at_batch, "name": name})
+            inside.append({"at": at_batch, "name": name, "line": 0})
+    inside.sort(key=lambda i: i["at"])
+    for before, after in pairwise(inside):  # labels that would meet stand on different lines
+        close = math.log(after["at"] / before["at"]) < 0.25 * math.log(curve.x[-1] / curve.x[0])
+        after["line"] = before["line"] + 1 if close else 0
     at = {"field": "at", "type": "quantitative"}
     return [
         {
@@ -104,11 +151,14 @@ def _knees(plan: Plan, curve: Curve) -> list[Spec]:
             "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#888"},
             "encoding": {"x": at},
         },
-        {
-            "data": {"values": inside},
-            "mark": {"type": "text", "align": "right", "angle": 270, "dy": -5, "color": "#666", "y": 4},
-            "encoding": {"x": at, "text": {"field": "name"}},
-        },
+        *(
+            {
+                "data": {"values": [i]},
+                "mark": {"type": "text", "align": "right", "dx": 3, "color": "#666", "y": -7 - 12 * i["line"]},
+                "encoding": {"x": at, "text": {"field": "name"}},
+            }
+            for i in inside
+        ),
     ]
 
 
@@ -131,6 +181,9 @@ def _cost_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
         layers.append(
             {"data": {"values": floor}, "mark": {"type": "rule", "strokeDash": [2, 3]}, "encoding": {"y": at}}
         )
+        words: Spec = {"type": "text", "align": "left", "dy": 9, "color": "#666"}
+        where: Spec = {"x": {"value": 6}, "y": at, "text": {"field": "name"}}
+        layers.append({"data": {"values": floor}, "mark": words, "encoding": where})
     return {"width": 300, "height": 260, "layer": layers}
 
 

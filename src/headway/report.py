@@ -67,16 +67,18 @@ def _each(plan: Plan) -> str:
 def _model(plan: Plan) -> list[Cell]:
     m = plan.model
     experts = f"{m.experts.active} of {m.experts.count} experts per token" if m.experts else "dense"
-    kv = plan.kv_per_sequence
+    if not m.tied:
+        experts += f"; {_params(m.active_without_embedding)} active without the input embedding"
+    kv, growth = plan.kv_per_sequence, plan.kv_growth
+    fixed = kv - growth * plan.context
+    plain = abs(fixed) < 1e-3 * kv
+    each = f"{growth:,.0f} bytes per token" if plain else f"{growth:,.0f} bytes per further token"
+    plus = "" if plain else f" and {_gigabytes(fixed)} fixed (windows, states)"
     return [
         ("parameters", f"{_params(m.total_parameters)} total, {_params(m.active_parameters)} active", experts),
         ("sparsity", f"{m.sparsity:.2f}", "total over active"),
         ("weights", _gigabytes(m.weight_bytes), f"{m.precision.weights.name}; KV cache {m.kv_format.name}"),
-        (
-            "KV cache",
-            f"{_gigabytes(kv)} per sequence",
-            f"at {plan.context:,.0f} tokens: {kv / max(plan.context, 1):,.0f} bytes per token",
-        ),
+        ("KV cache", f"{_gigabytes(kv)} per sequence", f"at {plan.context:,.0f} tokens: {each}{plus}"),
     ]
 
 
@@ -96,64 +98,92 @@ def _machine(plan: Plan) -> list[Cell]:
         (
             "FLOP per byte",
             f"{plan.flop_per_byte:,.0f}",
-            f"{plan.model.precision.weights.name} peak over memory bandwidth",
+            f"dense {plan.compute_kind} peak over memory bandwidth",
         ),
         ("drain time", units.seconds(chip.drain_time), "to read all of a chip's memory once"),
     ]
 
 
 def _floors(plan: Plan) -> list[Cell]:
+    layout, seconds = plan.fastest
+    best = "no layout here is faster" if layout == plan.layout else f"{units.seconds(seconds)} as {layout}, the fastest"
     return [
-        (
-            "latency floor",
-            units.seconds(plan.floor.seconds),
-            f"batch 1, bound by {plan.floor.time.bound}; no price buys less",
-        ),
+        ("latency floor", units.seconds(plan.floor.seconds), f"batch 1, {plan.floor.time.bound}-bound; {best}"),
         ("all weights once", units.seconds(plan.all_weights_seconds), "floor of a batch that touches every expert"),
     ]
 
 
 def _batches(plan: Plan) -> list[Cell]:
-    low, high = plan.recommended
-    want = "none: memory-bound at every batch" if math.isinf(low) else f"{low:,.0f} to {high:,.0f}"
-    golden = "never reached" if math.isinf(plan.goldilocks) else f"{plan.goldilocks:,.0f} tokens"
+    golden, why = f"{plan.goldilocks:,.0f} tokens", "KV reads take as long as compute"
+    if math.isinf(plan.goldilocks):
+        golden, why = "never reached", "windows or sparse reads keep KV below compute at any context"
+    elif plan.goldilocks == 0:
+        golden, why = "none", "the recurrent state alone takes longer to move than the compute"
+    reserve = f"{_gigabytes(plan.fit.reserve)} per chip kept free"
     return [
         (
-            "balance, H x s",
+            "balance, one copy",
             _batch(plan.balance_one_copy),
-            "one copy of the weights: reading takes as long as multiplying (E5)",
+            "reading the weights once takes as long as multiplying (E5)",
         ),
         ("balance, as laid out", _batch(plan.balance_weights), "per replica, with the weights that groups hold twice"),
         ("balance, with KV", _batch(plan.balance_kv), f"at {plan.context:,.0f} tokens of context"),
-        ("recommended", want, "2 to 3 times the balance batch"),
-        ("memory holds", _batch(plan.max_batch), f"with {_gigabytes(plan.fit.reserve)} per chip kept free"),
-        ("goldilocks context", golden, "KV reads take as long as compute"),
+        ("recommended", *_recommended(plan)),
+        ("memory holds", _batch(plan.max_batch), f"{reserve}; a step would take {units.seconds(plan.at_full.seconds)}"),
+        ("goldilocks context", golden, why),
     ]
 
 
+def _recommended(plan: Plan) -> tuple[str, str]:
+    low, high = plan.recommended
+    if math.isinf(low):
+        text = "KV binds at every batch: here the cost is within 5 % of its lowest, beyond it latency grows"
+        return f"{plan.cheap_batch:,.0f}", text
+    if low > plan.max_batch:
+        return (
+            f"{plan.max_batch:,.0f}",
+            f"all that memory holds; 2 to 3 times the balance would be {low:,.0f} to {high:,.0f}",
+        )
+    return f"{low:,.0f} to {high:,.0f}", "2 to 3 times the balance batch"
+
+
 def _decode(plan: Plan) -> list[Cell]:
-    p = plan.point
-    t = p.time
-    parts = {"compute": float(t.compute), "memory": float(t.memory), "network": float(t.network)}
-    shown = ", ".join(f"{k} {units.seconds(v)}" for k, v in parts.items() if v > 0)
-    bound = t.bound
-    others = max((v for k, v in parts.items() if k != bound), default=0.0)
-    by = f" by {parts[bound] / others:.1f}x" if bound in parts and others > 0 else ""
+    p, t = plan.point, plan.departures
     rows: list[Cell] = [
-        ("step", units.seconds(p.seconds), f"{bound}-bound{by} ({shown})"),
+        ("step", units.seconds(p.seconds), _bound(p)),
         ("per user", f"{p.tokens_per_second_user:,.1f} tok/s", ""),
         ("per chip", f"{p.tokens_per_second_chip:,.0f} tok/s", f"MFU {_per_cent(p.mfu)}"),
         ("per system", f"{units.si(p.tokens_per_second_system)} tok/s", ""),
         (
             "departures",
             f"every {units.seconds(p.seconds)}",
-            f"a token takes {units.seconds(plan.departures.mean)} on average, {units.seconds(plan.departures.worst)} at worst"
-            + (f"; {_per_cent(plan.departures.fill)} full" if plan.request.arrivals else ""),
+            f"a request's first token comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
+        ),
+        (
+            "carries",
+            f"{units.si(plan.capacity)} requests/s",
+            f"of {plan.prompt:,.0f} tokens in and {plan.output:,.0f} out, prefill on the same chips"
+            + (f"; {_per_cent(t.fill)} full" if plan.request.arrivals else ""),
         ),
     ]
     if plan.typical:
         rows.insert(1, ("typical step", units.seconds(plan.typical.seconds), _typical(plan.typical)))
     return rows
+
+
+def _bound(p: Point) -> str:
+    """Say what binds a step and by how much."""
+    t = p.time
+    alone = {"compute": float(t.compute), "memory": float(t.memory), "network": float(t.network)}
+    shown = ", ".join(f"{k} {units.seconds(v)}" for k, v in alone.items() if v > 0)
+    if t.convention == "machine":
+        other = max(v for k, v in alone.items() if k != t.bound)
+        return f"{t.bound}-bound by {alone[t.bound] / other:.1f}x ({shown})" if t.bound in alone and other else t.bound
+    if t.bound not in ("compute", "memory"):
+        return f"{t.bound}-bound (alone: {shown})"
+    kernels = [r for r in t.rows if r.kind != "collective"]
+    share = sum(float(r.seconds) for r in kernels if r.bound == t.bound) / sum(float(r.seconds) for r in kernels)
+    return f"{t.bound}-bound kernels take {_per_cent(share)} of it (each resource alone: {shown})"
 
 
 def _typical(p: Point) -> str:
@@ -175,7 +205,13 @@ def _cost(plan: Plan) -> list[Cell]:
         ),
     ]
     if plan.cached:
-        rows.append(("cached input", _money(plan.cached[1]), f"held 5 min in {plan.cached[0]}, the cheapest (E25)"))
+        rows.append(
+            (
+                "cached input",
+                _money(plan.cached[1]),
+                f"storage only: 5 min in {plan.cached[0]}, the cheapest place (E25)",
+            )
+        )
     rows.append(("at batch 1", _money(plan.floor.dollars_per_mtok), over))
     return rows
 
@@ -196,51 +232,53 @@ def plan_text(plan: Plan, *, chart: bool = True) -> str:
 
 
 def _chart(plan: Plan) -> list[str]:
-    """Draw latency and cost against batch with characters."""
+    """Draw cost against latency (or step time against batch without a price) with characters."""
     import numpy as np
     import plotille
 
     found = curve(plan)
     priced = plan.system.price is not None
+    x = np.log10(found.seconds if priced else found.x)
+    y = np.log10(found.cost * 1e6 if priced else found.seconds)
     figure = plotille.Figure()
-    figure.width, figure.height, figure.color_mode = max(30, min(64, width() - 24)), 9, "names"
-    figure.with_colors = False
-    y = np.log10(found.cost * 1e6) if priced else np.log10(found.seconds)
-    x = np.log10(found.x)
-    figure.set_x_limits(0.0, max(float(x[-1]), 0.3))
+    figure.width, figure.height, figure.with_colors, figure.origin = max(30, min(64, width() - 24)), 10, False, False
+    figure.set_x_limits(float(x.min()), max(float(x.max()), float(x.min()) + 0.3))
     figure.set_y_limits(float(y.min()) - 0.05, float(y.max()) + 0.05)
     figure.plot(x.tolist(), y.tolist(), interp="linear")
-    show = units.dollars if priced else units.seconds
-    figure.y_ticks_fkt = lambda low, _high: f"{show(10 ** float(low)):>9}"  # pyright: ignore[reportArgumentType]
-    figure.x_ticks_fkt = lambda low, _high: f"{10 ** float(low):,.0f}"  # pyright: ignore[reportArgumentType]
-    figure.x_label, figure.y_label = "batch", "$/Mtok" if priced else "step"
+    at = (plan.point.seconds, plan.point.dollars_per_mtok) if priced else (plan.point.batch, plan.point.seconds)
+    figure.scatter([math.log10(at[0])], [math.log10(at[1] or 1.0)], marker="o")
+    across, up = (units.seconds, units.dollars) if priced else (units.count, units.seconds)
+    figure.x_ticks_fkt = lambda low, _high: across(10 ** float(low))  # pyright: ignore[reportArgumentType]
+    figure.y_ticks_fkt = lambda low, _high: f"{up(10 ** float(low)):>9}"  # pyright: ignore[reportArgumentType]
+    figure.x_label, figure.y_label = ("a token", "$/Mtok") if priced else ("batch", "step")
     lines = [line.rstrip() for line in str(figure.show()).split("\n")]
-    title = "decode cost against batch (log scales)" if priced else "step time against batch (log scales)"
-    return [title, *lines]
+    title = "cost against latency" if priced else "latency against batch"
+    return [f"{title}, batch 1 to {found.x[-1]:,.0f} (log scales; o marks batch {plan.point.batch:,.0f})", *lines]
 
 
 def comparison_text(plans: Sequence[Plan]) -> str:
-    """Return several plans side by side, one column each."""
+    """Return several plans side by side, one column each; warnings that are alike are said once."""
     tables = [[(a, b) for _, cells in sections(p) for a, b, _ in cells] for p in plans]
     labels = list(dict.fromkeys(a for table in tables for a, _ in table))
-    heads = ["", *(f"{p.model.name.split('/')[-1]} on {p.system.name}" for p in plans)]
+    names = [f"{p.model.name.split('/')[-1]} on {p.system.name}" for p in plans]
     rows = [[label, *(dict(t).get(label, "") for t in tables)] for label in labels]
-    rows.insert(0, ["batch", *(f"{p.point.batch:,.0f}{_each(p)}" for p in plans)])
-    return (
-        table_text(heads, rows)
-        + "\n\n"
-        + "\n".join(f"! {p.system.name}, {p.model.name}: {w}" for p in plans for w in p.warnings)
-    )
+    rows.insert(labels.index("step"), ["at batch", *(f"{p.point.batch:,.0f}{_each(p)}" for p in plans)])
+    said: dict[str, list[str]] = {}
+    for name, plan in zip(names, plans, strict=True):
+        for warning in plan.warnings:
+            said.setdefault(warning, []).append(name)
+    lines = [f"! {w}" if len(who) == len(plans) else f"! {', '.join(who)}: {w}" for w, who in said.items()]
+    return table_text(["", *names], rows, left=True) + "\n\n" + "\n".join(lines)
 
 
-def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return an aligned table: text left, numbers right."""
+def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, left: bool = False) -> str:
+    """Return an aligned table: text left, numbers right (or all left)."""
     cells = [[str(c) for c in row] for row in rows]
     widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(heads)]
     lines = ["  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip()]
     lines.append("  ".join("-" * w for w in widths))
     for row in cells:
-        shown = [c.rjust(w) if _numeric(c) else c.ljust(w) for c, w in zip(row, widths, strict=True)]
+        shown = [c.rjust(w) if _numeric(c) and not left else c.ljust(w) for c, w in zip(row, widths, strict=True)]
         lines.append("  ".join(shown).rstrip())
     return "\n".join(lines)
 
@@ -249,8 +287,8 @@ def _numeric(text: str) -> bool:
     return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
 
 
-def lecture_text(rows: Sequence[Headline]) -> str:
-    """Return the lecture's headlines beside ours."""
+def lecture_text(rows: Sequence[Headline], changed: bool = False) -> str:
+    """Return the lecture's headlines beside ours; with `changed` inputs the last column is no verdict."""
 
     def shown(value: float | str, unit: str) -> str:
         if isinstance(value, str):
@@ -265,9 +303,12 @@ def lecture_text(rows: Sequence[Headline]) -> str:
         d = h.relative_difference
         verdict = ("=" if h.holds else "differs") if d is None else "=" if abs(d) < 5e-4 else f"{100 * d:+.1f} %"
         body.append([h.chapter, h.id, h.what, shown(h.lecture, h.unit), shown(h.computed, h.unit), verdict])
-    table = table_text(["chapter", "id", "what", "lecture", "computed", "difference"], body)
+    ours = "with your inputs" if changed else "computed"
+    table = table_text(["chapter", "id", "what", "lecture", ours, "difference"], body)
     notes = [f"  {h.what}: {h.note}" for h in rows if h.note]
     good = sum(h.holds for h in rows)
+    if changed:
+        return f"{table}\n\nthe lecture's column stands for the lecture's own inputs; {len(rows) - good} rows moved"
     return f"{table}\n\nwhere the lecture is loose\n" + "\n".join(notes) + f"\n\n{good} of {len(rows)} within rounding"
 
 

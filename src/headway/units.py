@@ -44,7 +44,6 @@ DOLLARS_PER_SECOND = Quantity(
     "price per chip-hour",
     {"": 1 / 3600, "/h": 1 / 3600, "/hr": 1 / 3600, "/hour": 1 / 3600, "/s": 1.0, "/d": 1 / 86400, "/day": 1 / 86400},
     "2.5/h, $4.49/h",
-    zero_allowed=True,
 )
 PER_SECOND = Quantity(
     "rate",

@@ -14,6 +14,7 @@ from headway.batching.balance import (
 )
 from headway.batching.cost import cost_per_token, per_million
 from headway.batching.curves import (
+    FAR,
     Curve,
     Lines,
     Scene,
@@ -38,6 +39,7 @@ from headway.batching.departures import (
 from headway.batching.speculative import expected_tokens
 
 __all__ = [
+    "FAR",
     "Curve",
     "Departures",
     "Lines",

@@ -14,7 +14,7 @@ from headway.roofline.time import Machine
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
-_FAR = 1e9  # a batch so large that every expert is touched and every group is full: where slopes are read off
+FAR = 1e9  # a batch so large that every expert is touched and every group is full: where slopes are read off
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class Lines:
 
 def lines(scene: Scene, context: float) -> Lines:
     """Return the lines of a decode curve at `context` tokens."""
-    near, far = scene.decode(_FAR, context), scene.decode(2 * _FAR, context)
-    kv = float(far.memory - near.memory) / _FAR
-    return Lines(float(near.memory) - kv * _FAR, float(far.compute - near.compute) / _FAR, kv)
+    near, far = scene.decode(FAR, context), scene.decode(2 * FAR, context)
+    kv = float(far.memory - near.memory) / FAR
+    return Lines(float(near.memory) - kv * FAR, float(far.compute - near.compute) / FAR, kv)
 
 
 def goldilocks(scene: Scene, longest: float = 1e9) -> float:
@@ -106,6 +106,8 @@ class Curve:
     axis : str
         ``batch``, ``context`` or ``tokens per pass``.
     x : array
+    batch : array
+        Sequences per pass.
     seconds : array
         Time of a pass. [s]
     compute, weights, kv, network, overhead : array
@@ -117,6 +119,7 @@ class Curve:
 
     axis: str
     x: Array
+    batch: Array
     seconds: Array
     compute: Array
     weights: Array
@@ -132,6 +135,7 @@ class Curve:
         return [
             {
                 key: float(self.x[i]),
+                "batch": float(self.batch[i]),
                 "step_s": float(self.seconds[i]),
                 "compute_s": float(self.compute[i]),
                 "weights_s": float(self.weights[i]),
@@ -151,7 +155,7 @@ def split_memory(found: StepTime) -> tuple[Real, Real]:
     return found.memory - kv, kv
 
 
-def _curve(axis: str, x: Array, found: StepTime, tokens: Real, chips: float, price: float | None) -> Curve:
+def _curve(axis: str, x: Array, batch: Real, found: StepTime, tokens: Real, chips: float, price: float | None) -> Curve:
     weights, kv = split_memory(found)
     shape = np.broadcast(x, found.seconds).shape
 
@@ -162,7 +166,7 @@ def _curve(axis: str, x: Array, found: StepTime, tokens: Real, chips: float, pri
     cost = np.full(shape, np.nan) if price is None else full(cost_per_token(seconds, tokens, chips, price))
     bound = np.broadcast_to(np.asarray(found.bound), shape)
     return Curve(
-        axis, x, seconds, full(found.compute), full(weights), full(kv), full(found.network), full(found.overhead),
+        axis, x, full(batch), seconds, full(found.compute), full(weights), full(kv), full(found.network), full(found.overhead),
         cost, bound,
     )  # fmt: skip
 
@@ -185,12 +189,12 @@ def against_batch(scene: Scene, batches: Array, context: float, chips: float, pr
     -----
     As batch falls to 1 the time falls to the weights really read; cost ends on the larger of compute and KV per token.
     """
-    return _curve("batch", batches, scene.decode(batches, context), batches, chips, price)
+    return _curve("batch", batches, batches, scene.decode(batches, context), batches, chips, price)
 
 
-def against_context(scene: Scene, contexts: Array, batch: float, chips: float, price: float | None) -> Curve:
-    """Return decode latency and cost against context at one batch: flat, then a kink, then rising (lecture 7.1)."""
-    return _curve("context", contexts, scene.decode(batch, contexts), batch, chips, price)
+def against_context(scene: Scene, contexts: Array, batch: Real, chips: float, price: float | None) -> Curve:
+    """Return decode latency and cost against context at one batch (or one each): flat, a kink, rising (lecture 7.1)."""
+    return _curve("context", contexts, batch, scene.decode(batch, contexts), batch, chips, price)
 
 
 def against_pass_length(
@@ -198,7 +202,7 @@ def against_pass_length(
 ) -> Curve:
     """Return latency and cost per token against new tokens per sequence in a pass (lecture E24): 1 is decode."""
     found = scene.prefill(batch, tokens, context)
-    return _curve("tokens per pass", tokens, found, batch * tokens, chips, price)
+    return _curve("tokens per pass", tokens, batch, found, batch * tokens, chips, price)
 
 
 def pass_cost(p: Real, batch: Real, compute_per_token: Real, memory_seconds: Real) -> Real:

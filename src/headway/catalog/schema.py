@@ -52,6 +52,15 @@ def from_row(kind: type[T], row: Mapping[str, str], where: str) -> T:
     """
     values: dict[str, Any] = {}
     known: set[str] = set()
+    missing = [
+        f"{f.metadata.get('column') or f.name} ({f.metadata['about']})"
+        for f in dataclasses.fields(kind)  # pyright: ignore[reportArgumentType]
+        if f.metadata
+        and f.default is dataclasses.MISSING
+        and not (row.get(f.metadata.get("column") or f.name) or "").strip()
+    ]
+    if missing:
+        raise InputError(f"{where}: needs a value for {', '.join(missing)}")
     for field in dataclasses.fields(kind):  # pyright: ignore[reportArgumentType]
         if not field.metadata:
             continue
@@ -68,8 +77,6 @@ def from_row(kind: type[T], row: Mapping[str, str], where: str) -> T:
 
 def _cell(field: dataclasses.Field[Any], key: str, text: str, where: str) -> Any:
     if not text:
-        if field.default is dataclasses.MISSING:
-            raise InputError(f"{where}: column {key!r} is empty; it needs {field.metadata['about']}")
         return field.default
     kind = str(field.type)
     if "tuple" in kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Literal
@@ -114,7 +115,7 @@ def plan(
 def curve(
     model: Annotated[str, Parameter(help="Model name, path to config.json or its folder, or hub id.")],
     *,
-    on: On,
+    on: Annotated[str, Parameter(name="--on", help="System or chip, or CHIPxN.")],
     against: Literal["batch", "context", "tokens"] = "batch",
     points: int = 25,
     chips: int | None = None,
@@ -221,6 +222,9 @@ def catalog(
 
 def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 

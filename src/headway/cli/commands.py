@@ -14,6 +14,7 @@ from headway import lecture as proof
 from headway import units
 from headway.batching import against_context, against_pass_length
 from headway.errors import HeadwayError, InputError, PhysicsError
+from headway.parallel import fit
 from headway.plan import Plan, Request, make_plan, record
 from headway.plan import curve as sweep_batches
 
@@ -47,7 +48,9 @@ def _request(
         value = numbers.get(key)
         most = 1.0 if key == "reserve" else 100.0
         if value is not None and not 0 <= value < most:
-            raise InputError(f"--{key}: {value:g} must be in 0..{most:g}")
+            raise InputError(f"--{key}: {value:g} must be zero or more and below {most:g}")
+    if read.get("batch") and read["batch"] != int(read["batch"] or 0):
+        raise InputError(f"--batch: {typed['batch']!r} must be a whole number of sequences")
     return Request(model=model, system=on, **numbers, **read, **words)
 
 
@@ -86,7 +89,8 @@ def plan(
     if not plans:
         raise refused[0][1]
     if out:
-        figures.write(figures.curve_figure(plans[0], sweep_batches(plans[0])), out)
+        charts = [(p, sweep_batches(p)) for p in plans]
+        figures.write(figures.comparison_figure(charts) if len(charts) > 1 else figures.curve_figure(*charts[0]), out)
     if json:
         records = [record(p) | ({"why": report.why_rows(p)} if why else {}) for p in plans]
         left = [{"what": name, "why": str(e)} for name, e in refused]
@@ -124,6 +128,8 @@ def curve(
 
     if not 2 <= points <= 100_000:
         raise InputError(f"--points: {points} must be in 2..100000")
+    if len(_split(model)) != 1 or len(_split(on)) != 1:
+        raise InputError("curve takes one model and one system; `headway plan` compares several")
     facts.use(catalog)
     p = make_plan(_request(model, on, numbers, typed, words))
     chips, price = p.system.chips / p.replicas, p.system.price
@@ -131,7 +137,9 @@ def curve(
         found = sweep_batches(p, points)
     elif against == "context":
         contexts = np.geomspace(1024, max(p.model.max_context, 2048), points).round()
-        found = against_context(p.scene, contexts, p.point.batch, chips, price)
+        held = np.array([fit(p.model, p.layout, p.system, c, p.request.reserve).max_batch for c in contexts])
+        contexts, batches = contexts[held >= 1], np.minimum(held, p.point.batch)[held >= 1]
+        found = against_context(p.scene, contexts, batches, chips, price)
     else:
         tokens = np.unique(np.geomspace(1, 8192, points).round())
         found = against_pass_length(p.scene, tokens, p.point.batch, p.context, chips, price)
@@ -146,7 +154,9 @@ def curve(
         return
     heads = [k.replace("_s", "").replace("_", " ") if k != "dollars_per_mtok" else "$/Mtok" for k in rows[0]]
     body = [[_shown(k, v) for k, v in row.items()] for row in rows]
-    print(f"{p.model.name} on {p.system.name}, {p.layout}, context {p.context:,.0f}\n")
+    fixed = {"batch": f"context {p.context:,.0f}", "context": f"batch up to {p.point.batch:,.0f}, as memory allows"}
+    at = fixed.get(found.axis, f"batch {p.point.batch:,.0f}, context {p.context:,.0f}")
+    print(f"{p.model.name} on {p.system.name}, {p.layout}, {at}\n")
     print(report.table_text(heads, body))
     print("\n" + "\n".join(f"! {w}" for w in p.warnings))
     if why:
@@ -161,7 +171,7 @@ def _shown(key: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if key.endswith("_s"):
-        return f"{value * 1e3:.4g} ms"
+        return units.seconds(value)
     return units.dollars(value) if key.startswith("dollars") else f"{value:,.0f}"
 
 
@@ -181,7 +191,7 @@ def lecture(overrides: tuple[str, ...], *, json: bool, why: bool, catalog: tuple
     if json:
         emit([r.record() for r in rows])
         return
-    print(report.lecture_text(rows))
+    print(report.lecture_text(rows, changed=bool(given)))
     if why:
         print("\ninputs")
         for f in dataclasses.fields(chosen):

@@ -18,11 +18,11 @@ class Chip:
     """One accelerator: dense peak rates by number format, memory, links, power, price, and where each came from."""
 
     name: str = column("", "name of the chip")
-    vendor: str = column("", "who makes it")
     bandwidth: float = column("GB/s", "memory bandwidth", name="memory_GBps", factor=1e9)
     memory: float = column("GB", "memory capacity", name="memory_GB", factor=1e9)
     source: str = column("", "where the figures come from")
     date: str = column("", "date of the source or release")
+    vendor: str = column("", "who makes it", default="")
     bf16: float | None = column("TFLOP/s", "dense 16-bit peak", name="bf16_TFLOPS", factor=1e12, default=None)
     fp8: float | None = column("TFLOP/s", "dense FP8 peak", name="fp8_TFLOPS", factor=1e12, default=None)
     fp4: float | None = column("TFLOP/s", "dense FP4 peak", name="fp4_TFLOPS", factor=1e12, default=None)
@@ -49,13 +49,27 @@ class Chip:
             Compute kinds in order of preference, e.g. ``("fp4", "bf16")`` for 4-bit weights that a chip without FP4
             units multiplies in 16 bits.
         """
+        return self._rates[self.rate_kind(chain)]
+
+    @property
+    def _rates(self) -> dict[str, float]:
+        known = {"bf16": self.bf16, "fp8": self.fp8, "fp4": self.fp4, "int8": self.int8}
+        return {kind: rate for kind, rate in known.items() if rate}
+
+    def rate_kind(self, chain: tuple[str, ...]) -> str:
+        """Return which compute kind of `chain` the chip uses: the first that it has.
+
+        Raises
+        ------
+        InputError
+            When it has none of them.
+        """
         for kind in chain:
-            rate = {"bf16": self.bf16, "fp8": self.fp8, "fp4": self.fp4, "int8": self.int8}.get(kind)
-            if rate:
-                return rate
-        has = [k for k in ("bf16", "fp8", "fp4", "int8") if getattr(self, k)]
+            if kind in self._rates:
+                return kind
         raise InputError(
-            f"{self.name} has no {' or '.join(chain)} rate in the catalogue; it has {', '.join(has) or 'no rate at all'}"
+            f"{self.name} has no {' or '.join(chain)} rate in the catalogue; it has "
+            f"{', '.join(self._rates) or 'no rate at all'}"
         )
 
     @property
@@ -95,6 +109,11 @@ class System:
     def joined(self) -> int:
         """Chips that one replica can span: the scale-up domain, or one where no link joins them."""
         return min(self.chips, self.domain) if self.link > 0 else 1
+
+    @property
+    def adds_in_network(self) -> bool:
+        """True where switches can add on the way (NVLink): an all-reduce may then send each payload only once."""
+        return self.link_kind == "nvlink"
 
     def priced(self, dollars_per_second: float | None) -> System:
         """Return the system at another price per chip-second; None keeps its own."""

@@ -50,8 +50,9 @@ def model(name: str, *, precision: str | None = None, kv_precision: str | None =
         else:
             file, label = _from_hub(name), name
     config = _read_json(file)
-    chosen = _precision(_with_recipe(config, file), file.name, row, precision, kv_precision)
-    return build(config, label, chosen, where=file.name, source=row.get("source") or str(file.name))
+    where = str(file) if looks_like_path else file.name
+    chosen = _precision(_with_recipe(config, file), where, row, precision, kv_precision)
+    return build(config, label, chosen, where=where, source=row.get("source") or file.name)
 
 
 def _with_recipe(config: dict[str, Any], file: Path) -> dict[str, Any]:

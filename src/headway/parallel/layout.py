@@ -72,7 +72,7 @@ def check(model: Architecture, layout: Layout) -> None:
     Raises
     ------
     InputError
-        When the experts do not divide over ep, or tensor parallelism exceeds the attention heads.
+        When the experts do not divide over ep, or the attention heads over tp.
     """
     experts = model.experts
     if layout.ep > 1 and experts is None:
@@ -80,9 +80,10 @@ def check(model: Architecture, layout: Layout) -> None:
     if experts and experts.count % layout.ep:
         fit = max(d for d in range(1, layout.ep + 1) if experts.count % d == 0)
         raise InputError(f"--ep {layout.ep}: {experts.count} experts do not divide evenly; the nearest is ep{fit}")
-    heads = max((m.ways for x in model.layers for m in x.linears if m.role in ("attention", "state")), default=0)
-    if heads and layout.tp > heads:
-        raise InputError(f"--tp {layout.tp}: {model.name} has only {heads} attention heads to slice")
+    heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
+    if heads and heads % layout.tp:
+        fit = max(d for d in range(1, min(layout.tp, heads) + 1) if heads % d == 0)
+        raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
 
 
 def candidates(model: Architecture, chips: int) -> list[Layout]:

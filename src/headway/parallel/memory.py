@@ -118,12 +118,14 @@ def require_fit(
 
 def _remedy(model: Architecture, system: System, context: float, reserve: float | None) -> str:
     """Name the nearest layout that fits: on this system, else on the smallest number of such chips."""
-    for chips in (system.chips, *(2**i for i in range(1, 11) if 2**i > system.chips)):
+    for chips in (system.joined, *(2**i for i in range(1, 11) if 2**i > system.joined)):
         good = [c for c in candidates(model, chips) if fit(model, c, system, context, reserve).max_batch >= 1]
         if good:
             best = min(good, key=lambda c: (c.chips, c.dp))
-            where = "this system" if chips == system.chips else f"{best.chips} chips"
-            return f"{best} on {where} fits"
+            if chips == system.joined:
+                return f"{best} on this system fits"
+            joined = f"{system.name} joins {system.joined}" if system.chips > 1 else "this is one"
+            return f"{best} on {best.chips} such chips in one scale-up domain fits ({joined})"
     return "no layout on up to 1,024 such chips fits; use a smaller context or fewer bytes per weight"
 
 

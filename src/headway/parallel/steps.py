@@ -60,7 +60,7 @@ def share_of(ways: int, tp: int) -> float:
     return 1.0 / (min(tp, ways) if ways else tp)
 
 
-def build_step(model: Architecture, layout: Layout) -> Step:
+def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True) -> Step:
     """Return the forward pass of `model` under `layout` as a Step, per chip.
 
     Parameters
@@ -68,6 +68,9 @@ def build_step(model: Architecture, layout: Layout) -> Step:
     model : Architecture
     layout : Layout
         One replica. MLA latents, routers, indexers and single KV heads are replicated over tensor-parallel ranks.
+    adds_in_network : bool
+        Whether switches can add on the way: an all-reduce then sends each payload once (the least any network allows),
+        else 2 (n-1)/n times, the least without (Patarasuk and Yuan 2009).
 
     Raises
     ------
@@ -93,7 +96,7 @@ def build_step(model: Architecture, layout: Layout) -> Step:
             groups=layout.dp,
         ),
     )
-    sends = tuple(_sends(model, layout))
+    sends = tuple(_sends(model, layout, adds_in_network))
     return Step((ends[0], *rows.finish(), ends[1]), sends, model.name, str(layout), touched_experts)
 
 
@@ -182,11 +185,10 @@ def _expert_row(layer: Layer, layout: Layout) -> Row:
     )
 
 
-def _sends(model: Architecture, layout: Layout) -> Iterable[Send]:
+def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterable[Send]:
     """Collectives inside one scale-up domain, all layers together.
 
-    An all-reduce sends each payload once, the least any network allows: switches that add on the way (NVLink SHARP)
-    reach it, a ring sends 2 (n-1)/n of it. What real ones reach is the calibration's network efficiency.
+    What real collectives reach is the calibration's network efficiency.
     """
     hidden = model.hidden * _ACTIVATION_BYTES
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
@@ -197,12 +199,13 @@ def _sends(model: Architecture, layout: Layout) -> Iterable[Send]:
     spread_out = layout.dp > 1 and layout.chips > 1
     reduces = mixers + dense + (0 if spread_out else routed)
     if layout.tp > 1 and reduces:
-        yield Send("all-reduce", "all-reduce", reduces * hidden, 2.0 * reduces, layout.dp)
+        times = 1.0 if adds_in_network else 2 * (layout.tp - 1) / layout.tp
+        yield Send("all-reduce", "all-reduce", reduces * times * hidden, 2.0 * reduces, layout.dp)
     if spread_out and routed and model.experts:
-        yield from _dispatch(model, layout, routed)
+        yield from _dispatch(model, layout, routed, adds_in_network)
 
 
-def _dispatch(model: Architecture, layout: Layout, routed: int) -> Iterable[Send]:
+def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network: bool) -> Iterable[Send]:
     """Dispatch and combine: each token goes once to every other chip group that holds one of its experts."""
     experts = model.experts
     assert experts is not None
@@ -214,5 +217,6 @@ def _dispatch(model: Architecture, layout: Layout, routed: int) -> Iterable[Send
     yield Send("dispatch", "all-to-all", per_token * sent, 1.0 * routed, layout.dp)
     yield Send("combine", "all-to-all", per_token * _ACTIVATION_BYTES, 1.0 * routed, layout.dp)
     if layout.slices > 1:
+        times = 1.0 if adds_in_network else 2 * (layout.slices - 1) / layout.slices
         hidden = model.hidden * _ACTIVATION_BYTES
-        yield Send("expert all-reduce", "all-reduce", routed * hidden, 2.0 * routed, layout.dp)
+        yield Send("expert all-reduce", "all-reduce", routed * times * hidden, 2.0 * routed, layout.dp)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from headway.batching import Departures, Scene
 from headway.hardware import System
-from headway.models import Architecture, kv_bytes_stored
+from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
 from headway.parallel import Fit, Layout
 from headway.roofline import Convention, StepTime
 
@@ -94,6 +94,7 @@ class Plan:
     system: System
     layout: Layout
     layouts_tried: int
+    fastest: tuple[Layout, float]
     replicas: int
     context: float
     prompt: float
@@ -103,6 +104,7 @@ class Plan:
     balance_weights: float
     balance_kv: float
     recommended: tuple[float, float]
+    cheap_batch: float
     goldilocks: float
     floor: Point
     all_weights_seconds: float
@@ -116,6 +118,7 @@ class Plan:
     ttft: float
     cached: tuple[str, float] | None
     departures: Departures
+    capacity: float
     warnings: list[str] = field(default_factory=list[str])
 
     @property
@@ -149,7 +152,17 @@ class Plan:
         return reads / (sum(c for _, c in seconds) + head.flops / self.system.chip.peak(head.format.chain))
 
     @property
+    def kv_growth(self) -> float:
+        """Bytes that one more token of a long context adds to a sequence's cache (windows are full, states fixed)."""
+        return kv_elements_per_token(self.model) * self.model.kv_format.bytes
+
+    @property
+    def compute_kind(self) -> str:
+        """The rate at which the model's largest matrices are multiplied: ``bf16``, ``fp8``, ``fp4``, ``int8``."""
+        biggest = max((m for x in self.model.layers for m in x.linears), key=lambda m: m.bytes)
+        return self.system.chip.rate_kind(biggest.format.chain)
+
+    @property
     def flop_per_byte(self) -> float:
         """The chip's FLOP per byte at the rate of the model's largest matrices."""
-        biggest = max((m for x in self.model.layers for m in x.linears), key=lambda m: m.bytes)
-        return self.system.chip.peak(biggest.format.chain) / self.system.chip.bandwidth
+        return self.system.chip.peak((self.compute_kind,)) / self.system.chip.bandwidth

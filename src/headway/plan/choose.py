@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from headway.batching import Scene, lines, recommended_range
+from headway.batching import FAR, Scene, lines, recommended_range
 from headway.catalog import catalogue
 from headway.errors import InputError, PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Layout, build_step, candidates, fit, require_fit
+from headway.parallel import Layout, build_step, candidates, check, fit, require_fit
 from headway.plan.answer import Request
 from headway.roofline import Calibration
 
@@ -19,37 +20,80 @@ def default(name: str) -> float:
     return float(catalogue().row("defaults", name, "default")[0]["value"])
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The layout to run, how many were compared, and the fastest of them at batch 1 with its time. [s]"""
+
+    layout: Layout
+    compared: int
+    fastest: Layout
+    fastest_seconds: float
+
+
 def choose_layout(
     arch: Architecture, machine: System, request: Request, context: float, profile: Calibration
-) -> tuple[Layout, int]:
-    """Return the layout asked for, or the one with the lowest cost per token, and how many were compared.
+) -> Choice:
+    """Return the layout asked for, or the one with the lowest cost per token among those that hold the batch.
 
     Only layouts inside one scale-up domain are looked at. The batch compared at is the operating batch of each.
+
+    Raises
+    ------
+    InputError
+        When the layout asked for does not divide the model.
+    PhysicsError
+        When none fits, or none holds the batch asked for.
     """
+    options = _options(arch, machine, request)
+    held = {c: fit(arch, c, machine, context, request.reserve).max_batch for c in options}
+    fitting = [c for c in options if held[c] >= 1]
+    if not fitting:
+        nearest = min(options, key=lambda c: -fit(arch, c, machine, context, request.reserve).free)
+        require_fit(arch, nearest, machine, context, request.reserve)  # refuses, with the shortfall
+    wanted = request.batch or 1.0
+    roomy = [c for c in fitting if held[c] >= wanted]
+    if not roomy:
+        most = max(fitting, key=lambda c: held[c])
+        lack = (wanted - held[most]) / most.dp * fit(arch, most, machine, context, request.reserve).kv_per_sequence
+        raise PhysicsError(
+            f"--batch {wanted:,.0f}: memory holds at most {held[most]:,.0f} sequences of {context:,.0f} tokens per replica "
+            f"on {machine.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
+        )
+    scenes = {c: Scene(build_step(arch, c, machine.adds_in_network), machine.chip, profile, request.convention, request.skew)
+              for c in roomy}  # fmt: skip
+    alone = {c: float(scene.decode(1.0, context).seconds) for c, scene in scenes.items()}
+
+    def score(c: Layout) -> tuple[float, float]:
+        """Chip-seconds per token at the layout's operating batch, then its step time."""
+        batch = operating_batch(request, scenes[c], context, held[c])
+        seconds = float(scenes[c].decode(batch, context).seconds)
+        return round(seconds * machine.chips / (batch * (machine.chips // c.chips)), 12), seconds
+
+    fastest = min(alone, key=lambda c: alone[c])
+    return Choice(min(roomy, key=score), len(roomy), fastest, alone[fastest])
+
+
+def _options(arch: Architecture, machine: System, request: Request) -> list[Layout]:
+    """Layouts that match what was asked, inside one scale-up domain."""
     domain = machine.joined
     given = {k: v for k, v in (("tp", request.tp), ("dp", request.dp), ("ep", request.ep)) if v is not None}
     for name, value in given.items():
         if value < 1:
             raise InputError(f"--{name}: {value} must be at least 1")
     options = [c for c in candidates(arch, domain) if all(getattr(c, k) == v for k, v in given.items())]
-    if given and not options:
-        layout = Layout(**_completed(given, domain))
-        if layout.chips > domain:
-            raise PhysicsError(
-                f"layout {layout} needs {layout.chips} chips, but {machine.name} joins only {domain} in one scale-up domain; "
-                f"at most tp x dp = {domain}"
-            )
-        build_step(arch, layout)  # names what does not divide
-        return layout, 1
-    fitting = [c for c in options if fit(arch, c, machine, context, request.reserve).max_batch >= 1]
-    if not fitting:
-        nearest = min(options, key=lambda c: -fit(arch, c, machine, context, request.reserve).free)
-        require_fit(arch, nearest, machine, context, request.reserve)  # refuses, with the shortfall
-    scored = [(_score(arch, c, machine, request, context, profile), c) for c in fitting]
-    return min(scored, key=lambda pair: pair[0])[1], len(fitting)
+    if options:
+        return options
+    layout = Layout(**_completed(given))
+    if layout.chips > domain:
+        raise PhysicsError(
+            f"layout {layout} needs {layout.chips} chips, but {machine.name} joins only {domain} in one scale-up domain; "
+            f"at most tp x dp = {domain}"
+        )
+    check(arch, layout)  # names what does not divide
+    return [layout]
 
 
-def _completed(given: dict[str, int], domain: int) -> dict[str, int]:
+def _completed(given: dict[str, int]) -> dict[str, int]:
     """Fill in what the user left out: dp from ep / tp, everything else 1."""
     if "ep" in given and "tp" not in given and "dp" not in given:
         return {**given, "tp": given["ep"]}
@@ -58,21 +102,30 @@ def _completed(given: dict[str, int], domain: int) -> dict[str, int]:
     return given
 
 
-def _score(
-    arch: Architecture, layout: Layout, machine: System, request: Request, context: float, profile: Calibration
-) -> tuple[float, float]:
-    """Cost per token in chip-seconds at the layout's operating batch, then its step time."""
-    scene = Scene(build_step(arch, layout), machine.chip, profile, request.convention, request.skew)
-    held = fit(arch, layout, machine, context, request.reserve)
-    batch = operating_batch(request, lines(scene, context).balance_batch_with_kv, held.max_batch)
-    seconds = float(scene.decode(batch, context).seconds)
-    replicas = machine.chips // layout.chips
-    return round(seconds * machine.chips / (batch * replicas), 12), seconds
+def operating_batch(request: Request, scene: Scene, context: float, most: float) -> float:
+    """Return the batch to run, at most what memory holds.
 
-
-def operating_batch(request: Request, balance: float, most: float) -> float:
-    """Return the batch to run: the one asked for, else twice the balance batch, else all that memory holds."""
+    The one asked for; else twice the balance batch (lecture 1.3); where KV binds at every batch and there is no balance,
+    the smallest batch whose cost is within the catalogue's slack of the lowest: beyond it only latency grows.
+    """
     if request.batch is not None:
         return request.batch
+    balance = lines(scene, context).balance_batch_with_kv
     target = recommended_range(balance, default("recommended_low"), default("recommended_high"))[0]
-    return float(max(1.0, min(math.floor(target) if math.isfinite(target) else math.inf, most)))
+    if math.isfinite(target):
+        return float(max(1.0, min(math.floor(target), most)))
+    return cheap_batch(scene, context, min(most, FAR))
+
+
+def cheap_batch(scene: Scene, context: float, most: float) -> float:
+    """Return the smallest whole batch whose time per token is within the slack of that at `most`."""
+
+    def per_token(batch: float) -> float:
+        return float(scene.decode(batch, context).seconds) / batch
+
+    enough = per_token(most) * (1 + default("cost_slack"))
+    low, high = 1, max(1, math.floor(most))
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if per_token(middle) <= enough else (middle + 1, high)
+    return float(low)

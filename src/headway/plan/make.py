@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from headway.batching import (
+    FAR,
     Curve,
-    Departures,
     Scene,
     against_batch,
     cost_per_token,
@@ -20,12 +20,12 @@ from headway.batching import (
     recommended_range,
 )
 from headway.economics import Recompute, Tier, catalogue_tiers, cheapest, total_cost
-from headway.errors import InputError, PhysicsError
+from headway.errors import InputError
 from headway.hardware import System, system
 from headway.models import Architecture, kv_bytes_stored, model
 from headway.parallel import Fit, Layout, build_step, require_fit
 from headway.plan.answer import Plan, Point, Request
-from headway.plan.choose import choose_layout, default, operating_batch
+from headway.plan.choose import Choice, cheap_batch, choose_layout, default, operating_batch
 from headway.roofline import CONVENTIONS, Calibration, calibration
 
 
@@ -47,10 +47,11 @@ def make_plan(request: Request) -> Plan:
     if request.convention not in CONVENTIONS:
         raise InputError(f"--convention: {request.convention!r} is not known; accepted: {', '.join(CONVENTIONS)}")
     profile = calibration(request.calibration)
-    layout, tried = choose_layout(arch, machine, request, context, profile)
-    held = require_fit(arch, layout, machine, context, request.reserve)
-    scene = Scene(build_step(arch, layout), machine.chip, profile, request.convention, request.skew)
-    return _assemble(request, arch, machine, layout, tried, (prompt, output, context), scene, held)
+    choice = choose_layout(arch, machine, request, context, profile)
+    held = require_fit(arch, choice.layout, machine, context, request.reserve)
+    step = build_step(arch, choice.layout, machine.adds_in_network)
+    scene = Scene(step, machine.chip, profile, request.convention, request.skew)
+    return _assemble(request, arch, machine, choice, (prompt, output, context), scene, held)
 
 
 def _lengths(request: Request, arch: Architecture) -> tuple[float, float, float]:
@@ -82,8 +83,7 @@ def _assemble(
     request: Request,
     arch: Architecture,
     machine: System,
-    layout: Layout,
-    tried: int,
+    choice: Choice,
     lengths: tuple[float, float, float],
     scene: Scene,
     held: Fit,
@@ -91,14 +91,9 @@ def _assemble(
     prompt, output, context = lengths
     straight = lines(scene, context)
     weights_only = lines(scene, 0.0).balance_batch
+    layout = choice.layout
     replicas = machine.chips // layout.chips
-    batch = operating_batch(request, straight.balance_batch_with_kv, held.max_batch)
-    if batch > held.max_batch:
-        raise PhysicsError(
-            f"--batch {batch:,.0f}: memory holds {held.max_batch:,.0f} sequences of {context:,.0f} tokens as {layout} on "
-            f"{machine.name}; the cache exceeds it by "
-            f"{(batch - held.max_batch) / layout.dp * held.kv_per_sequence / 1e9:,.1f} GB per chip"
-        )
+    batch = operating_batch(request, scene, context, held.max_batch)
 
     def point(b: float, s: Scene = scene) -> Point:
         return _point(s, b, context, machine, layout, replicas)
@@ -107,15 +102,20 @@ def _assemble(
     if request.calibration == "ideal":
         typical = point(batch, Scene(scene.step, scene.chip, calibration("typical"), scene.convention, scene.skew))
     prefill_s, prefill_n, prefill_cost = _prefill(scene, prompt, machine, layout, replicas)
-    per_token = max(straight.compute_slope, straight.kv_slope)
+    per_token = float(scene.decode(FAR, context).seconds) / FAR  # what no batch can lower
     low, high = default("recommended_low"), default("recommended_high")
     now = point(batch)
+    # A request takes seats for its output and, on the same chips, time for its prompt: in passes x seats.
+    passes = output + prefill_s / prefill_n * prompt * batch / now.seconds
+    capacity = replicas * batch / (passes * now.seconds)
+    timetable = departures(now.seconds, batch, (request.arrivals or 0.0) / replicas, passes)
     plan = Plan(
         request=request,
         model=arch,
         system=machine,
         layout=layout,
-        layouts_tried=tried,
+        layouts_tried=choice.compared,
+        fastest=(choice.fastest, choice.fastest_seconds),
         replicas=replicas,
         context=context,
         prompt=prompt,
@@ -125,6 +125,7 @@ def _assemble(
         balance_weights=weights_only,
         balance_kv=straight.balance_batch_with_kv,
         recommended=recommended_range(straight.balance_batch_with_kv, low, high),
+        cheap_batch=cheap_batch(scene, context, min(held.max_batch, FAR)),
         goldilocks=goldilocks(scene),
         floor=point(1.0),
         all_weights_seconds=straight.weights,
@@ -139,15 +140,11 @@ def _assemble(
         prefill_tokens=prefill_n,
         ttft=float(scene.prefill(1.0, prompt).seconds),
         cached=_cached(arch, machine, context, prefill_cost),
-        departures=_departures(request, now, replicas, output),
+        departures=timetable,
+        capacity=capacity,
     )
     plan.warnings.extend(warnings(plan))
     return plan
-
-
-def _departures(request: Request, now: Point, replicas: int, output: float) -> Departures:
-    arrivals = (request.arrivals or 0.0) / replicas
-    return departures(now.seconds, now.batch, arrivals, output)
 
 
 def _prefill(
@@ -181,9 +178,9 @@ def warnings(plan: Plan) -> list[str]:
     if plan.context > plan.model.max_context:
         found.append(f"context {plan.context:,.0f} is beyond the model's limit of {plan.model.max_context:,}")
     if plan.max_batch < plan.balance_weights:
+        stay = "you stay memory-bound" if plan.at_full.time.bound == "memory" else "weight reads are not yet amortised"
         found.append(
-            f"memory is full at batch {plan.max_batch:,.0f}, below the balance batch of {plan.balance_weights:,.0f}: "
-            "you stay memory-bound"
+            f"memory is full at batch {plan.max_batch:,.0f}, below the balance batch of {plan.balance_weights:,.0f}: {stay}"
         )
     elif math.isinf(plan.balance_kv):
         found.append(
@@ -197,7 +194,7 @@ def warnings(plan: Plan) -> list[str]:
         found.append(f"{plan.system.chip.name}: pre-release figures")
     if plan.departures.saturated:
         found.append(
-            f"{plan.request.arrivals:g} requests/s exceed the {plan.point.batch * plan.replicas:,.0f} seats: the queue grows"
+            f"{plan.request.arrivals:g} requests/s are more than the {plan.capacity:.3g} that these chips carry: the queue grows"
         )
     if plan.request.calibration == "ideal":
         found.append("ideal machine: a lower bound on time and cost; the typical line shows usual efficiencies")

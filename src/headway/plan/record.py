@@ -17,16 +17,18 @@ def record(plan: Plan) -> dict[str, Any]:
     return {
         "model": {
             "name": m.name, "family": m.family, "total_parameters": m.total_parameters,
-            "active_parameters": m.active_parameters, "sparsity": m.sparsity, "layers": m.layer_count,
+            "active_parameters": m.active_parameters,
+            "active_parameters_without_embedding": m.active_without_embedding, "sparsity": m.sparsity, "layers": m.layer_count,
             "experts": m.experts.count if m.experts else None, "active_experts": m.experts.active if m.experts else None,
             "weight_bytes": m.weight_bytes, "weights_format": m.precision.weights.name, "kv_format": m.kv_format.name,
-            "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
+            "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_bytes_per_further_token": plan.kv_growth,
+            "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
             "max_context": m.max_context,
         },
         "system": {
             "name": s.name, "chip": s.chip.name, "chips": s.chips, "domain": s.domain,
             "price_dollars_per_chip_hour": None if s.price is None else s.price * 3600, "price_note": s.price_note,
-            "flop_per_byte": plan.flop_per_byte, "drain_time_s": s.chip.drain_time,
+            "flop_per_byte": plan.flop_per_byte, "compute_kind": plan.compute_kind, "drain_time_s": s.chip.drain_time,
         },
         "layout": {
             "name": str(plan.layout), "tp": plan.layout.tp, "dp": plan.layout.dp, "ep": plan.layout.ep,
@@ -40,10 +42,13 @@ def record(plan: Plan) -> dict[str, Any]:
             "weight_bytes_per_chip": plan.fit.weights, "kv_bytes_per_sequence_per_chip": plan.fit.kv_per_sequence,
             "max_batch": _finite(plan.max_batch),
         },
-        "latency_floor": {"batch_1_s": plan.floor.seconds, "all_weights_once_s": plan.all_weights_seconds},
+        "latency_floor": {"batch_1_s": plan.floor.seconds, "all_weights_once_s": plan.all_weights_seconds,
+            "fastest_layout": str(plan.fastest[0]), "fastest_layout_s": plan.fastest[1],
+        },
         "balance_batch": {
             "one_copy": plan.balance_one_copy, "weights_only": plan.balance_weights, "with_kv": _finite(plan.balance_kv),
             "recommended_low": _finite(plan.recommended[0]), "recommended_high": _finite(plan.recommended[1]),
+            "cheap": plan.cheap_batch,
         },
         "goldilocks_context": _finite(plan.goldilocks),
         "decode": {
@@ -70,6 +75,7 @@ def record(plan: Plan) -> dict[str, Any]:
         "departures": {
             "headway_s": plan.departures.headway, "mean_s": _finite(plan.departures.mean),
             "worst_s": _finite(plan.departures.worst), "fill": plan.departures.fill if plan.request.arrivals else None,
+            "capacity_requests_per_s": plan.capacity,
         },
         "warnings": plan.warnings,
     }  # fmt: skip

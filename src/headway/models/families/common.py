@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from headway.errors import InputError
 from headway.models.architecture import Attend, Experts, Layer, Linear, State
 from headway.models.attention import Part
 from headway.models.keys import Keys
@@ -43,12 +44,15 @@ def spine(keys: Keys, *, layers: int | None = None) -> Spine:
     """Read the usual keys; `num_key_value_heads` defaults to all heads, `head_dim` to hidden / heads (as in the hub)."""
     hidden = keys.int("hidden_size")
     heads = keys.int("num_attention_heads")
+    kv_heads = keys.int("num_key_value_heads", default=heads)
+    if heads % kv_heads:
+        raise InputError(f"{keys.where}: num_key_value_heads {kv_heads} does not divide num_attention_heads {heads}")
     return Spine(
         hidden=hidden,
         vocabulary=keys.int("vocab_size"),
         layers=layers if layers is not None else keys.int("num_hidden_layers"),
         heads=heads,
-        kv_heads=keys.int("num_key_value_heads", default=heads),
+        kv_heads=kv_heads,
         head_dim=keys.int("head_dim", "attention_head_dim", default=hidden // heads),
         max_context=keys.int("max_position_embeddings", default=1 << 20),
         tied=keys.flag("tie_word_embeddings"),
