@@ -33,6 +33,25 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
         The sweep.
     """
     key = curve.axis
+    x = {"field": key, "type": "quantitative", "scale": _LOG, "axis": _FEW, "title": _axis_title(key)}
+    panels = [_latency_panel(plan, curve, x)]
+    if not any(math.isnan(c) for c in curve.cost):
+        panels.append(_cost_panel(plan, curve, x))
+    return {
+        "$schema": _SCHEMA,
+        "title": {
+            "text": f"{plan.model.name} on {plan.system.name}",
+            "subtitle": f"{plan.layout}, {_held(plan, curve)}, {plan.request.calibration} machine",
+            "anchor": "start",
+        },
+        "hconcat": panels,
+        "config": _CONFIG,
+    }
+
+
+def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
+    """Time of a pass and the lines it is made of."""
+    key = curve.axis
     rows = [
         {key: float(x), "line": name, "ms": 1e3 * float(y)}
         for name, line in (
@@ -43,8 +62,7 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
         if y > 0
     ]  # fmt: skip
     shown = [name for name in _COLOURS if any(row["line"] == name for row in rows)]
-    x = {"field": key, "type": "quantitative", "scale": _LOG, "axis": _FEW, "title": _axis_title(key)}
-    latency: Spec = {
+    return {
         "width": 460,
         "height": 260,
         "layer": [
@@ -70,19 +88,6 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
             },
             *(_knees(plan, curve) if key == "batch" else []),
         ],
-    }
-    panels = [latency]
-    if not any(math.isnan(c) for c in curve.cost):
-        panels.append(_cost_panel(plan, curve, x))
-    return {
-        "$schema": _SCHEMA,
-        "title": {
-            "text": f"{plan.model.name} on {plan.system.name}",
-            "subtitle": f"{plan.layout}, {_held(plan, curve)}, {plan.request.calibration} machine",
-            "anchor": "start",
-        },
-        "hconcat": panels,
-        "config": _CONFIG,
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from headway.batching import (
     FAR,
     Curve,
+    Departures,
     Scene,
     against_batch,
     cost_per_token,
@@ -102,13 +103,9 @@ def _assemble(
     if request.calibration == "ideal":
         typical = point(batch, Scene(scene.step, scene.chip, calibration("typical"), scene.convention, scene.skew))
     prefill_s, prefill_n, prefill_cost = _prefill(scene, prompt, machine, layout, replicas)
-    per_token = float(scene.decode(FAR, context).seconds) / FAR  # what no batch can lower
     low, high = default("recommended_low"), default("recommended_high")
     now = point(batch)
-    # A request takes seats for its output and, on the same chips, time for its prompt: in passes x seats.
-    passes = output + prefill_s / prefill_n * prompt * batch / now.seconds
-    capacity = replicas * batch / (passes * now.seconds)
-    timetable = departures(now.seconds, batch, (request.arrivals or 0.0) / replicas, passes)
+    timetable, capacity = _capacity(request, now, replicas, output, prefill_s / prefill_n * prompt)
     plan = Plan(
         request=request,
         model=arch,
@@ -132,9 +129,7 @@ def _assemble(
         point=now,
         at_full=point(held.max_batch) if math.isfinite(held.max_batch) else now,
         typical=typical,
-        cost_floor=None
-        if machine.price is None
-        else float(per_million(cost_per_token(per_token, replicas, machine.chips, machine.price))),
+        cost_floor=_cost_floor(scene, context, machine, replicas),
         prefill_dollars_per_mtok=prefill_cost,
         prefill_seconds=prefill_s,
         prefill_tokens=prefill_n,
@@ -145,6 +140,27 @@ def _assemble(
     )
     plan.warnings.extend(warnings(plan))
     return plan
+
+
+def _cost_floor(scene: Scene, context: float, machine: System, replicas: int) -> float | None:
+    """$/Mtok at a batch without limit: what no batch can lower."""
+    if machine.price is None:
+        return None
+    per_token = float(scene.decode(FAR, context).seconds) / FAR
+    return float(per_million(cost_per_token(per_token, replicas, machine.chips, machine.price)))
+
+
+def _capacity(
+    request: Request, now: Point, replicas: int, output: float, prompt_seconds: float
+) -> tuple[Departures, float]:
+    """Timetable at the asked arrival rate, and requests per second that the system carries.
+
+    A request takes a seat for each token of its output and, on the same chips, the time of its prompt: both counted as
+    passes x seats.
+    """
+    passes = output + prompt_seconds * now.batch / now.seconds
+    timetable = departures(now.seconds, now.batch, (request.arrivals or 0.0) / replicas, passes)
+    return timetable, replicas * now.batch / (passes * now.seconds)
 
 
 def _prefill(

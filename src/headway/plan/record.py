@@ -12,19 +12,9 @@ from headway.plan.answer import Plan, Point
 
 def record(plan: Plan) -> dict[str, Any]:
     """Return the plan as plain data for ``--json``: SI units, names end in the unit where it is not a count."""
-    m, s, p = plan.model, plan.system, plan.point
-    weights, kv = split_memory(p.time)
+    s = plan.system
     return {
-        "model": {
-            "name": m.name, "family": m.family, "total_parameters": m.total_parameters,
-            "active_parameters": m.active_parameters,
-            "active_parameters_without_embedding": m.active_without_embedding, "sparsity": m.sparsity, "layers": m.layer_count,
-            "experts": m.experts.count if m.experts else None, "active_experts": m.experts.active if m.experts else None,
-            "weight_bytes": m.weight_bytes, "weights_format": m.precision.weights.name, "kv_format": m.kv_format.name,
-            "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_bytes_per_further_token": plan.kv_growth,
-            "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
-            "max_context": m.max_context,
-        },
+        "model": _model_record(plan),
         "system": {
             "name": s.name, "chip": s.chip.name, "chips": s.chips, "domain": s.domain,
             "price_dollars_per_chip_hour": None if s.price is None else s.price * 3600, "price_note": s.price_note,
@@ -51,14 +41,7 @@ def record(plan: Plan) -> dict[str, Any]:
             "cheap": plan.cheap_batch,
         },
         "goldilocks_context": _finite(plan.goldilocks),
-        "decode": {
-            **_point_record(p), "compute_s": float(p.time.compute), "weights_s": float(weights), "kv_s": float(kv),
-            "network_s": float(p.time.network), "overhead_s": float(p.time.overhead),
-            "rows": [
-                {"name": r.name, "seconds": float(r.seconds), "compute_s": float(r.compute), "memory_s": float(r.memory),
-                 "network_s": float(r.network), "bound": r.bound} for r in p.time.rows
-            ],
-        },
+        "decode": _decode_record(plan),
         "decode_batch_1": _point_record(plan.floor),
         "decode_memory_full": _point_record(plan.at_full),
         "decode_typical": None if plan.typical is None else _point_record(plan.typical),
@@ -78,6 +61,33 @@ def record(plan: Plan) -> dict[str, Any]:
             "capacity_requests_per_s": plan.capacity,
         },
         "warnings": plan.warnings,
+    }  # fmt: skip
+
+
+def _model_record(plan: Plan) -> dict[str, Any]:
+    m = plan.model
+    return {
+        "name": m.name, "family": m.family, "total_parameters": m.total_parameters,
+        "active_parameters": m.active_parameters,
+        "active_parameters_without_embedding": m.active_without_embedding, "sparsity": m.sparsity, "layers": m.layer_count,
+        "experts": m.experts.count if m.experts else None, "active_experts": m.experts.active if m.experts else None,
+        "weight_bytes": m.weight_bytes, "weights_format": m.precision.weights.name, "kv_format": m.kv_format.name,
+        "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_bytes_per_further_token": plan.kv_growth,
+        "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
+        "max_context": m.max_context,
+    }  # fmt: skip
+
+
+def _decode_record(plan: Plan) -> dict[str, Any]:
+    p = plan.point
+    weights, kv = split_memory(p.time)
+    return {
+        **_point_record(p), "compute_s": float(p.time.compute), "weights_s": float(weights), "kv_s": float(kv),
+        "network_s": float(p.time.network), "overhead_s": float(p.time.overhead),
+        "rows": [
+            {"name": r.name, "seconds": float(r.seconds), "compute_s": float(r.compute), "memory_s": float(r.memory),
+             "network_s": float(r.network), "bound": r.bound} for r in p.time.rows
+        ],
     }  # fmt: skip
 
 
