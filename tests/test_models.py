@@ -9,7 +9,7 @@ import pytest
 from catalogued import load, model_ids
 from headway.catalog import catalogue
 from headway.errors import InputError
-from headway.models import kv_bytes_stored, kv_elements_per_token, model
+from headway.models import kv_bytes_read, kv_bytes_stored, kv_elements_per_token, model
 
 ROWS = {r["id"]: r for r in catalogue().table("models").rows}
 
@@ -267,3 +267,27 @@ def test_a_hub_id_is_fetched_with_the_extra(monkeypatch, tmp_path):
     assert asked == [("org/some-llama", "config.json")]
     with pytest.raises(InputError, match=r"could not be fetched from the hub \(ConnectionError\)"):
         model("org/offline")
+
+
+def test_cross_layer_shared_kv_is_read_but_not_stored(tmp_path):
+    """Gemma 4 may let its last layers read earlier layers' caches: less memory and weights, the same reads."""
+    config = _config("gemma-4-26b-a4b")
+    plain = model(_write(tmp_path, config))
+    config["text_config"]["num_kv_shared_layers"] = 10
+    shared = model(_write(tmp_path, config))
+    kinds = config["text_config"]["layer_types"][-10:]
+    near, far = kinds.count("sliding_attention"), kinds.count("full_attention")
+    saved = near * 1024 * 2 * 8 * 256 * 2 + far * 32_768 * 2 * 2 * 512 * 2
+    assert kv_bytes_stored(plain, 32_768.0) - kv_bytes_stored(shared, 32_768.0) == saved
+    assert kv_bytes_read(plain, 32_768.0) == kv_bytes_read(shared, 32_768.0)
+    assert shared.total_parameters < plain.total_parameters
+    config["text_config"]["hidden_size_per_layer_input"] = 256
+    with pytest.raises(InputError, match="hidden_size_per_layer_input"):
+        model(_write(tmp_path, config))
+
+
+def test_a_tied_head_stated_outside_the_text_section_counts(tmp_path):
+    config = _config("Qwen/Qwen3-VL-2B-Instruct")
+    wanted = model(_write(tmp_path, config)).total_parameters
+    config["text_config"].pop("tie_word_embeddings")
+    assert model(_write(tmp_path, config)).total_parameters == wanted

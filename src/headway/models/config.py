@@ -145,6 +145,8 @@ def build(config: Mapping[str, Any], name: str, precision: Precision, *, where: 
     outer = Keys(config, where)
     section = outer.section("text_config") or outer.section("llm_config") or outer.section("language_config")
     keys = section or outer
+    if section is not None and "tie_word_embeddings" in config and "tie_word_embeddings" not in section.values:
+        section.values = {**section.values, "tie_word_embeddings": config["tie_word_embeddings"]}
     kind = str(keys.values.get("model_type") or config.get("model_type") or "")
     if kind not in READERS:
         close = near_misses(kind, READERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headway.errors import InputError
 from headway.models.architecture import Experts, Layer, Linear
 from headway.models.attention import grouped_query
 from headway.models.experts import dense, routed
@@ -51,15 +52,18 @@ def read_gemma4(keys: Keys) -> Draft:
     same = keys.flag("attention_k_eq_v")
     count = keys.int("num_experts", default=0, least=0)
     mixture = keys.flag("enable_moe_block") and count > 0
-    keys.ignore("attention_bias", "use_double_wide_mlp", "num_kv_shared_layers", "hidden_size_per_layer_input")
-    keys.ignore("vocab_size_per_layer_input")
+    for name in ("hidden_size_per_layer_input", "use_double_wide_mlp", "attention_bias"):
+        if keys.raw(name):
+            raise InputError(f"{keys.where}: {name} = {keys.raw(name)} is not known to headway for Gemma 4")
+    keys.ignore("vocab_size_per_layer_input")  # the table exists only with hidden_size_per_layer_input
+    own = s.layers - keys.int("num_kv_shared_layers", default=0, least=0)  # the last layers read earlier layers' caches
     moe, experts, extra = _mixture(keys, s) if mixture else ((), None, 0)
     layers: list[Layer] = []
-    for kind in kinds:
+    for i, kind in enumerate(kinds):
         far = kind == "full_attention"
         part = grouped_query(
             s.hidden, s.heads, global_kv if far else s.kv_heads, wide if far else s.head_dim, query_key_norm=True,
-            reach=FULL if far else window, shared_kv_weight=same and far,
+            reach=FULL if far else window, shared_kv_weight=same and far, stores=i < own,
         )  # fmt: skip
         layers.append(
             layer(
