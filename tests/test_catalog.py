@@ -199,7 +199,7 @@ def test_a_user_row_replaces_a_shipped_one(tmp_path):
     ("change", "message"),
     [
         ({"memory_GBps": "fast"}, r"chips\.csv line 2: column 'memory_GBps' is 'fast', not a number in GB/s"),
-        ({"memory_GBps": "-3"}, r"'-3'; it must be zero or more"),
+        ({"memory_GBps": "-3"}, r"'-3'; it must be positive"),
         ({"memory_GB": ""}, r"needs a value for memory_GB \(memory capacity\)"),
         ({"memry_GB": "5"}, r"unknown column 'memry_GB'; did you mean 'memory_GB'"),
     ],

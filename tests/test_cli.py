@@ -190,6 +190,13 @@ def test_an_ascii_terminal_loses_nothing():
     assert "latency floor" in done.stdout
 
 
+def test_a_layout_that_one_model_cannot_take_loses_no_other(capsys):
+    code, out, _ = run(capsys, "plan", "llama-3.1-8b,deepseek-v3", "--on", "h200x8", "--ep", "8")
+    assert code == 0
+    assert "DeepSeek-V3 on h200x8" in out
+    assert "! llama-3.1-8b on h200x8: --ep 8: " in out
+
+
 REFUSED = [
     (2, ["plan", "deepsek-v3", "--on", "h200x8"], "did you mean"),
     (2, ["plan", "deepseek-v3", "--on", "h2000x8"], "did you mean h200x8"),
@@ -205,6 +212,11 @@ REFUSED = [
     (2, ["plan", "llama-3.1-8b", "--on", "h200x8", "--ep", "4"], "is dense"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--price", "cheap"], "--price"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--price", "0"], "positive"),
+    (
+        2,
+        ["plan", "llama-3.1-8b", "--on", "h100", "--prompt", "100k", "--context", "1k"],
+        "decode keeps the whole prompt",
+    ),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--batch", "2.5"], "whole number"),
     (2, ["plan", "llama-3.1-70b", "--on", "gb200-nvl72", "--tp", "72"], "the nearest is tp64"),
     (2, ["curve", "llama-3.1-8b", "--on", "h200x8,h100x8"], "plan` compares"),

@@ -133,7 +133,7 @@ def test_formats_by_module():
         "nvfp4",
         "bf16",
     }  # only the output projection is 4-bit
-    assert formats("nvidia/Qwen3.6-35B-A3B-NVFP4", "expert") == {"nvfp4"}
+    assert formats("nvidia/Qwen3.6-35B-A3B-NVFP4", "expert") == {"nvfp4a16"}  # its recipe says W4A16_NVFP4
     assert load("nvidia/Llama-3.1-70B-Instruct-FP8").weight_bytes == pytest.approx(72.65e9, rel=5e-3)
     assert load("openai/gpt-oss-120b").weight_bytes == pytest.approx(65.2e9, rel=5e-3)
 
@@ -291,3 +291,88 @@ def test_a_tied_head_stated_outside_the_text_section_counts(tmp_path):
     wanted = model(_write(tmp_path, config)).total_parameters
     config["text_config"].pop("tie_word_embeddings")
     assert model(_write(tmp_path, config)).total_parameters == wanted
+
+
+FAMILIES = (
+    "llama-3.1-8b", "mixtral-8x7b", "gpt-oss-20b", "deepseek-v3", "deepseek-v3.2", "deepseek-ai/DeepSeek-V4-Flash",
+    "zai-org/GLM-5.2", "Qwen/Qwen3.5-35B-A3B", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "moonshotai/Kimi-K3",
+    "google/gemma-4-26B-A4B", "MiniMaxAI/MiniMax-M3", "XiaomiMiMo/MiMo-V2-Flash", "stepfun-ai/Step-3.7-Flash",
+    "nvidia/Llama-3_3-Nemotron-Super-49B-v1", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "mpt-7b", "falcon-40b",
+    "bloom", "gpt2-xl", "gpt-j-6b", "facebook/opt-30b", "google/PaLM-540B",
+)  # fmt: skip
+ODD = (None, "text", [1], {"a": 1}, -1, 1.5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_any_odd_value_is_read_or_refused_in_one_line(tmp_path, name):
+    """Each key of each family with values of another kind: an Architecture or one clear line, never another exception."""
+    config = _config(name)
+    inner = config.get("text_config", config)
+    for section in {id(config): config, id(inner): inner}.values():
+        for key, old in list(section.items()):
+            for odd in ODD:
+                section[key] = odd
+                try:
+                    layers, said = model(_write(tmp_path, config)).layer_count, ""
+                except InputError as error:
+                    layers, said = 1, str(error)
+                assert layers > 0
+                assert "\n" not in said
+            section[key] = old
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("gpt-oss-20b", {"num_hidden_layers": 12}, "layer_types has 24 entries for 12 layers"),
+        (
+            "llama-3.1-8b",
+            {"layer_types": ["linear_attention"] * 32},
+            "layer 'linear_attention'; known: sliding_attention",
+        ),
+        ("llama-3.1-8b", {"layer_types": ["sliding_attention"] * 32}, "no sliding_window"),
+        ("llama-3.1-8b", {"hidden_act": "relu2"}, "hidden_act = 'relu2' is not known"),
+        ("llama-3.1-8b", {"is_encoder_decoder": True}, "is_encoder_decoder"),
+        ("llama-3.1-8b", {"tie_word_embeddings": "false"}, "must be true or false"),
+        ("llama-3.1-8b", {"num_hidden_layers": 10**9}, "no model has more than"),
+        ("llama-3.1-8b", {"num_key_value_heads": 7}, "does not divide"),
+        ("facebook/opt-30b", {"word_embed_proj_dim": 512}, "word_embed_proj_dim = 512 is not known"),
+        ("mpt-7b", {"ffn_config": {"ffn_type": "mptglu"}}, "ffn_config"),
+        ("deepseek-v3", {"intermediate_size": None}, "intermediate_size"),
+        ("deepseek-ai/DeepSeek-V4-Flash", {"compress_ratios": [16] * 44}, "compress_ratios"),
+        ("XiaomiMiMo/MiMo-V2-Flash", {"n_shared_experts": 2}, "n_shared_experts = 2"),
+        ("llama-3.1-8b", {"quantization_config": {"quant_method": "modelopt"}}, "quant_algo 'None' is not known"),
+        ("llama-3.1-8b", {"quantization_config": "fp8"}, "must be objects"),
+    ],
+)
+def test_values_that_would_change_the_model_are_never_silent(tmp_path, name, change, says):
+    config = _config(name)
+    (config.get("text_config") or config).update(change)
+    with pytest.raises(InputError) as caught:
+        model(_write(tmp_path, config))
+    assert says in str(caught.value)
+
+
+def test_an_untied_head_counts():
+    config = _config("bloom")
+    from headway.models import build
+    from headway.models.precision import uniform
+
+    tied = build(config, "x", uniform("bf16"), where="c")
+    loose = build({**config, "tie_word_embeddings": False}, "x", uniform("bf16"), where="c")
+    assert loose.total_parameters - tied.total_parameters == 250_880 * 14_336
+
+
+def test_weight_only_formats_multiply_in_16_bits():
+    for name in ("int4", "nvfp4a16", "int8a16", "fp8a16"):
+        assert model("llama-3.1-8b", precision=name).precision.weights.chain == ("bf16",)
+
+
+def test_modules_kept_by_a_partial_name():
+    from headway.models.precision import read_precision
+
+    found = read_precision(
+        {"quantization_config": {"quant_method": "fp8", "modules_to_not_convert": ["self_attn"]}}, "c"
+    )
+    assert found.of("layers.3.self_attn.q_proj", "attention").name == "bf16"
+    assert found.of("layers.3.mlp.up_proj", "dense").name == "fp8-tensor"

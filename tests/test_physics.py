@@ -192,17 +192,18 @@ def test_rule_7_sums_equal_totals(name, on, batch, context, calibration, number)
 
 
 @MANY
-@given(MODELS, st.floats(1, 1e4), st.floats(0, 1e5), st.floats(1, 1e4), st.floats(1, 1e4), PICK)
+@given(MODELS, st.integers(1, 64), st.floats(0, 1e5), st.integers(1, 64), st.floats(1, 1e4), PICK)
 def test_rule_7_loads_add(name, batch, context, prompts, prompt, number):
-    """A mixed pass does the FLOPs of its parts (dense models exactly; experts are spread over all tokens)."""
-    arch = load(name)
-    layout, step = pick(name, number)
-    if arch.experts or layout.dp > 1:
-        return
-    one, two = Load.decode(batch, context), Load.prefill(prompts, prompt)
+    """Sequences counted one by one or together make the same pass; a mixed pass does at least each part's work."""
+    _, step = pick(name, number)
     c = chip("h200")
-    parts = step_time(step, one, c).work + step_time(step, two, c).work
-    assert step_time(step, one + two, c).work.flops == pytest.approx(parts.flops)
+    together = step_time(step, Load.decode(batch, context), c)
+    apart = sum((Load.decode(1, context) for _ in range(batch - 1)), Load.decode(1, context))
+    assert float(step_time(step, apart, c).seconds) == pytest.approx(float(together.seconds))
+    prefill = step_time(step, Load.prefill(prompts, prompt), c)
+    mixed = step_time(step, Load.decode(batch, context) + Load.prefill(prompts, prompt), c)
+    assert mixed.work.flops >= max(together.work.flops, prefill.work.flops) * (1 - 1e-9)
+    assert mixed.seconds <= (together.seconds + prefill.seconds) * (1 + 1e-9)
 
 
 def test_rule_9_both_conventions_and_their_order():
@@ -244,6 +245,72 @@ def test_mla_takes_the_cheaper_form():
     assert long == pytest.approx(8192 * 8193 / 2 * 2 * 128 * (128 + 64 + 128))
     split = attend.pair_flops(4096.0, 0.0) + attend.pair_flops(4096.0, 4096.0)
     assert split >= long  # chunked prefill expands cached latents again
+
+
+def test_skew_never_speeds_up_the_busiest_chip():
+    """Skewed routing touches fewer experts, and one chip holds the most popular: it gets at least that one's tokens."""
+    step = build_step(load("deepseek-ai/DeepSeek-V3"), Layout(dp=64, ep=64))
+    flops = [
+        next(
+            r for r in step_time(step, Load.decode(16384, 1024, skew=z), chip("gb200")).rows if r.kind == "experts"
+        ).work.flops
+        for z in (0.0, 0.5, 1.0, 2.0)
+    ]
+    assert flops == sorted(flops)
+    assert (
+        flops[2] >= 8 * flops[0] * 0.99
+    )  # the hottest of 256 is in every token's choice; the mean chip sees 1/8 of it
+
+
+def test_a_drafted_token_needs_its_logits_too():
+    step = build_step(load("meta-llama/Meta-Llama-3.1-8B"), Layout())
+    head = [
+        next(r for r in step_time(step, work, chip("h100")).rows if r.kind == "head").work.flops
+        for work in (Load.decode(256, 1024), Load.decode(256, 1024, new=4), Load.prefill(256, 1024))
+    ]
+    assert head == [head[0], 4 * head[0], head[0]]
+
+
+def test_sliced_experts_under_data_parallelism_pay_for_their_sums():
+    """With every expert cut over all chips, each chip receives all tokens and reduces partial sums of all of them."""
+    arch, tokens = load("deepseek-ai/DeepSeek-V3"), 4096
+    sent = {}
+    for ep in (1, 2, 8):
+        step = build_step(arch, Layout(dp=8, ep=ep))
+        sent[ep] = {s.name: s for s in step.sends}
+    assert sent[1]["expert all-reduce"].bytes_per_token * tokens == pytest.approx(58 * tokens * 7168 * 2)
+    assert sent[1]["dispatch"].bytes_per_token == pytest.approx(
+        58 * 7168 * 7
+    )  # to the seven other chips, one byte each
+    assert "expert all-reduce" not in sent[8]
+    reached = 1 - math.comb(256 - 32, 8) / math.comb(256, 8)
+    assert sent[8]["combine"].bytes_per_token == pytest.approx(58 * 7168 * 7 * reached * 2)
+
+
+def test_shared_experts_sliced_over_tp_are_reduced_beside_dispatch():
+    step = build_step(load("deepseek-ai/DeepSeek-V3"), Layout(tp=8, dp=8, ep=64))
+    reduce = next(s for s in step.sends if s.name == "all-reduce")
+    assert reduce.messages == 2 * (61 + 61)
+
+
+def test_replicas_never_straddle_a_scale_up_domain():
+    rack = system("gb200-nvl72")
+    assert rack.resized(648).replicas(64) == 9
+    assert rack.resized(144).replicas(16) == 8
+    assert rack.resized(100).replicas(16) == 4 + 1
+    assert system("h100x8").resized(12).replicas(8) == 1
+
+
+def test_mfu_counts_useful_work_only():
+    """Replicated latents and idle chips are no use: MFU is the tokens' FLOPs over what all chips of a replica could do."""
+    from headway.plan import Request, make_plan
+
+    p = make_plan(Request("deepseek-v3", "gb200-nvl72", batch=1.0, context=0.0, dp=64, ep=64))
+    useful = 2 * load("deepseek-ai/DeepSeek-V3").multiplied_parameters
+    assert 1.0 <= p.point.mfu / (useful / (64 * p.point.seconds * 5e15)) < 1.1  # head and router run at the 16-bit rate
+    dense = make_plan(Request("llama-3.1-70b", "h100x8", batch=64.0, context=0.0, tp=8))
+    useful = 2 * load("meta-llama/Meta-Llama-3.1-70B").multiplied_parameters * 64
+    assert dense.point.mfu == pytest.approx(useful / (8 * dense.point.seconds * 989e12), rel=1e-3)
 
 
 def test_a_prompt_is_never_split_over_data_parallel_groups():

@@ -80,7 +80,7 @@ def test_si(value, shown):
 
 def test_money_and_time():
     assert units.dollars(0.4) == "$0.400"
-    assert units.dollars(1234.5) == "$1,234" or units.dollars(1234.5) == "$1,235"
+    assert units.dollars(1234.6) == "$1,235"
     assert units.dollars(87072) == "$87,072"
     assert units.dollars(12.3456) == "$12.35"
     assert units.dollars(0.0000425) == "$0.0000425"

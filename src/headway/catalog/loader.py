@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import functools
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from headway.errors import InputError, unknown
 
@@ -136,10 +134,6 @@ class Catalogue:
                 f"{table.places[number or 0]}: the config file {row.get('file')!r} is not in the catalogue"
             )
         return None
-
-    def json(self, name: str) -> Any:
-        """Return a shipped JSON document of the catalogue."""
-        return json.loads((SHIPPED / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _read_csv(file: Path) -> list[tuple[int, Row]]:

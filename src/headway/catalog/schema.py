@@ -87,8 +87,9 @@ def _cell(field: dataclasses.Field[Any], key: str, text: str, where: str) -> Any
         number = float(text) * field.metadata["factor"]
     except ValueError:
         raise InputError(f"{where}: column {key!r} is {text!r}, not a number in {field.metadata['unit']}") from None
-    if not math.isfinite(number) or number < 0:
-        raise InputError(f"{where}: column {key!r} is {text!r}; it must be zero or more and finite")
+    least = "positive" if field.default is dataclasses.MISSING else "zero or more"
+    if not math.isfinite(number) or number < 0 or (number == 0 and least == "positive"):
+        raise InputError(f"{where}: column {key!r} is {text!r}; it must be {least} and finite")
     return int(number) if "int" in kind else number
 
 

@@ -13,7 +13,7 @@ from headway import catalog as facts
 from headway import lecture as proof
 from headway import units
 from headway.batching import against_context, against_pass_length
-from headway.errors import HeadwayError, InputError, PhysicsError
+from headway.errors import HeadwayError, InputError
 from headway.parallel import fit
 from headway.plan import Plan, Request, make_plan, record
 from headway.plan import curve as sweep_batches
@@ -82,7 +82,7 @@ def plan(
     for m, s in pairs:
         try:
             plans.append(make_plan(_request(m, s, numbers, typed, words)))
-        except PhysicsError as error:
+        except HeadwayError as error:
             if len(pairs) == 1:
                 raise
             refused.append((f"{m} on {s}", error))

@@ -110,6 +110,11 @@ class System:
         """Chips that one replica can span: the scale-up domain, or one where no link joins them."""
         return min(self.chips, self.domain) if self.link > 0 else 1
 
+    def replicas(self, chips: int) -> int:
+        """Return how many replicas of `chips` chips fit: none straddles two scale-up domains."""
+        whole, rest = divmod(self.chips, self.joined)
+        return whole * (self.joined // chips) + rest // chips
+
     @property
     def adds_in_network(self) -> bool:
         """True where switches can add on the way (NVLink): an all-reduce may then send each payload only once."""

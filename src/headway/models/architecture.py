@@ -88,8 +88,6 @@ class Attend:
         False when the layer reads another layer's cache (cross-layer sharing).
     index : bool
         True for the light indexer of a top-k attention.
-    sees_cache : bool
-        False when K is only read through a selection made elsewhere.
     format : Format
         Number format of the cache.
     """
@@ -283,10 +281,6 @@ class Architecture:
         for layer in self.layers:
             for attend in layer.attends:
                 yield layer.count, attend
-
-    def with_context(self, max_context: int) -> Architecture:
-        """Return the same model with another maximum context."""
-        return replace(self, max_context=max_context)
 
 
 def group(layers: list[Layer]) -> tuple[Layer, ...]:

@@ -103,8 +103,13 @@ def _precision(
 ) -> Precision:
     """Decide number formats: the option, else config.json, else the catalogue row (quantised outside config.json)."""
     text = config.get("text_config") or {}
+    if not isinstance(text, Mapping) or not isinstance(config.get("quantization_config") or {}, Mapping):
+        raise InputError(f"{where}: text_config and quantization_config must be objects")
     quantised = config if config.get("quantization_config") else {**text, "expert_dtype": text.get("expert_dtype")}
-    stated = read_precision(quantised if quantised.get("quantization_config") else config, where)
+    try:
+        stated = read_precision(quantised if quantised.get("quantization_config") else config, where)
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise InputError(f"{where}: quantization_config has an unexpected form ({error})") from None
     if weights:
         chosen = uniform(weights)
         chosen = replace(chosen, kv=stated.kv)
@@ -152,12 +157,56 @@ def build(config: Mapping[str, Any], name: str, precision: Precision, *, where: 
         close = near_misses(kind, READERS)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         raise InputError(f"{where}: unknown model_type {kind!r}{hint} (known: {', '.join(sorted(READERS))})")
-    draft = READERS[kind](keys)
+    keys.ignore("expert_dtype")  # read with the number formats
+    draft = _draft(kind, keys, outer)
     if section is not None:
         outer.flag("tie_word_embeddings")
         outer.finish()
     keys.finish()
     return _finish(draft, kind, name, precision, bool(config.get("vision_config")), where, source)
+
+
+# Gated feed-forward blocks have three matrices whatever the gate's curve; squared ReLU is never gated.
+_GATED = (
+    "silu",
+    "swish",
+    "swiglu",
+    "swigluoai",
+    "situ",
+    "gelu",
+    "gelu_new",
+    "gelu_fast",
+    "gelu_pytorch_tanh",
+    "quick_gelu",
+)
+_PLAIN = {
+    "nemotron_h": ("relu2",),
+    "opt": ("relu", "gelu"),
+    "falcon": ("gelu",),
+    "gpt2": (),
+    "gptj": (),
+    "mpt": (),
+    "bloom": (),
+}
+
+
+def _draft(kind: str, keys: Keys, outer: Keys) -> Draft:
+    """Read a model with its family's reader; a config of an unexpected form is one clear line, whatever it breaks."""
+    for name in ("hidden_act", "hidden_activation", "mlp_hidden_act"):
+        keys.expect(name, *_PLAIN.get(kind, _GATED))
+    for section in (keys, outer):
+        for name in ("is_encoder_decoder", "add_cross_attention", "gated"):
+            section.expect(name, name == "gated")
+    try:
+        draft = READERS[kind](keys)
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{keys.where}: not a config.json that model_type {kind!r} has: a value has an unexpected form "
+            f"({error.__class__.__name__}: {error})"
+        ) from None
+    if not draft.layers:
+        raise InputError(f"{keys.where}: the model has no layers; num_hidden_layers or the list of layers is missing")
+    return draft
 
 
 def _finish(

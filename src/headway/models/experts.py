@@ -65,6 +65,11 @@ def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0
     return np.sum(1 - (1 - chance) ** np.asarray(tokens, dtype=float)[..., None], axis=-1)
 
 
+def hottest_expert(experts: int, active: int, skew: float) -> float:
+    """Return the chance per token of the most popular expert under `skew`: k/E when routing is balanced."""
+    return float(_popularity(int(experts), float(active), float(skew)).max())
+
+
 def fraction_touched(sparsity: Real, tokens: Real) -> Real:
     """Return the expected share of expert weights that `tokens` touch: 1 - (1 - 1/x)^B with x = experts/active."""
     return 1 - (1 - 1 / sparsity) ** tokens

@@ -162,9 +162,7 @@ IRRELEVANT = frozenset(
         "problem_type",
         "id2label",
         "label2id",
-        "is_encoder_decoder",
         "is_decoder",
-        "add_cross_attention",
         "cross_attention_hidden_size",
         "tie_encoder_decoder",
         "pruned_heads",
@@ -204,14 +202,10 @@ IRRELEVANT = frozenset(
         "embedding_fraction",
         "bias_dropout_fusion",
         "quantization_config",
-        "expert_dtype",
         "vision_config",
         "audio_config",
         "_note",
         "_comment",
-        "hidden_act",
-        "hidden_activation",
-        "gated",
     ]
 )
 
@@ -262,20 +256,39 @@ class Keys:
 
     def flag(self, *names: str, default: bool = False) -> bool:
         """Return the first of `names` as true or false."""
-        return bool(self._take(names, default)[1])
+        name, value = self._take(names, default)
+        if not isinstance(value, bool) and value not in (0, 1):
+            raise InputError(f"{self.where}: {self.prefix}{name} is {value!r}; it must be true or false")
+        return bool(value)
+
+    def expect(self, name: str, *harmless: Any) -> None:
+        """Refuse any value of `name` but None and the harmless ones: headway does not know what it would change."""
+        value = self.raw(name)
+        if value is not None and value not in harmless:
+            known = f" (known: {', '.join(repr(h) for h in harmless)})" if harmless else ""
+            raise InputError(f"{self.where}: {self.prefix}{name} = {value!r} is not known to headway{known}")
+
+    def kinds(self, *names: str, length: int, known: tuple[str, ...]) -> list[str] | None:
+        """Return a list of layer kinds, each one of `known`."""
+        found = self.list(*names, length=length)
+        for kind in found or []:
+            if kind not in known:
+                accepted = ", ".join(known)
+                raise InputError(f"{self.where}: {self.prefix}{names[0]} has a layer {kind!r}; known: {accepted}")
+        return found
 
     def text(self, *names: str, default: Any = _MISSING) -> str:
         """Return the first of `names` as text."""
         return str(self._take(names, default)[1])
 
-    def list(self, *names: str, length: int | None = None) -> list[Any] | None:
-        """Return the first of `names` as a list (None when absent), checked to have `length` entries."""
+    def list(self, *names: str, length: int | None = None, more: int = 0) -> list[Any] | None:
+        """Return the first of `names` as a list (None when absent) of `length` entries, or up to `more` beyond."""
         name, value = self._take(names, None)
         if value is None:
             return None
         if not isinstance(value, list):
             raise InputError(f"{self.where}: {self.prefix}{name} must be a list, not {type(value).__name__}")
-        if length is not None and len(value) < length:
+        if length is not None and not length <= len(value) <= length + more:
             raise InputError(f"{self.where}: {self.prefix}{name} has {len(value)} entries for {length} layers")
         return value
 

@@ -24,11 +24,11 @@ class Format:
 
     name: str = column("", "name of the format")
     payload: float = column("bytes", "bytes per element", name="bytes")
-    scales: float = column("bytes", "bytes of scales per element", name="scale_bytes")
     chain: tuple[str, ...] = column("", "compute kinds in order of preference", name="compute")
     about: str = column("", "what it is")
     source: str = column("", "where the figures come from")
     date: str = column("", "date of the source")
+    scales: float = column("bytes", "bytes of scales per element", name="scale_bytes", default=0.0)
     aliases: tuple[str, ...] = column("", "other names", default=())
 
     @property
@@ -73,7 +73,7 @@ class _Pattern:
             return bool(self.regex.match(path) or self.regex.match("model." + path))
         if self.glob is not None:
             return bool(self.glob.match(path))
-        return path == self.plain or path.startswith(self.plain + ".")
+        return f".{self.plain}." in f".{path}."  # whole name parts: "self_attn" names every layer's
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,15 @@ def read_precision(config: Mapping[str, Any], where: str) -> Precision:
     base = number_format("bf16")
     kv = base
     scheme = quant.get("kv_cache_scheme") or quant.get("kv_cache_quant_algo") or {}
-    bits = scheme.get("num_bits") if isinstance(scheme, Mapping) else 8 if "8" in str(scheme) else None
-    if bits == 8:
-        kv = number_format("fp8-tensor")
+    bits = scheme.get("num_bits") if isinstance(scheme, Mapping) else _bits(str(scheme))
+    if scheme:
+        if bits not in (4, 8):
+            raise InputError(
+                f"{where}: quantization_config stores the KV cache as {scheme!r}; headway knows 4 and 8 bits"
+            )
+        kv = number_format("fp8-tensor" if bits == 8 else "nvfp4")
+    if not quant and config.get("expert_dtype") not in (None, "bf16", "bfloat16"):
+        raise InputError(f"{where}: expert_dtype {config['expert_dtype']!r} without a quantization_config is not known")
     if not quant:
         return Precision(base, base, kv)
     kept = _patterns(quant)
@@ -153,9 +159,18 @@ def read_precision(config: Mapping[str, Any], where: str) -> Precision:
     return Precision(base, weights, kv, kept, tuple(named), only)
 
 
+def _bits(algorithm: str) -> int | None:
+    """Bits of a named KV-cache algorithm: FP8, INT8, NVFP4, ..."""
+    return 8 if "8" in algorithm else 4 if "4" in algorithm else None
+
+
 def _patterns(quant: Mapping[str, Any]) -> tuple[_Pattern, ...]:
     names: Iterable[str] = (
-        quant.get("modules_to_not_convert") or quant.get("ignore") or quant.get("exclude_modules") or ()
+        quant.get("modules_to_not_convert")
+        or quant.get("ignore")
+        or quant.get("exclude_modules")
+        or quant.get("llm_int8_skip_modules")
+        or ()
     )
     return tuple(_Pattern(n) for n in names)
 
@@ -169,16 +184,21 @@ def _method(
         case "mxfp4":
             return number_format("mxfp4"), ("expert",)
         case "modelopt":
-            algorithm = str(quant.get("quant_algo") or "NVFP4")
+            algorithm = str(quant.get("quant_algo") or ("MIXED_PRECISION" if mixed else None))
             if mixed or algorithm.upper() == "MIXED_PRECISION":
                 return base, ()
             return _algorithm(algorithm, where, None), ()
         case "awq" | "gptq":
             return _integers(int(quant.get("bits", 4)), int(quant.get("group_size", 128)), where), ()
         case "compressed-tensors":
-            groups = quant.get("config_groups") or {}
-            scheme = next(iter(groups.values()), {}).get("weights") or {}
-            return _compressed(scheme, where), ()
+            groups = list((quant.get("config_groups") or {}).values())
+            found = {_compressed(g, where).name for g in groups}
+            if len(found) != 1:
+                listed = ", ".join(sorted(found)) or "none"
+                raise InputError(
+                    f"{where}: quantization_config.config_groups must store all weights alike, not {listed}"
+                )
+            return number_format(found.pop()), ()
         case "bitsandbytes":
             return number_format("int4" if quant.get("load_in_4bit") else "int8"), ()
         case _:
@@ -189,9 +209,9 @@ def _method(
 
 
 _ALGORITHMS = {
-    "NVFP4": "nvfp4", "NVFP4_AWQ": "nvfp4", "W4A16_NVFP4": "nvfp4", "FP8": "fp8-tensor", "FP8_PB_WO": "fp8",
+    "NVFP4": "nvfp4", "NVFP4_AWQ": "nvfp4", "W4A16_NVFP4": "nvfp4a16", "FP8": "fp8-tensor", "FP8_PB_WO": "fp8",
     "FP8_PB": "fp8", "FP8_BLOCK": "fp8", "FP8_BLOCK_SCALES": "fp8", "MXFP4": "mxfp4", "W4A16_MXFP4": "mxfp4",
-    "W4A8_MXFP4_FP8": "mxfp4", "MXFP8": "mxfp8", "INT8": "int8", "INT8_SQ": "int8", "W8A16": "int8",
+    "W4A8_MXFP4_FP8": "mxfp4", "MXFP8": "mxfp8", "INT8": "int8", "INT8_SQ": "int8", "W8A16": "int8a16",
     "W8A8_SQ_PER_CHANNEL": "int8", "W4A16_AWQ": "int4", "W4A8_AWQ": "int4",
 }  # fmt: skip
 
@@ -207,17 +227,20 @@ def _algorithm(name: str, where: str, group: Any) -> Format:
 
 def _integers(bits: int, group: int, where: str) -> Format:
     if bits == 8:
-        return number_format("int8")
+        return number_format("int8a16")
     if bits == 4:
         return number_format("int4-g32" if 0 < group <= 32 else "int4")
     raise InputError(f"{where}: quantization_config.bits is {bits}; headway knows 4 and 8")
 
 
-def _compressed(scheme: Mapping[str, Any], where: str) -> Format:
+def _compressed(group_of: Mapping[str, Any], where: str) -> Format:
+    scheme: Mapping[str, Any] = group_of.get("weights") or {}
     bits, kind, group = scheme.get("num_bits"), scheme.get("type"), scheme.get("group_size") or 128
     if kind == "int":
         return _integers(int(bits or 4), int(group), where)
     if kind == "float" and bits == 8:
+        if not group_of.get("input_activations"):
+            return number_format("fp8a16")
         return number_format("fp8" if scheme.get("strategy") == "block" else "fp8-tensor")
     if kind == "float" and bits == 4:
         return number_format("nvfp4" if group == 16 else "mxfp4")

@@ -100,7 +100,7 @@ class Reach:
                 inside = np.minimum(x, most)
                 return (inside * (inside + 1) / 2 + (x - inside) * most) / self.ratio
             case "sqrt":
-                return np.minimum(x * (x + 1) / 2, self.scale * 2 / 3 * (x + 0.5) ** 1.5)
+                return np.minimum(x * (x + 1) / 2, self.scale * 2 / 3 * (x + 0.5) ** 1.5 / self.ratio**0.5)
             case "fraction":
                 return x * (x + 1) / 2 / self.ratio * self.scale
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from headway.errors import InputError
 from headway.models import Architecture
-
-_TOKEN = re.compile(r"(tp|dp|ep)(\d+)", re.IGNORECASE)
+from headway.parallel.racks import place_experts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +49,6 @@ class Layout:
         parts = [f"{k}{v}" for k, v in (("tp", self.tp), ("dp", self.dp), ("ep", self.ep)) if v > 1]
         return "".join(parts) or "tp1"
 
-    @classmethod
-    def parse(cls, text: str) -> Layout:
-        """Read ``tp8``, ``tp4dp2``, ``dp64ep64``.
-
-        Raises
-        ------
-        InputError
-            When the text is no layout.
-        """
-        found = _TOKEN.findall(text)
-        if not found or "".join(k + n for k, n in found).lower() != re.sub(r"[\s,x+_-]", "", text.lower()):
-            raise InputError(f"layout {text!r} is not understood; write it like tp8, tp4dp2 or dp64ep64")
-        return cls(**{k.lower(): int(n) for k, n in found})
-
 
 def check(model: Architecture, layout: Layout) -> None:
     """Refuse a layout that does not divide the model.
@@ -101,7 +85,7 @@ def candidates(model: Architecture, chips: int) -> list[Layout]:
             continue
         if experts.count % tp == 0 and tp > 1:
             found.append(Layout(tp=tp, ep=tp))
-        for total in dict.fromkeys([*powers, chips]):
+        for total in dict.fromkeys([*powers, chips, place_experts(experts.count, chips).used]):
             if total % tp == 0 and total > tp and experts.count % total == 0:
                 found.append(Layout(tp=tp, dp=total // tp, ep=total))
     allowed: list[Layout] = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from headway.models import Architecture, Attend, Layer, touched_experts
+from headway.models import Architecture, Attend, Layer, hottest_expert, touched_experts
 from headway.models.architecture import Linear
 from headway.parallel.layout import Layout, check
 from headway.roofline import Row, Send, Step
@@ -48,7 +49,7 @@ def _times(row: Row) -> Row:
         flops_per_token=row.flops_per_token * n,
         bytes_per_token=row.bytes_per_token * n,
         temporaries_per_token=row.temporaries_per_token * n,
-        flops_per_sequence=row.flops_per_sequence * n,
+        flops_per_logit=row.flops_per_logit * n,
         bytes_per_sequence=row.bytes_per_sequence * n,
         read_bytes=row.read_bytes * n,
         share=row.share * n,
@@ -92,12 +93,12 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
             1,
             model.head.format.chain,
             weight_bytes=model.head.bytes / layout.tp,
-            flops_per_sequence=model.head.flops / layout.tp,
+            flops_per_logit=model.head.flops / layout.tp,
             groups=layout.dp,
         ),
     )
     sends = tuple(_sends(model, layout, adds_in_network))
-    return Step((ends[0], *rows.finish(), ends[1]), sends, model.name, str(layout), touched_experts)
+    return Step((ends[0], *rows.finish(), ends[1]), sends, model.name, str(layout), touched_experts, hottest_expert)
 
 
 def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
@@ -193,30 +194,38 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
     hidden = model.hidden * _ACTIVATION_BYTES
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
     routed = sum(x.count for x in model.layers if x.experts)
-    dense = sum(
-        x.count for x in model.layers if not x.experts and any(m.role in ("dense", "shared") for m in x.linears)
+    spread_out = layout.dp > 1 and routed > 0
+    # A layer's feed-forward part ends in one reduction over tp; experts spread over data-parallel groups come back
+    # by combine instead, but what tp slices beside them (shared experts, a dense part) still needs its own.
+    sliced = sum(
+        x.count
+        for x in model.layers
+        if (x.experts and not spread_out) or any(m.role in ("dense", "shared") and m.ways != 1 for m in x.linears)
     )
-    spread_out = layout.dp > 1 and layout.chips > 1
-    reduces = mixers + dense + (0 if spread_out else routed)
+    reduces = mixers + sliced
     if layout.tp > 1 and reduces:
         times = 1.0 if adds_in_network else 2 * (layout.tp - 1) / layout.tp
         yield Send("all-reduce", "all-reduce", reduces * times * hidden, 2.0 * reduces, layout.dp)
-    if spread_out and routed and model.experts:
+    if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
 
 
 def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network: bool) -> Iterable[Send]:
-    """Dispatch and combine: each token goes once to every other chip group that holds one of its experts."""
+    """Dispatch, reduction over slices, and combine: a token goes once to each group that holds one of its experts."""
     experts = model.experts
     assert experts is not None
-    away = (layout.ep - 1) * (1 - (1 - 1 / layout.ep) ** experts.active) if layout.ep > 1 else 0.0
-    width = next(m.inputs for x in model.layers if x.experts for m in x.linears if m.role == "expert")
-    narrow = next(m.format for x in model.layers if x.experts for m in x.linears if m.role == "expert")
-    sent = 1.0 if narrow.chain[0] in ("fp8", "fp4") else _ACTIVATION_BYTES
-    per_token = routed * away * width / layout.tp
-    yield Send("dispatch", "all-to-all", per_token * sent, 1.0 * routed, layout.dp)
-    yield Send("combine", "all-to-all", per_token * _ACTIVATION_BYTES, 1.0 * routed, layout.dp)
-    if layout.slices > 1:
+    # Chance that at least one of k distinct experts lies in a group of E/ep (drawn without replacement).
+    elsewhere = experts.count - experts.count // layout.ep
+    reached = 1 - math.comb(elsewhere, experts.active) / math.comb(experts.count, experts.active)
+    matrix = next(m for x in model.layers if x.experts for m in x.linears if m.role == "expert")
+    sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else _ACTIVATION_BYTES
+    away = (layout.ep - 1) * reached
+    copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
+    each = routed * matrix.inputs / layout.tp
+    yield Send("dispatch", "all-to-all", each * copies * sent, 1.0 * routed, layout.dp)
+    if layout.slices > 1:  # partial sums of all tokens that reach the group
         times = 1.0 if adds_in_network else 2 * (layout.slices - 1) / layout.slices
-        hidden = model.hidden * _ACTIVATION_BYTES
-        yield Send("expert all-reduce", "all-reduce", routed * times * hidden, 2.0 * routed, layout.dp)
+        width = model.hidden * _ACTIVATION_BYTES
+        yield Send("expert all-reduce", "all-reduce", routed * reached * times * width, 2.0 * routed)
+    if away:
+        yield Send("combine", "all-to-all", each * away * _ACTIVATION_BYTES, 1.0 * routed, layout.dp)

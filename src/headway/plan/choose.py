@@ -67,7 +67,7 @@ def choose_layout(
         """Chip-seconds per token at the layout's operating batch, then its step time."""
         batch = operating_batch(request, scenes[c], context, held[c])
         seconds = float(scenes[c].decode(batch, context).seconds)
-        return round(seconds * machine.chips / (batch * (machine.chips // c.chips)), 12), seconds
+        return round(seconds * machine.chips / (batch * machine.replicas(c.chips)), 12), seconds
 
     fastest = min(alone, key=lambda c: alone[c])
     return Choice(min(roomy, key=score), len(roomy), fastest, alone[fastest])

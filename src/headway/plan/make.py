@@ -64,20 +64,26 @@ def _lengths(request: Request, arch: Architecture) -> tuple[float, float, float]
     else:
         context = min(default("default_context"), arch.max_context)
     prompt = request.prompt if request.prompt is not None else max(context, 1.0)
+    if request.prompt is not None and context < prompt:
+        raise InputError(
+            f"--context {context:,.0f} is shorter than --prompt {prompt:,.0f}: decode keeps the whole prompt"
+        )
     if prompt < 1 or output < 1:
         raise InputError(f"--prompt {prompt:g} and --output {output:g} must both be at least 1 token")
     return prompt, output, context
 
 
-def _point(scene: Scene, batch: float, context: float, machine: System, layout: Layout, replicas: int) -> Point:
+def _point(
+    scene: Scene, useful: float, batch: float, context: float, machine: System, layout: Layout, replicas: int
+) -> Point:
+    """One operating batch; `useful` is the compute time of its tokens on one chip, nothing replicated (for MFU)."""
     time = scene.decode(batch, context)
     seconds = float(time.seconds)
     total = replicas * batch / seconds
     cost = None
     if machine.price is not None:
         cost = float(per_million(cost_per_token(seconds, replicas * batch, machine.chips, machine.price)))
-    ideal = Scene(scene.step, scene.chip, Calibration.ideal(), "machine", scene.skew).decode(batch, context)
-    return Point(batch, time, 1 / seconds, total / machine.chips, total, cost, float(ideal.compute) / seconds)
+    return Point(batch, time, 1 / seconds, total / machine.chips, total, cost, useful / (layout.chips * seconds))
 
 
 def _assemble(
@@ -93,11 +99,13 @@ def _assemble(
     straight = lines(scene, context)
     weights_only = lines(scene, 0.0).balance_batch
     layout = choice.layout
-    replicas = machine.chips // layout.chips
+    replicas = machine.replicas(layout.chips)
     batch = operating_batch(request, scene, context, held.max_batch)
 
+    alone = Scene(build_step(arch, Layout()), machine.chip, Calibration.ideal(), "machine", scene.skew)
+
     def point(b: float, s: Scene = scene) -> Point:
-        return _point(s, b, context, machine, layout, replicas)
+        return _point(s, float(alone.decode(b, context).compute), b, context, machine, layout, replicas)
 
     typical = None
     if request.calibration == "ideal":
@@ -193,6 +201,11 @@ def warnings(plan: Plan) -> list[str]:
     found: list[str] = []
     if plan.context > plan.model.max_context:
         found.append(f"context {plan.context:,.0f} is beyond the model's limit of {plan.model.max_context:,}")
+    if plan.context <= plan.model.max_context < plan.prompt + plan.output and plan.request.prompt is not None:
+        total = plan.prompt + plan.output
+        found.append(
+            f"prompt and output, {total:,.0f} tokens, are beyond the model's limit of {plan.model.max_context:,}"
+        )
     if plan.max_batch < plan.balance_weights:
         stay = "you stay memory-bound" if plan.at_full.time.bound == "memory" else "weight reads are not yet amortised"
         found.append(
@@ -203,7 +216,9 @@ def warnings(plan: Plan) -> list[str]:
             f"at {plan.context:,.0f} tokens the KV reads alone take longer than the compute: memory-bound at every batch"
         )
     if plan.idle_chips:
-        found.append(f"{plan.idle_chips} of {plan.system.chips} chips stay idle: the model does not divide over them")
+        found.append(
+            f"{plan.idle_chips} of {plan.system.chips} chips stay idle: replicas of {plan.layout.chips} do not fill the scale-up domains"
+        )
     if plan.system.price is None:
         found.append("no price is known for this system, so no costs: give one with --price 2.5/h")
     if "pre-release" in plan.system.chip.status:

@@ -2,7 +2,7 @@
 
 from headway.roofline.calibration import Calibration, calibration
 from headway.roofline.closed_form import Roofline, movement_energy, roofline, roofline_lecture_units
-from headway.roofline.load import Group, Load, spread
+from headway.roofline.load import Group, Load
 from headway.roofline.step import Row, Send, Step, dense_step
 from headway.roofline.time import CONVENTIONS, Convention, RowTime, StepTime, row_work, step_time
 from headway.roofline.work import Work
@@ -26,6 +26,5 @@ __all__ = [
     "roofline",
     "roofline_lecture_units",
     "row_work",
-    "spread",
     "step_time",
 ]

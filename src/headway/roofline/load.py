@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +25,14 @@ class Group:
         New tokens of each (decode 1, prefill many).
     context : float or array
         Tokens of each already in the cache.
+    logits : float or array
+        Positions of each whose logits are needed: the last of a prompt, every new one of a decode.
     """
 
     sequences: Real
     new: Real
     context: Real
+    logits: Real = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Load:
         InputError
             When the batch is not positive or the context is negative.
         """
-        return cls((_checked(batch, new, context),), skew)
+        return cls((_checked(batch, new, context, logits=new),), skew)
 
     @classmethod
     def prefill(cls, batch: Real, prompt: Real, *, cached: Real = 0.0, skew: float = 0.0) -> Load:
@@ -76,20 +80,38 @@ class Load:
         """New tokens in the pass."""
         return sum(g.sequences * g.new for g in self.groups)
 
-    def busiest(self, parts: float) -> tuple[Real, Real]:
-        """Return (sequences, new tokens) on the busiest of `parts` data-parallel groups: a sequence is never split."""
-        seats = [spread(g.sequences, parts) for g in self.groups]
-        return sum(seats), sum(s * g.new for s, g in zip(seats, self.groups, strict=True))
+    def busiest(self, parts: float, amount: Callable[[Group], Real]) -> Real:
+        """Return the total of `amount` (per sequence) on the busiest of `parts` data-parallel groups.
+
+        An even share, but never less than the largest single sequence: a sequence is never split.
+        """
+        total = sum(g.sequences * amount(g) for g in self.groups)
+        if parts == 1:
+            return total
+        single = np.minimum(self.groups[0].sequences, 1.0) * amount(self.groups[0])
+        for g in self.groups[1:]:
+            single = np.maximum(single, np.minimum(g.sequences, 1.0) * amount(g))
+        return np.maximum(total / parts, single)
 
 
-def spread(amount: Real, parts: float) -> Real:
-    """Return the part of `amount` on the busiest of `parts`: an even share, but never less than one whole one."""
-    return amount if parts == 1 else np.maximum(amount / parts, np.minimum(amount, 1.0))
+def one(group: Group) -> Real:
+    """Count sequences."""
+    return 1.0
 
 
-def _checked(sequences: Real, new: Real, context: Real) -> Group:
+def new_tokens(group: Group) -> Real:
+    """Count new tokens."""
+    return group.new
+
+
+def logit_positions(group: Group) -> Real:
+    """Count positions whose logits are needed."""
+    return group.logits
+
+
+def _checked(sequences: Real, new: Real, context: Real, logits: Real = 1.0) -> Group:
     for name, value, least in (("batch", sequences, None), ("new tokens", new, None), ("context", context, 0)):
         low = float(np.min(value))
         if not low > 0 and not (least == 0 and low == 0):
             raise InputError(f"{name} is {low:g}; it must be {'zero or more' if least == 0 else 'positive'}")
-    return Group(sequences, new, context)
+    return Group(sequences, new, context, logits)

@@ -40,8 +40,10 @@ class Row:
         Of each new token on this chip: FLOPs; cache appended. [FLOP, bytes]
     temporaries_per_token : float
         Activations in and out, when they go through memory. [bytes]
-    flops_per_sequence, bytes_per_sequence : float
-        Once per sequence: the head's last position, recurrent state in and out. [FLOP, bytes]
+    flops_per_logit : float
+        Of each position whose logits are needed (the head). [FLOP]
+    bytes_per_sequence : float
+        Once per sequence: recurrent state in and out. [bytes]
     read : Read or None
         The attention read law; with `read_bytes` per entry and `share` of its FLOPs on this chip.
     read_bytes : float
@@ -66,7 +68,7 @@ class Row:
     flops_per_token: float = 0.0
     bytes_per_token: float = 0.0
     temporaries_per_token: float = 0.0
-    flops_per_sequence: float = 0.0
+    flops_per_logit: float = 0.0
     bytes_per_sequence: float = 0.0
     read: Read | None = None
     read_bytes: float = 0.0
@@ -112,6 +114,8 @@ class Step:
         Labels.
     touched : callable
         Expected distinct experts of a pass, (experts, active, tokens, skew) -> number; None for a dense model.
+    hottest : callable or None
+        Chance per token of the most popular expert, (experts, active, skew) -> share.
     """
 
     rows: tuple[Row, ...]
@@ -119,6 +123,7 @@ class Step:
     model: str = ""
     layout: str = ""
     touched: Callable[[Real, Real, Real, float], Real] | None = None
+    hottest: Callable[[int, int, float], float] | None = None
 
     @property
     def weight_bytes(self) -> float:

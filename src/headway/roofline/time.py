@@ -9,7 +9,7 @@ import numpy as np
 
 from headway.errors import InputError
 from headway.roofline.calibration import Calibration
-from headway.roofline.load import Load, spread
+from headway.roofline.load import Load, logit_positions, new_tokens, one
 from headway.roofline.step import Row, Send, Step
 from headway.roofline.work import Work
 
@@ -168,7 +168,7 @@ def _send_time(send: Send, load: Load, chip: Machine, calibration: Calibration) 
         raise InputError(
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
-    sent = load.busiest(send.groups)[1] * send.bytes_per_token
+    sent = load.busiest(send.groups, new_tokens) * send.bytes_per_token
     network = sent / (chip.link * calibration.network_efficiency)
     overhead = send.messages * calibration.message_seconds
     return RowTime(send.name, "collective", Work(sent=sent), 0.0, 0.0, network, overhead, network + overhead)
@@ -178,18 +178,19 @@ def row_work(row: Row, step: Step, load: Load, activation_traffic: float = 0.0) 
     """Return FLOPs and bytes of one row under a load, on the busiest chip."""
     if row.experts:
         return _expert_work(row, step, load, activation_traffic)
-    seats, here = load.busiest(row.groups)
+    here = load.busiest(row.groups, new_tokens)
     flops = here * row.flops_per_token
     moved = row.weight_bytes + here * (row.bytes_per_token + activation_traffic * row.temporaries_per_token)
-    if row.flops_per_sequence or row.bytes_per_sequence:
-        flops = flops + seats * row.flops_per_sequence
-        moved = moved + seats * row.bytes_per_sequence
-    if row.read is not None:
-        for group in load.groups:
-            part = spread(group.sequences, row.groups)
-            moved = moved + part * (row.read.read_entries(group.new, group.context) * row.read_bytes)
-            if row.share:
-                flops = flops + part * (row.read.pair_flops(group.new, group.context) * row.share)
+    if row.flops_per_logit:
+        flops = flops + load.busiest(row.groups, logit_positions) * row.flops_per_logit
+    if row.bytes_per_sequence:
+        moved = moved + load.busiest(row.groups, one) * row.bytes_per_sequence
+    read = row.read
+    if read is not None:
+        entries = load.busiest(row.groups, lambda g: read.read_entries(g.new, g.context))
+        moved = moved + entries * row.read_bytes
+        if row.share:
+            flops = flops + load.busiest(row.groups, lambda g: read.pair_flops(g.new, g.context)) * row.share
     return Work(flops, moved)
 
 
@@ -204,4 +205,8 @@ def _expert_work(row: Row, step: Step, load: Load, activation_traffic: float) ->
     # Expert-tokens on the busiest chip: an even share, at least one whole token.
     even = tokens * row.active * (row.on_chip / row.experts)
     here = np.maximum(even, least)
+    if load.skew and row.on_chip < row.experts and step.hottest is not None:
+        here = np.maximum(
+            here, tokens * step.hottest(row.experts, row.active, load.skew)
+        )  # wherever the hottest one lies
     return Work(here * row.flops_per_token, read + here * activation_traffic * row.temporaries_per_token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headway.errors import InputError
 from headway.models.architecture import Layer
 from headway.models.attention import grouped_query
 from headway.models.experts import dense
@@ -44,7 +45,8 @@ def read_gpt2(keys: Keys) -> Draft:
     hidden, layers, heads = keys.int("n_embd"), keys.int("n_layer"), keys.int("n_head")
     positions = keys.int("n_positions", "n_ctx", default=1024)
     inner = keys.int("n_inner", default=4 * hidden)
-    return _stack(keys, hidden, layers, heads, inner=inner, positions=positions)
+    tied = keys.flag("tie_word_embeddings", default=True)
+    return _stack(keys, hidden, layers, heads, inner=inner, positions=positions, tied=tied)
 
 
 def read_gptj(keys: Keys) -> Draft:
@@ -62,9 +64,12 @@ def read_opt(keys: Keys) -> Draft:
     hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
     inner = keys.int("ffn_dim", default=4 * hidden)
     positions = keys.int("max_position_embeddings", default=2048) + 2
-    keys.ignore("word_embed_proj_dim", "do_layer_norm_before", "enable_bias", "layer_norm_elementwise_affine")
-    keys.ignore("_remove_final_layer_norm", "tie_word_embeddings")
-    return _stack(keys, hidden, layers, heads, inner=inner, positions=positions)
+    keys.expect("word_embed_proj_dim", hidden)
+    for name in ("do_layer_norm_before", "enable_bias", "layer_norm_elementwise_affine"):
+        keys.expect(name, True)
+    keys.ignore("_remove_final_layer_norm")
+    tied = keys.flag("tie_word_embeddings", default=True)
+    return _stack(keys, hidden, layers, heads, inner=inner, positions=positions, tied=tied)
 
 
 def read_falcon(keys: Keys) -> Draft:
@@ -74,12 +79,12 @@ def read_falcon(keys: Keys) -> Draft:
     grouped = keys.flag("new_decoder_architecture")
     multi = keys.flag("multi_query", default=True)
     kv_heads = keys.int("num_kv_heads", "n_head_kv", default=heads) if grouped else 1 if multi else heads
-    keys.ignore("num_kv_heads", "n_head_kv", "alibi", "tie_word_embeddings", "num_ln_in_parallel_attn")
+    keys.ignore("num_kv_heads", "n_head_kv", "alibi", "num_ln_in_parallel_attn")
     inner = keys.int("ffn_hidden_size", default=4 * hidden)
     parallel = keys.flag("parallel_attn", default=True)
     return _stack(
         keys, hidden, layers, heads, kv_heads=kv_heads, inner=inner, bias=keys.flag("bias"),
-        norms=2 if grouped or not parallel else 1,
+        norms=2 if grouped or not parallel else 1, tied=keys.flag("tie_word_embeddings", default=True),
     )  # fmt: skip
 
 
@@ -93,11 +98,23 @@ def read_mpt(keys: Keys) -> Draft:
     kv_heads = int(
         attention.get("kv_n_heads") or (1 if attention.get("attn_type") == "multiquery_attention" else heads)
     )
-    keys.ignore("init_config", "init_device", "logit_scale", "norm_type", "emb_pdrop", "verbose", "tie_word_embeddings")
-    keys.ignore("use_pad_tok_in_ffn", "ffn_config", "fc_type", "custom_bias")
+    keys.ignore("init_config", "init_device", "logit_scale", "norm_type", "emb_pdrop", "verbose")
+    keys.ignore("use_pad_tok_in_ffn", "fc_type", "custom_bias")
+    if (keys.raw("ffn_config") or {}).get("ffn_type", "mptmlp") != "mptmlp":
+        raise InputError(f"{keys.where}: ffn_config {keys.raw('ffn_config')!r} is not known to headway (known: mptmlp)")
+    tied = keys.flag("tie_word_embeddings", default=True)
     inner = int(keys.number("expansion_ratio", default=4) * hidden)
     return _stack(
-        keys, hidden, layers, heads, kv_heads=kv_heads, inner=inner, bias=bias, norm_bias=bias, positions=positions
+        keys,
+        hidden,
+        layers,
+        heads,
+        kv_heads=kv_heads,
+        inner=inner,
+        bias=bias,
+        norm_bias=bias,
+        positions=positions,
+        tied=tied,
     )
 
 
@@ -107,15 +124,16 @@ def read_bloom(keys: Keys) -> Draft:
     layers, heads = keys.int("n_layer", "num_hidden_layers"), keys.int("n_head", "num_attention_heads")
     keys.ignore("slow_but_exact", "apply_residual_connection_post_layernorm", "skip_bias_add", "skip_bias_add_qkv")
     keys.ignore("unk_token_id", "masked_softmax_fusion", "offset_alibi", "attention_softmax_in_fp32", "use_cache")
-    return _stack(keys, hidden, layers, heads, embedding_norm=True)
+    tied = keys.flag("tie_word_embeddings", default=True)
+    return _stack(keys, hidden, layers, heads, embedding_norm=True, tied=tied)
 
 
 def read_palm(keys: Keys) -> Draft:
     """Read PaLM: multi-query, SwiGLU with three matrices, attention and feed-forward side by side, tied, no biases."""
     hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
-    keys.ignore("parallel_attn_mlp", "tie_word_embeddings")
+    keys.ignore("parallel_attn_mlp")
     return _stack(
         keys, hidden, layers, heads, kv_heads=keys.int("num_key_value_heads", default=1),
         head_dim=keys.int("head_dim", default=hidden // heads), inner=keys.int("intermediate_size"), gated=True,
-        bias=False, norms=1, norm_bias=False,
+        bias=False, norms=1, norm_bias=False, tied=keys.flag("tie_word_embeddings", default=True),
     )  # fmt: skip

@@ -10,6 +10,8 @@ from headway.models.architecture import Attend, Experts, Layer, Linear, State
 from headway.models.attention import Part
 from headway.models.keys import Keys
 
+_MOST_LAYERS = 10_000
+
 
 @dataclass
 class Draft:
@@ -50,13 +52,21 @@ def spine(keys: Keys, *, layers: int | None = None) -> Spine:
     return Spine(
         hidden=hidden,
         vocabulary=keys.int("vocab_size"),
-        layers=layers if layers is not None else keys.int("num_hidden_layers"),
+        layers=layers if layers is not None else _count(keys),
         heads=heads,
         kv_heads=kv_heads,
         head_dim=keys.int("head_dim", "attention_head_dim", default=hidden // heads),
         max_context=keys.int("max_position_embeddings", default=1 << 20),
         tied=keys.flag("tie_word_embeddings"),
     )
+
+
+def _count(keys: Keys) -> int:
+    """Number of layers, refused where no model has so many."""
+    found = keys.int("num_hidden_layers")
+    if found > _MOST_LAYERS:
+        raise InputError(f"{keys.where}: num_hidden_layers is {found:,}; no model has more than {_MOST_LAYERS:,}")
+    return found
 
 
 def layer(

@@ -49,10 +49,12 @@ def next_token_layer(last: Layer, hidden: int) -> Layer:
 def _windows(keys: Keys, layers: int) -> list[Reach]:
     """Full attention unless the config turns sliding windows on (Mistral by presence, Qwen by a flag)."""
     window = keys.int("sliding_window", default=0, least=0)
-    types = keys.list("layer_types", length=layers)
+    types = keys.kinds("layer_types", length=layers, known=("sliding_attention", "full_attention"))
     most = keys.int("max_window_layers", default=0, least=0)
     on = keys.flag("use_sliding_window", default="use_sliding_window" not in keys.values)
     if not window or not on:
+        if types and "sliding_attention" in types:
+            raise InputError(f"{keys.where}: layer_types has sliding_attention, but there is no sliding_window in use")
         return [FULL] * layers
     near = Reach("window", window)
     if types:
@@ -99,7 +101,8 @@ def read_gpt_oss(keys: Keys) -> Draft:
     active = keys.int("num_experts_per_tok", "experts_per_token")
     inner = keys.int("intermediate_size")
     window = Reach("window", keys.int("sliding_window"))
-    types = keys.list("layer_types", length=s.layers) or ["sliding_attention", "full_attention"] * (s.layers // 2)
+    known = ("sliding_attention", "full_attention")
+    types = keys.kinds("layer_types", length=s.layers, known=known) or [known[i % 2] for i in range(s.layers)]
     bias = keys.flag("attention_bias", default=True)
     ffn = (
         router(s.hidden, count, module="mlp.router", bias=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headway.errors import InputError
 from headway.models.architecture import Attend, Experts, Layer, Linear
 from headway.models.attention import Part, indexer, latent
 from headway.models.experts import dense, routed, router
@@ -26,15 +27,20 @@ def read(keys: Keys) -> Draft:
     index = None
     if top_k:
         index = indexer(s.hidden, q_rank or s.hidden, keys.int("index_n_heads"), keys.int("index_head_dim"))
-    kinds = keys.list("indexer_types", length=s.layers) or ["full"] * s.layers
+    kinds = keys.kinds("indexer_types", length=s.layers, known=("full", "shared"))
+    if kinds is None:
+        keys.expect("index_topk_freq", 1)  # selections shared between layers must be listed
+        kinds = ["full"] * s.layers
     experts, moe, shared, inner = _experts(keys, s.hidden)
     first = keys.int("first_k_dense_replace", default=0, least=0)
     frequency = keys.int("moe_layer_freq", default=1)
-    types = keys.list("mlp_layer_types", length=s.layers)
+    types = keys.kinds("mlp_layer_types", length=s.layers, known=("dense", "sparse"))
     keys.ignore("layer_types", "num_experts")
     layers: list[Layer] = []
     for i in range(s.layers):
         sparse = types[i] == "sparse" if types else is_moe_layer(i, first, frequency)
+        if not sparse and not inner:
+            raise InputError(f"{keys.where}: layer {i} is dense, but key 'intermediate_size' is missing")
         ffn = (*moe, *shared) if sparse else dense(s.hidden, inner)
         layers.append(
             layer(
@@ -69,7 +75,9 @@ def read_v4(keys: Keys) -> Draft:
     window, top_k = keys.int("sliding_window"), keys.int("index_topk")
     index_heads, index_dim = keys.int("index_n_heads"), keys.int("index_head_dim")
     streams = keys.int("hc_mult", default=1)
-    ratios = keys.list("compress_ratios", length=s.layers) or []
+    ratios = keys.list("compress_ratios", length=s.layers, more=1)  # the one beyond is the MTP layer's
+    if ratios is None or set(ratios) - {0, 4, 128}:
+        raise InputError(f"{keys.where}: compress_ratios must list 0, 4 or 128 for each layer")
     hashed = keys.int("num_hash_layers", default=0, least=0)
     experts, moe, shared, _ = _experts(keys, s.hidden)
     width = s.heads * s.head_dim

@@ -23,7 +23,7 @@ def read(keys: Keys) -> Draft:
     inner = keys.int("intermediate_size")
     window = Reach("window", keys.int("sliding_window", default=4096))
     every = keys.int("sliding_window_pattern", "_sliding_window_pattern", default=2 if family == "gemma2" else 6)
-    types = keys.list("layer_types", length=s.layers)
+    types = keys.kinds("layer_types", length=s.layers, known=("sliding_attention", "full_attention"))
     kinds = types or ["full_attention" if (i + 1) % every == 0 else "sliding_attention" for i in range(s.layers)]
     layers = [
         layer(
@@ -46,7 +46,7 @@ def read_gemma4(keys: Keys) -> Draft:
     s = spine(keys)
     inner = keys.int("intermediate_size")
     window = Reach("window", keys.int("sliding_window"))
-    kinds = keys.list("layer_types", length=s.layers) or []
+    kinds = keys.kinds("layer_types", length=s.layers, known=("sliding_attention", "full_attention")) or []
     wide = keys.int("global_head_dim", default=s.head_dim)
     global_kv = keys.int("num_global_key_value_heads", default=s.kv_heads)
     same = keys.flag("attention_k_eq_v")

@@ -16,7 +16,7 @@ def read_qwen(keys: Keys) -> Draft:
     """Read Qwen3-Next and Qwen3.5: gated delta net in three of four layers, gated full attention in the fourth."""
     s = spine(keys)
     every = keys.int("full_attention_interval", default=4)
-    types = keys.list("layer_types", length=s.layers)
+    types = keys.kinds("layer_types", length=s.layers, known=("linear_attention", "full_attention"))
     kinds = types or ["full_attention" if (i + 1) % every == 0 else "linear_attention" for i in range(s.layers)]
     gate = keys.flag("attn_output_gate", default=True)
     linears, state, vectors = gated_delta_net(
@@ -61,6 +61,8 @@ _NEMOTRON = {"M": "mamba", "E": "moe", "*": "attention", "-": "mlp"}
 def read_nemotron_h(keys: Keys) -> Draft:
     """Read Nemotron-H and Nemotron 3: one mixer per layer (Mamba-2, attention, MLP or latent MoE), ReLU^2, no gate."""
     kinds = keys.list("layers_block_type")
+    if kinds is not None and set(kinds) - set(_NEMOTRON.values()):
+        raise InputError(f"{keys.where}: layers_block_type may hold only {', '.join(_NEMOTRON.values())}")
     if kinds is None:
         pattern = keys.text("hybrid_override_pattern")
         if set(pattern) - set(_NEMOTRON):
@@ -76,7 +78,10 @@ def read_nemotron_h(keys: Keys) -> Draft:
     linears, state, vectors = mamba2(
         s.hidden, heads, dim, groups, size, keys.int("conv_kernel"), cache, conv_bias=keys.flag("use_conv_bias")
     )
-    keys.ignore("mlp_hidden_act", "expand", "chunk_size", "mamba_proj_bias", "use_bias", "mlp_bias", "sliding_window")
+    keys.ignore("expand", "chunk_size")
+    for name in ("mamba_proj_bias", "use_bias", "mlp_bias"):
+        keys.expect(name, False)
+    keys.expect("sliding_window")
     keys.ignore("mtp_hybrid_override_pattern", "mtp_layers_block_type")
     part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim, bias=keys.flag("attention_bias"), module="mixer")
     built: dict[str, Layer] = {
@@ -101,7 +106,7 @@ def _latent_mixture(keys: Keys, hidden: int) -> Layer:
     """Experts that work in a narrower latent (projected down before and up after), a shared expert at full width."""
     count, active = keys.int("n_routed_experts"), keys.int("num_experts_per_tok")
     width, shared = keys.int("moe_intermediate_size"), keys.int("moe_shared_expert_intermediate_size")
-    keys.ignore("n_shared_experts")
+    keys.expect("n_shared_experts", 1)
     narrow = keys.int("moe_latent_size", default=0, least=0)
     latents = (
         (

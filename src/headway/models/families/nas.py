@@ -14,13 +14,18 @@ from headway.models.reach import FULL, Reach
 def read(keys: Keys) -> Draft:
     """Read a `block_configs` model: per block an attention (or none, or one matrix) and an FFN of its own width."""
     hidden, heads = keys.int("hidden_size"), keys.int("num_attention_heads")
-    blocks = keys.list("block_configs", length=keys.int("num_hidden_layers")) or []
+    blocks = keys.list("block_configs", length=keys.int("num_hidden_layers"))
+    if blocks is None:
+        raise InputError(f"{keys.where}: key 'block_configs' is missing")
     keys.ignore("intermediate_size", "num_key_value_heads", "attention_bias", "mlp_bias")
     layers: list[Layer] = []
     for i, block in enumerate(blocks):
         attention, ffn = block.get("attention"), block.get("ffn")
         if attention is None or ffn is None:
             raise InputError(f"{keys.where}: block_configs[{i}] needs 'attention' and 'ffn'")
+        for section in (Keys(attention, keys.where, "attention."), Keys(ffn, keys.where, "ffn.")):
+            section.ignore("no_op", "replace_with_linear", "n_heads_in_group", "window_length", "ffn_mult")
+            section.finish()
         part, linears, vectors = None, (), 0
         if attention.get("replace_with_linear"):
             linears, vectors = (Linear("self_attn.linear_attn", "attention", hidden, hidden),), hidden

@@ -23,7 +23,9 @@ def read_mimo_v2_flash(keys: Keys) -> Draft:
         keys.int("moe_intermediate_size"),
     )
     inner = keys.int("intermediate_size")
-    keys.ignore("sliding_window_size", "attention_chunk_size", "n_shared_experts", "attention_bias")
+    keys.ignore("sliding_window_size", "attention_chunk_size")
+    keys.expect("n_shared_experts", 0)
+    keys.expect("attention_bias", False)
     near = grouped_query(
         s.hidden, keys.int("swa_num_attention_heads", default=s.heads),
         keys.int("swa_num_key_value_heads", default=s.kv_heads), keys.int("swa_head_dim", default=s.head_dim),
@@ -58,7 +60,8 @@ def read_step3p7(keys: Keys) -> Draft:
     shared = keys.int("share_expert_dim", default=width * keys.int("n_shared_experts", default=0, least=0))
     keys.ignore("n_shared_experts")
     window = Reach("window", keys.int("sliding_window"))
-    kinds = keys.list("layer_types", length=s.layers) or ["full_attention"] * s.layers
+    known = ("sliding_attention", "full_attention")
+    kinds = keys.kinds("layer_types", length=s.layers, known=known) or ["full_attention"] * s.layers
     ffn = (
         router(s.hidden, count, module="moe.gate"),
         *routed(s.hidden, width, count, module="moe.experts"),
@@ -93,7 +96,8 @@ def read_minimax_m3(keys: Keys) -> Draft:
     count, active = keys.int("num_local_experts"), keys.int("num_experts_per_tok")
     shared = keys.int("shared_intermediate_size", default=width) * keys.int("n_shared_experts", default=0, least=0)
     keys.ignore("first_k_dense_replace", "intermediate_size", "use_qk_norm", "qk_norm_type", "use_gemma_norm")
-    keys.ignore("num_mtp_modules", "attention_output_gate")
+    keys.ignore("num_mtp_modules")
+    keys.expect("attention_output_gate", False)
     sparse_on, index, reach = _block_sparse(keys, s.hidden, s.layers)
     ffn = (
         router(s.hidden, count, module="block_sparse_moe.gate"),
@@ -128,7 +132,7 @@ def _block_sparse(keys: Keys, hidden: int, layers: int) -> tuple[list[int], Part
     heads, dim = section.int("sparse_num_index_heads"), section.int("sparse_index_dim")
     width = section.int("sparse_topk_blocks") * section.int("sparse_block_size")
     section.ignore("sparse_disable_index_value", "sparse_init_block", "sparse_local_block", "sparse_score_type")
-    section.ignore("use_sparse_attention")
+    section.expect("use_sparse_attention", True)
     section.finish()
     linears = (
         Linear("self_attn.index_q_proj", "index", hidden, heads * dim, ways=1),
