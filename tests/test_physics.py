@@ -293,6 +293,12 @@ def test_shared_experts_sliced_over_tp_are_reduced_beside_dispatch():
     assert reduce.messages == 2 * (61 + 61)
 
 
+def test_mamba_heads_shard_beyond_the_groups():
+    """Only B, C and the 8 KV heads are copied at 32 ranks; everything else is cut by head (with all copied: 2.3x)."""
+    arch = load("nvidia/Nemotron-H-56B-Base-8K")
+    assert weights_per_chip(arch, Layout(tp=32)) == pytest.approx(arch.weight_bytes / 32, rel=0.12)
+
+
 def test_replicas_never_straddle_a_scale_up_domain():
     rack = system("gb200-nvl72")
     assert rack.resized(648).replicas(64) == 9

@@ -25,7 +25,8 @@ def gated_delta_net(
     """
     keys, values = key_heads * key_dim, value_heads * value_dim
     linears = (
-        Linear("linear_attn.in_proj_qkv", "state", hidden, 2 * keys + values, ways=key_heads),
+        Linear("linear_attn.in_proj_qkv", "state", hidden, 2 * keys, ways=key_heads),
+        Linear("linear_attn.in_proj_qkv", "state", hidden, values, ways=value_heads),
         Linear("linear_attn.in_proj_z", "state", hidden, values, ways=value_heads),
         Linear("linear_attn.in_proj_b", "state", hidden, value_heads, ways=value_heads),
         Linear("linear_attn.in_proj_a", "state", hidden, value_heads, ways=value_heads),
@@ -34,7 +35,7 @@ def gated_delta_net(
     )
     elements = float(value_heads * key_dim * value_dim)
     conv = float((kernel - 1) * (2 * keys + values))
-    state = State(elements, conv, _DELTA_RULE * elements, key_heads, state_format)
+    state = State(elements, conv, _DELTA_RULE * elements, value_heads, state_format)
     return linears, state, 2 * value_heads + value_dim
 
 
@@ -61,12 +62,13 @@ def mamba2(
     inner = heads * head_dim
     mixed = inner + 2 * groups * state_size
     linears = (
-        Linear(f"{module}.in_proj", "state", hidden, inner + mixed + heads, ways=groups),
+        Linear(f"{module}.in_proj", "state", hidden, 2 * inner + heads, ways=heads),
+        Linear(f"{module}.in_proj", "state", hidden, mixed - inner, ways=groups),  # B and C: copied beyond the groups
         Linear(f"{module}.conv1d", "conv", kernel, mixed, bias=conv_bias, ways=groups),
-        Linear(f"{module}.out_proj", "state", inner, hidden, ways=groups),
+        Linear(f"{module}.out_proj", "state", inner, hidden, ways=heads),
     )
     elements = float(inner * state_size)
-    state = State(elements, float((kernel - 1) * mixed), _SELECTIVE * elements, groups, state_format)
+    state = State(elements, float((kernel - 1) * mixed), _SELECTIVE * elements, heads, state_format)
     return linears, state, 3 * heads + inner
 
 
