@@ -231,6 +231,7 @@ REFUSED = [
     (2, ["plan", "/no/such/config.json", "--on", "h200x8"], "no such file"),
     (2, ["plan", "", "--on", "h200x8"], "needs a model"),
     (2, ["plam", "x"], "plan"),
+    (2, ["plan", "deepseek-v3", "--on", "h200x8", "--context", "32", "kk"], "quote a value"),
     (2, ["curve", "llama-3.1-8b", "--on", "h100", "--points", "1"], "--points"),
     (2, ["lecture", "--set", "n_activ=3"], "n_active"),
     (2, ["lecture", "--set", "n_active=big"], "must be a number"),
@@ -275,10 +276,14 @@ def test_a_fault_in_headway_is_one_line_too(capsys, monkeypatch):
 
 def test_a_real_process_and_a_closed_pipe():
     done = subprocess.run(
-        f"{sys.executable} -m headway catalog models | head -1", shell=True, capture_output=True, text=True, check=False
+        f"{sys.executable} -m headway catalog models --json | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stderr == ""
-    assert done.stdout.startswith("id")
+    assert done.stdout.startswith("[")
     done = subprocess.run(
         [sys.executable, "-m", "headway", "plan", "x", "--on", "y"], capture_output=True, text=True, check=False
     )

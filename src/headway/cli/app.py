@@ -232,10 +232,13 @@ def run(arguments: list[str]) -> int:
     """Run the command line with `arguments` and return the exit status: 0, 2 (malformed) or 3 (physics)."""
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()  # a reader that has gone is met here, not at the interpreter's exit
     except HeadwayError as error:
         return _say(str(error), error.exit_code)
     except CycloptsError as error:
-        return _say(" ".join(str(error).split()), 2)
+        said = " ".join(str(error).split())
+        hint = " (quote a value that has a space in it)" if said.startswith("Unused Tokens") else ""
+        return _say(said + hint, 2)
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except BrokenPipeError:
