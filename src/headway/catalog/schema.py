@@ -50,29 +50,27 @@ def from_row(kind: type[T], row: Mapping[str, str], where: str) -> T:
     InputError
         When a required cell is empty, a number cannot be read or is not positive, or a column is not in the schema.
     """
-    values: dict[str, Any] = {}
-    known: set[str] = set()
+    known = _columns(kind)
+    cells = {key: (row.get(key) or "").strip() for key in known}
     missing = [
-        f"{f.metadata.get('column') or f.name} ({f.metadata['about']})"
-        for f in dataclasses.fields(kind)  # pyright: ignore[reportArgumentType]
-        if f.metadata
-        and f.default is dataclasses.MISSING
-        and not (row.get(f.metadata.get("column") or f.name) or "").strip()
+        f"{key} ({f.metadata['about']})"
+        for key, f in known.items()
+        if f.default is dataclasses.MISSING and not cells[key]
     ]
     if missing:
         raise InputError(f"{where}: needs a value for {', '.join(missing)}")
-    for field in dataclasses.fields(kind):  # pyright: ignore[reportArgumentType]
-        if not field.metadata:
-            continue
-        key: str = field.metadata.get("column") or field.name
-        known.add(key)
-        values[field.name] = _cell(field, key, (row.get(key) or "").strip(), where)
+    values = {f.name: _cell(f, key, cells[key], where) for key, f in known.items()}
     for key in row:
         if key not in known:
             close = near_misses(key, known)
             hint = f"did you mean {close[0]!r}?" if close else f"accepted columns: {', '.join(sorted(known))}"
             raise InputError(f"{where}: unknown column {key!r}; {hint}")
     return kind(**values)
+
+
+def _columns(kind: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """Return the declared columns of `kind` by their name in the file."""
+    return {f.metadata["column"] or f.name: f for f in dataclasses.fields(kind) if f.metadata}
 
 
 def _cell(field: dataclasses.Field[Any], key: str, text: str, where: str) -> Any:
@@ -97,11 +95,10 @@ def describe(kind: type[Any]) -> list[dict[str, str]]:
     """Return the schema of `kind` as rows of column, unit, meaning and whether it must be filled."""
     return [
         {
-            "column": f.metadata.get("column") or f.name,
+            "column": key,
             "unit": f.metadata["unit"],
             "about": f.metadata["about"],
             "required": "yes" if f.default is dataclasses.MISSING else "no",
         }
-        for f in dataclasses.fields(kind)
-        if f.metadata
+        for key, f in _columns(kind).items()
     ]

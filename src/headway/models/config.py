@@ -105,14 +105,13 @@ def _precision(
     text = config.get("text_config") or {}
     if not isinstance(text, Mapping) or not isinstance(config.get("quantization_config") or {}, Mapping):
         raise InputError(f"{where}: text_config and quantization_config must be objects")
-    quantised = config if config.get("quantization_config") else {**text, "expert_dtype": text.get("expert_dtype")}
+    inside = text.get("quantization_config") and not config.get("quantization_config")
     try:
-        stated = read_precision(quantised if quantised.get("quantization_config") else config, where)
+        stated = read_precision(text if inside else config, where)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise InputError(f"{where}: quantization_config has an unexpected form ({error})") from None
     if weights:
-        chosen = uniform(weights)
-        chosen = replace(chosen, kv=stated.kv)
+        chosen = replace(uniform(weights), kv=stated.kv)
     elif row.get("weights_format"):
         chosen = uniform(row["weights_format"], source="catalogue row")
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from headway.errors import InputError
 from headway.models import Architecture
-from headway.parallel.racks import place_experts
+from headway.parallel.racks import largest_divisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,11 @@ def check(model: Architecture, layout: Layout) -> None:
     if layout.ep > 1 and experts is None:
         raise InputError(f"--ep {layout.ep}: {model.name} is dense, it has no experts to spread; use --tp")
     if experts and experts.count % layout.ep:
-        fit = max(d for d in range(1, layout.ep + 1) if experts.count % d == 0)
+        fit = largest_divisor(experts.count, layout.ep)
         raise InputError(f"--ep {layout.ep}: {experts.count} experts do not divide evenly; the nearest is ep{fit}")
     heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
     if heads and heads % layout.tp:
-        fit = max(d for d in range(1, min(layout.tp, heads) + 1) if heads % d == 0)
+        fit = largest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
 
 
@@ -85,7 +85,7 @@ def candidates(model: Architecture, chips: int) -> list[Layout]:
             continue
         if experts.count % tp == 0 and tp > 1:
             found.append(Layout(tp=tp, ep=tp))
-        for total in dict.fromkeys([*powers, chips, place_experts(experts.count, chips).used]):
+        for total in dict.fromkeys([*powers, chips, largest_divisor(experts.count, chips)]):
             if total % tp == 0 and total > tp and experts.count % total == 0:
                 found.append(Layout(tp=tp, dp=total // tp, ep=total))
     allowed: list[Layout] = []

@@ -26,6 +26,11 @@ class ExpertPlacement:
         return self.idle / (self.used + self.idle)
 
 
+def largest_divisor(number: int, most: int) -> int:
+    """Return the largest divisor of `number` that is at most `most`."""
+    return max(d for d in range(1, min(number, most) + 1) if number % d == 0)
+
+
 def place_experts(experts: int, chips: int) -> ExpertPlacement:
     """Return how `experts` lie on `chips`: the largest divisor that fits is used, the rest idle (lecture 3.2, SYS-C2).
 
@@ -36,7 +41,7 @@ def place_experts(experts: int, chips: int) -> ExpertPlacement:
     """
     if experts < 1 or chips < 1:
         raise InputError(f"experts {experts} and chips {chips} must both be at least 1")
-    used = max(d for d in range(1, min(experts, chips) + 1) if experts % d == 0)
+    used = largest_divisor(experts, chips)
     return ExpertPlacement(used, chips - used, experts // used)
 
 

@@ -204,10 +204,15 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
     )
     reduces = mixers + sliced
     if layout.tp > 1 and reduces:
-        times = 1.0 if adds_in_network else 2 * (layout.tp - 1) / layout.tp
+        times = _reduction_traffic(layout.tp, adds_in_network)
         yield Send("all-reduce", "all-reduce", reduces * times * hidden, 2.0 * reduces, layout.dp)
     if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
+
+
+def _reduction_traffic(ranks: int, adds_in_network: bool) -> float:
+    """Times that an all-reduce over `ranks` sends its payload, at the least."""
+    return 1.0 if adds_in_network else 2 * (ranks - 1) / ranks
 
 
 def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network: bool) -> Iterable[Send]:
@@ -224,7 +229,7 @@ def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network:
     each = routed * matrix.inputs / layout.tp
     yield Send("dispatch", "all-to-all", each * copies * sent, 1.0 * routed, layout.dp)
     if layout.slices > 1:  # partial sums of all tokens that reach the group
-        times = 1.0 if adds_in_network else 2 * (layout.slices - 1) / layout.slices
+        times = _reduction_traffic(layout.slices, adds_in_network)
         width = model.hidden * _ACTIVATION_BYTES
         yield Send("expert all-reduce", "all-reduce", routed * reached * times * width, 2.0 * routed)
     if away:

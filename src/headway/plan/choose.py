@@ -10,7 +10,7 @@ from headway.catalog import catalogue
 from headway.errors import InputError, PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Layout, build_step, candidates, check, fit, require_fit
+from headway.parallel import Fit, Layout, build_step, candidates, check, fit, require_fit
 from headway.plan.answer import Request
 from headway.roofline import Calibration
 
@@ -22,9 +22,12 @@ def default(name: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The layout to run, how many were compared, and the fastest of them at batch 1 with its time. [s]"""
+    """The layout to run with its memory account, scene and batch, and the fastest one compared at batch 1. [s]"""
 
     layout: Layout
+    held: Fit
+    scene: Scene
+    batch: float
     compared: int
     fastest: Layout
     fastest_seconds: float
@@ -45,32 +48,32 @@ def choose_layout(
         When none fits, or none holds the batch asked for.
     """
     options = _options(arch, machine, request)
-    held = {c: fit(arch, c, machine, context, request.reserve).max_batch for c in options}
-    fitting = [c for c in options if held[c] >= 1]
+    held = {c: fit(arch, c, machine, context, request.reserve) for c in options}
+    fitting = [c for c in options if held[c].max_batch >= 1]
     if not fitting:
-        nearest = min(options, key=lambda c: -fit(arch, c, machine, context, request.reserve).free)
+        nearest = max(options, key=lambda c: held[c].free)
         require_fit(arch, nearest, machine, context, request.reserve)  # refuses, with the shortfall
     wanted = request.batch or 1.0
-    roomy = [c for c in fitting if held[c] >= wanted]
+    roomy = [c for c in fitting if held[c].max_batch >= wanted]
     if not roomy:
-        most = max(fitting, key=lambda c: held[c])
-        lack = (wanted - held[most]) / most.dp * fit(arch, most, machine, context, request.reserve).kv_per_sequence
+        most = max(fitting, key=lambda c: held[c].max_batch)
+        lack = (wanted - held[most].max_batch) / most.dp * held[most].kv_per_sequence
         raise PhysicsError(
-            f"--batch {wanted:,.0f}: memory holds at most {held[most]:,.0f} sequences of {context:,.0f} tokens per replica "
+            f"--batch {wanted:,.0f}: memory holds at most {held[most].max_batch:,.0f} sequences of {context:,.0f} tokens per replica "
             f"on {machine.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
         )
     scenes = {c: Scene(build_step(arch, c, machine.adds_in_network), machine.chip, profile, request.convention, request.skew)
               for c in roomy}  # fmt: skip
+    batches = {c: operating_batch(request, scene, context, held[c].max_batch) for c, scene in scenes.items()}
     alone = {c: float(scene.decode(1.0, context).seconds) for c, scene in scenes.items()}
 
     def score(c: Layout) -> tuple[float, float]:
         """Chip-seconds per token at the layout's operating batch, then its step time."""
-        batch = operating_batch(request, scenes[c], context, held[c])
-        seconds = float(scenes[c].decode(batch, context).seconds)
-        return round(seconds * machine.chips / (batch * machine.replicas(c.chips)), 12), seconds
+        seconds = float(scenes[c].decode(batches[c], context).seconds)
+        return round(seconds * machine.chips / (batches[c] * machine.replicas(c.chips)), 12), seconds
 
-    fastest = min(alone, key=lambda c: alone[c])
-    return Choice(min(roomy, key=score), len(roomy), fastest, alone[fastest])
+    best, fastest = min(roomy, key=score), min(alone, key=lambda c: alone[c])
+    return Choice(best, held[best], scenes[best], batches[best], len(roomy), fastest, alone[fastest])
 
 
 def _options(arch: Architecture, machine: System, request: Request) -> list[Layout]:
@@ -114,11 +117,12 @@ def operating_batch(request: Request, scene: Scene, context: float, most: float)
     target = recommended_range(balance, default("recommended_low"), default("recommended_high"))[0]
     if math.isfinite(target):
         return float(max(1.0, min(math.floor(target), most)))
-    return cheap_batch(scene, context, min(most, FAR))
+    return cheap_batch(scene, context, most)
 
 
 def cheap_batch(scene: Scene, context: float, most: float) -> float:
-    """Return the smallest whole batch whose time per token is within the slack of that at `most`."""
+    """Return the smallest whole batch whose time per token is within the slack of that at `most` (FAR where unbounded)."""
+    most = min(most, FAR)
 
     def per_token(batch: float) -> float:
         return float(scene.decode(batch, context).seconds) / batch

@@ -24,9 +24,9 @@ from headway.economics import Recompute, Tier, catalogue_tiers, cheapest, total_
 from headway.errors import InputError
 from headway.hardware import System, system
 from headway.models import Architecture, kv_bytes_stored, model
-from headway.parallel import Fit, Layout, build_step, require_fit
+from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point, Request
-from headway.plan.choose import Choice, cheap_batch, choose_layout, default, operating_batch
+from headway.plan.choose import Choice, cheap_batch, choose_layout, default
 from headway.roofline import CONVENTIONS, Calibration, calibration
 
 
@@ -49,10 +49,7 @@ def make_plan(request: Request) -> Plan:
         raise InputError(f"--convention: {request.convention!r} is not known; accepted: {', '.join(CONVENTIONS)}")
     profile = calibration(request.calibration)
     choice = choose_layout(arch, machine, request, context, profile)
-    held = require_fit(arch, choice.layout, machine, context, request.reserve)
-    step = build_step(arch, choice.layout, machine.adds_in_network)
-    scene = Scene(step, machine.chip, profile, request.convention, request.skew)
-    return _assemble(request, arch, machine, choice, (prompt, output, context), scene, held)
+    return _assemble(request, arch, machine, choice, (prompt, output, context))
 
 
 def _lengths(request: Request, arch: Architecture) -> tuple[float, float, float]:
@@ -92,16 +89,12 @@ def _assemble(
     machine: System,
     choice: Choice,
     lengths: tuple[float, float, float],
-    scene: Scene,
-    held: Fit,
 ) -> Plan:
     prompt, output, context = lengths
+    layout, held, scene, batch = choice.layout, choice.held, choice.scene, choice.batch
     straight = lines(scene, context)
     weights_only = lines(scene, 0.0).balance_batch
-    layout = choice.layout
     replicas = machine.replicas(layout.chips)
-    batch = operating_batch(request, scene, context, held.max_batch)
-
     alone = Scene(build_step(arch, Layout()), machine.chip, Calibration.ideal(), "machine", scene.skew)
 
     def point(b: float, s: Scene = scene) -> Point:
@@ -130,7 +123,7 @@ def _assemble(
         balance_weights=weights_only,
         balance_kv=straight.balance_batch_with_kv,
         recommended=recommended_range(straight.balance_batch_with_kv, low, high),
-        cheap_batch=cheap_batch(scene, context, min(held.max_batch, FAR)),
+        cheap_batch=cheap_batch(scene, context, held.max_batch),
         goldilocks=goldilocks(scene),
         floor=point(1.0),
         all_weights_seconds=straight.weights,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headway.errors import InputError
 from headway.models.architecture import Attend, Experts, Layer, Linear
 from headway.models.attention import Part, indexer, latent
@@ -70,7 +72,8 @@ def _experts(keys: Keys, hidden: int) -> tuple[Experts, tuple[Linear, ...], tupl
 def read_v4(keys: Keys) -> Draft:
     """Read DeepSeek-V4: one 512-wide KV head with a window of 128, plus compressed entries (CSA by 4, HCA by 128)."""
     s = spine(keys)
-    q_rank, rope = keys.int("q_lora_rank"), keys.int("qk_rope_head_dim")
+    q_rank = keys.int("q_lora_rank")
+    keys.int("qk_rope_head_dim")  # part of head_dim: no size of its own
     o_rank, o_groups = keys.int("o_lora_rank"), keys.int("o_groups")
     window, top_k = keys.int("sliding_window"), keys.int("index_topk")
     index_heads, index_dim = keys.int("index_n_heads"), keys.int("index_head_dim")
@@ -104,17 +107,13 @@ def read_v4(keys: Keys) -> Draft:
             layer(f"compressed attention /{ratios[i]} + experts", Part(attention), ffn, experts=experts,
                   vectors=vectors, extra=reads)
         )  # fmt: skip
-    keys.ignore("num_hash_layers")
     last = layers[-1]
     mtp = [next_token_layer(last, s.hidden)] * keys.int("num_nextn_predict_layers", default=0, least=0)
     head_mix = streams * (streams * s.hidden + 1) + 1 if streams > 1 else 0
-    del rope
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden + head_mix, mtp)
 
 
 def _renamed(matrix: Linear, old: str, new: str) -> Linear:
-    from dataclasses import replace
-
     return replace(matrix, path=matrix.path.replace(old, new, 1))
 
 
