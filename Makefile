@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench docs format clean
+.PHONY: demo test check bench docs accuracy profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "headway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 demo")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[plots]' --group dev
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[plots,fit]' --group dev
 	@touch $(READY)
 
 demo: $(READY)  ## a real plan, then the lecture's headlines
@@ -31,6 +31,13 @@ bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s
 
 docs: $(READY)  ## regenerate the generated parts of README and docs
+	@$(BIN)/python docs/generate.py
+
+profiles: $(READY)  ## refit the shipped evidence
+	@$(BIN)/headway calibrate -o src/headway/catalog/data/profiles
+
+accuracy: $(READY)  ## validate out of fold, write docs/accuracy.*, then the README's table
+	@$(BIN)/python docs/accuracy.py
 	@$(BIN)/python docs/generate.py
 
 format: $(READY)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
 import re
 import sys
 from pathlib import Path
 
 from headway import lecture
+from headway.calibrate.evidence import read_rows
+from headway.calibrate.predict import predicted_rows
 from headway.catalog import catalogue
 from headway.cli import app
 from headway.hardware import chips, systems
@@ -49,6 +52,46 @@ def catalogue_summary() -> str:
     )
 
 
+_WHO = {"headway": "headway", "constant": "roofline x one constant", "ideal": "ideal floor"}
+
+
+def accuracy() -> str:
+    """Out-of-fold accuracy as a table, from what `make accuracy` measured last."""
+    result = json.loads((ROOT / "docs" / "accuracy.json").read_text(encoding="utf-8"))
+    heads = ["", "", "n", "median error", "mean", "p90", "in 80 % interval"]
+    body: list[list[str]] = []
+    for row in result["accuracy"]:
+        share = "" if row["coverage"] is None else f"{100 * row['coverage']:.0f} %"
+        errors = [f"{100 * row[k]:.1f} %" for k in ("median", "mean", "p90")]
+        body.append([row["what"], _WHO[row["who"]], f"{row['n']:,}", *errors, share])
+    return (
+        f"```\n{table_text(heads, body)}\n```\n\nPredictions below their physical floor: {result['floor_violations']}."
+    )
+
+
+def predicted() -> str:
+    """Predictions for the example table, as columns that fit a page."""
+    shown = (
+        "tpot_ms_low",
+        "predicted_tpot_ms",
+        "tpot_ms_high",
+        "predicted_ttft_ms",
+        "floor_tpot_ms",
+        "bound",
+        "profile",
+    )
+    body: list[list[str]] = []
+    notes: list[str] = []
+    for _, row in enumerate(predicted_rows(read_rows(ROOT / "docs" / "examples" / "cases.csv"))):
+        name = f"{row['model'].rsplit('/', 1)[-1]} on {row['chips']} x {row['system']}"
+        cells = [f"{float(row[k]):.4g}" if row[k][:1].isdigit() else row[k] for k in shown]
+        body.append([name, row["batch_or_concurrency"], *cells])
+        if row["refused"]:
+            notes.append(f"refused: {row['refused']}")
+    heads = ["case", "batch", "TPOT low", "TPOT ms", "high", "TTFT ms", "floor", "bound", "profile"]
+    return "```\n" + "\n".join([table_text(heads, body, left=True), "", *notes]) + "\n```"
+
+
 CHOSEN = (
     "balance batch", "worst wait for a token", "tokens per second of one rack (T = 1/64 s)", "share of Gemini-size traffic",
     "scale-up over scale-out time, 32 experts, 1 layer", "KV per chip, 1 racks", "KV per chip, 4 racks",
@@ -80,6 +123,8 @@ def readme() -> str:
         text = _fill(text, f"<!-- generated: {command} -->", shown(command))
     text = _fill(text, "<!-- output -->", python_output(text))
     text = _fill(text, "<!-- catalogue -->", catalogue_summary())
+    text = _fill(text, "<!-- accuracy -->", accuracy())
+    text = _fill(text, "<!-- predicted -->", predicted())
     return _fill(text, "<!-- lecture -->", lecture_summary())
 
 

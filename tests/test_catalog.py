@@ -9,7 +9,7 @@ import pytest
 from headway.catalog import Catalogue, catalogue, describe, normal, use
 from headway.errors import InputError
 from headway.hardware import Chip, chip, chips, system, systems
-from headway.roofline import calibration
+from headway.roofline import Calibration, calibration, profile, profile_names
 
 
 @pytest.mark.parametrize("table", catalogue().names())
@@ -218,12 +218,14 @@ def test_schema_describes_itself():
     assert rows["price_usd_h"]["required"] == "no"
 
 
-def test_typical_cites_a_source_per_field():
-    found = calibration("typical")
-    for field in ("memory_efficiency", "compute_efficiency", "kernel_seconds", "network_efficiency", "message_seconds"):
-        assert field in found.provenance
-    with pytest.raises(InputError, match="typical"):
-        calibration("typicle")
+def test_every_profile_says_what_it_was_fitted_on():
+    for name in profile_names():
+        found = profile(name)
+        said = found.on().provenance
+        assert said == Calibration().provenance if name == "ideal" else "rows" in said and "out of fold" in said
+        assert name == "ideal" or found.about["rows"] > 0
+    with pytest.raises(InputError, match="sglang"):
+        calibration("sglong")
 
 
 def test_the_readme_example_of_an_own_chip_works(tmp_path):

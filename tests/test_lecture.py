@@ -53,6 +53,9 @@ class _Machine:
     def peak(self, chain):
         return 64 * 10e15
 
+    def rate_kind(self, chain):
+        return chain[0]
+
 
 @pytest.mark.parametrize("convention", ["kernels", "machine"])
 def test_closed_form_equals_step_time_on_one_row(convention):

@@ -41,7 +41,7 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
         "$schema": _SCHEMA,
         "title": {
             "text": f"{plan.model.name} on {plan.system.name}",
-            "subtitle": f"{plan.layout}, {_held(plan, curve)}, {plan.request.calibration} machine",
+            "subtitle": f"{plan.layout}, {_held(plan, curve)}, {_engine(plan)}",
             "anchor": "start",
         },
         "hconcat": panels,
@@ -66,6 +66,7 @@ def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
         "width": 460,
         "height": 260,
         "layer": [
+            *_band(plan, curve, x),
             {
                 "data": {"values": rows},
                 "mark": {"type": "line", "tooltip": True, "clip": True},
@@ -133,6 +134,24 @@ def _held(plan: Plan, curve: Curve) -> str:
     return context if curve.axis == "batch" else f"batch {plan.point.batch:,.0f}, {context}"
 
 
+def _engine(plan: Plan) -> str:
+    """Name what the curve assumes of the machine."""
+    return "ideal machine" if plan.spread is None else f"engine {plan.request.engine}, shaded: 80 % interval"
+
+
+def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
+    """80 % interval of the step, as an area behind the lines."""
+    if plan.spread is None:
+        return []
+    rows: list[Spec] = []
+    for a, t in zip(curve.x, curve.seconds, strict=True):
+        low, high = plan.interval(float(t)) or (0.0, 0.0)
+        rows.append({curve.axis: float(a), "low": 1e3 * low, "high": 1e3 * high})
+    y: Spec = {"field": "low", "type": "quantitative", "scale": {"type": "log"}, "title": "time of a pass (ms)"}
+    mark: Spec = {"type": "area", "opacity": 0.18, "color": _COLOURS["step"], "clip": True}
+    return [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}]
+
+
 def _knees(plan: Plan, curve: Curve) -> list[Spec]:
     """Vertical rules where the subject changes: balance batch, operating batch; named in place."""
     marks = [("operating", plan.point.batch), ("balance", plan.balance_weights), ("memory full", plan.max_batch)]
@@ -190,6 +209,58 @@ def _cost_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
         where: Spec = {"x": {"value": 6}, "y": at, "text": {"field": "name"}}
         layers.append({"data": {"values": floor}, "mark": words, "encoding": where})
     return {"width": 300, "height": 260, "layer": layers}
+
+
+def against_measured(values: Sequence[dict[str, Any]], panels: Sequence[str]) -> Spec:
+    """Return predicted against measured, one panel per kind of row: on the diagonal is right, the band is 20 %.
+
+    Parameters
+    ----------
+    values : sequence of dict
+        `what` (panel), `measured` (ms), `error` (log of predicted over measured), `engine`, `chip`, `model`.
+    panels : sequence of str
+        Names of the panels, in order.
+    """
+    x: Spec = {
+        "field": "measured",
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "axis": _FEW,
+        "title": "measured (ms)",
+    }
+    y: Spec = {
+        "field": "predicted",
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "axis": _FEW,
+        "title": "predicted (ms)",
+    }
+    tips = [{"field": f, "type": "nominal"} for f in ("model", "chip", "engine")]
+    tips += [{"field": f, "type": "quantitative", "format": ".3~r"} for f in ("measured", "predicted")]
+
+    def panel(name: str) -> Spec:
+        mine = [v for v in values if v["what"] == name]
+        ends = [min(v["measured"] for v in mine), max(v["measured"] for v in mine)] if mine else [1.0, 10.0]
+        line = [{"measured": e, "predicted": e, "low": e * 0.8, "high": e * 1.2} for e in ends]
+        dots: Spec = {
+            "data": {"values": mine},
+            "transform": [{"calculate": "datum.measured * exp(datum.error)", "as": "predicted"}],
+            "mark": {"type": "circle", "opacity": 0.45, "size": 22, "clip": True},
+            "encoding": {
+                "x": x, "y": y, "color": {"field": "engine", "type": "nominal", "title": None}, "tooltip": tips,
+            },
+        }  # fmt: skip
+        band: Spec = {
+            "data": {"values": line}, "mark": {"type": "area", "opacity": 0.15, "color": "#444"},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+        }  # fmt: skip
+        rule: Spec = {
+            "data": {"values": line}, "mark": {"type": "line", "color": "#444", "strokeWidth": 1},
+            "encoding": {"x": x, "y": y},
+        }  # fmt: skip
+        return {"title": name, "width": 330, "height": 330, "layer": [band, rule, dots]}
+
+    return {"$schema": _SCHEMA, "hconcat": [panel(name) for name in panels], "config": _CONFIG}
 
 
 def write(spec: Spec, file: str | Path) -> Path:

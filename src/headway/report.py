@@ -151,6 +151,7 @@ def _decode(plan: Plan) -> list[Cell]:
     p, t = plan.point, plan.departures
     rows: list[Cell] = [
         ("step", units.seconds(p.seconds), _bound(p)),
+        *_estimate(plan),
         ("per user", f"{p.tokens_per_second_user:,.1f} tok/s", ""),
         ("per chip", f"{p.tokens_per_second_chip:,.0f} tok/s", f"MFU {_per_cent(p.mfu)}"),
         ("per system", f"{units.si(p.tokens_per_second_system)} tok/s", ""),
@@ -166,9 +167,26 @@ def _decode(plan: Plan) -> list[Cell]:
             + (f"; {_per_cent(t.fill)} full" if plan.request.arrivals else ""),
         ),
     ]
-    if plan.typical:
-        rows.insert(1, ("typical step", units.seconds(plan.typical.seconds), _typical(plan.typical)))
     return rows
+
+
+def _estimate(plan: Plan) -> list[Cell]:
+    """How sure the step is, and what no engine can beat."""
+    sure = plan.interval(plan.point.seconds, plan.ideal.seconds)
+    if sure is None or plan.spread is None:
+        return []
+    about = plan.scene.calibration
+    wider = ", widened" if plan.outside else ""
+    return [
+        ("80 % interval", f"{units.seconds(sure[0])} to {units.seconds(sure[1])}",
+         f"engine {about.name}, from {plan.spread.rows:,} measurements out of fold{wider}"),
+        ("ideal step", units.seconds(plan.ideal.seconds), f"the floor at this batch; {_over(plan)}"),
+    ]  # fmt: skip
+
+
+def _over(plan: Plan) -> str:
+    """Say how far the estimate is above its floor."""
+    return f"the estimate is {plan.point.seconds / plan.ideal.seconds:.2f}x"
 
 
 def _bound(p: Point) -> str:
@@ -186,22 +204,23 @@ def _bound(p: Point) -> str:
     return f"{t.bound}-bound kernels take {_per_cent(share)} of it (each resource alone: {shown})"
 
 
-def _typical(p: Point) -> str:
-    cost = "" if p.dollars_per_mtok is None else f", {_money(p.dollars_per_mtok)}"
-    return f"{p.tokens_per_second_user:,.1f} tok/s per user{cost} (kernel-level efficiencies; not a fit)"
+def _first(plan: Plan) -> str:
+    """Interval of a prompt alone."""
+    sure = plan.ttft_interval
+    return "" if sure is None else f", 80 %: {units.seconds(sure[0])} to {units.seconds(sure[1])}"
 
 
 def _cost(plan: Plan) -> list[Cell]:
     p = plan.point
     over = ""
-    if plan.cost_floor and plan.floor.dollars_per_mtok:
-        over = f"{plan.floor.dollars_per_mtok / plan.cost_floor:,.0f}x the floor of {_money(plan.cost_floor)}"
+    if plan.cost_floor and plan.alone.dollars_per_mtok:
+        over = f"{plan.alone.dollars_per_mtok / plan.cost_floor:,.0f}x the floor of {_money(plan.cost_floor)}"
     rows = [
         ("output", _money(p.dollars_per_mtok), "decode at this batch"),
         (
             "input",
             _money(plan.prefill_dollars_per_mtok),
-            f"prefill of {plan.prompt:,.0f}-token prompts; one alone takes {units.seconds(plan.ttft)} (TTFT)",
+            f"prefill of {plan.prompt:,.0f}-token prompts; one alone takes {units.seconds(plan.ttft)} (TTFT){_first(plan)}",
         ),
     ]
     if plan.cached:
@@ -212,7 +231,7 @@ def _cost(plan: Plan) -> list[Cell]:
                 f"storage only: 5 min in {plan.cached[0]}, the cheapest place (E25)",
             )
         )
-    rows.append(("at batch 1", _money(plan.floor.dollars_per_mtok), over))
+    rows.append(("at batch 1", _money(plan.alone.dollars_per_mtok), over))
     return rows
 
 
@@ -335,7 +354,7 @@ def why_rows(plan: Plan) -> list[dict[str, str]]:
         ("balance batch with KV", "weights / (compute slope - KV slope); none when KV is steeper", "lecture E7"),
         ("recommended", "2 to 3 times the balance batch", "lecture 1.3, DIS-6"),
         ("step", CONVENTIONS[scene.convention], "lecture E1 to E3"),
-        ("calibration", scene.calibration.name, scene.calibration.provenance),
+        ("engine", scene.calibration.name, scene.calibration.provenance),
         ("cost", f"step x {s.chips} chips x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
         ("input", "prefill pass / its tokens; attention is causal, MLA in the form that multiplies less", "lecture E24"),
         ("cached input", "retrieve + hold, the cheapest of HBM, DDR, flash, disk, recompute", "lecture E25; tier prices are illustrative"),
@@ -380,6 +399,21 @@ _SHOWN = {
     "models": ["id", "published_total_B", "published_active_B", "release", "aliases"],
     "claims": ["id", "topic", "used", "versions"],
     "rental_medians": [],
+    "evidence_sources": ["name", "rows", "licence", "what", "date"],
+    "measurements": [
+        "system",
+        "model",
+        "weights_dtype",
+        "engine",
+        "tp",
+        "batch_or_concurrency",
+        "isl",
+        "osl",
+        "ttft_ms_mean",
+        "tpot_ms_mean",
+        "output_tok_s",
+        "date",
+    ],
 }
 
 

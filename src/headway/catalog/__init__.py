@@ -1,6 +1,18 @@
 """Facts as data files (CSV, JSON), with source and date per row, and their one loader. No fact lives in code."""
 
-from headway.catalog.loader import Catalogue, Row, Table, catalogue, normal, use, user_folder
+from headway.catalog.loader import SHIPPED, Catalogue, Row, Table, catalogue, normal, use, user_folder
 from headway.catalog.schema import column, describe, from_row
 
-__all__ = ["Catalogue", "Row", "Table", "catalogue", "column", "describe", "from_row", "normal", "use", "user_folder"]
+__all__ = [
+    "SHIPPED",
+    "Catalogue",
+    "Row",
+    "Table",
+    "catalogue",
+    "column",
+    "describe",
+    "from_row",
+    "normal",
+    "use",
+    "user_folder",
+]

@@ -127,7 +127,7 @@ class Catalogue:
         for folder in reversed(self.folders):
             for place in (folder / "models", folder):
                 for stem in stems:
-                    if (place / stem).is_file():
+                    if os.path.isfile(place / stem):  # False, not an error, for a name that no file can have
                         return place / stem, row
         if row:
             raise InputError(

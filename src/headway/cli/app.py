@@ -37,6 +37,14 @@ Convention = Annotated[
     Parameter(help="kernels: one after another. machine: everything overlaps (the lecture's)."),
 ]
 
+Engine = Annotated[
+    str,
+    Parameter(
+        name=["--engine", "--calibration"],
+        help="modern (pooled), sglang, trtllm, vllm, llama.cpp, transformers, your own, or ideal (the lower bound).",
+    ),
+]
+
 
 @app.command
 def plan(
@@ -59,7 +67,7 @@ def plan(
     arrivals: Quantity = None,
     reserve: float | None = None,
     skew: float = 0.0,
-    calibration: str = "ideal",
+    engine: Engine = "modern",
     convention: Convention = "kernels",
     json: Json = False,
     why: Why = False,
@@ -98,15 +106,13 @@ def plan(
         Share of memory kept free; default 0.1.
     skew
         Zipf exponent of expert popularity; 0 is balanced routing.
-    calibration
-        ideal (a lower bound) or typical.
     """
     from headway.cli import commands
 
     commands.plan(
         model, on, {"chips": chips, "tp": tp, "dp": dp, "ep": ep, "reserve": reserve, "skew": skew},
         {"context": context, "prompt": prompt, "output": output, "price": price, "batch": batch, "arrivals": arrivals},
-        {"precision": precision, "kv_precision": kv_precision, "calibration": calibration, "convention": convention},
+        {"precision": precision, "kv_precision": kv_precision, "engine": engine, "convention": convention},
         json=json, why=why, out=out, catalog=catalog,
     )  # fmt: skip
 
@@ -129,7 +135,7 @@ def curve(
     ep: int | None = None,
     reserve: float | None = None,
     skew: float = 0.0,
-    calibration: str = "ideal",
+    engine: Engine = "modern",
     convention: Convention = "kernels",
     json: Json = False,
     csv: Annotated[
@@ -169,15 +175,13 @@ def curve(
         Share of memory kept free; default 0.1.
     skew
         Zipf exponent of expert popularity.
-    calibration
-        ideal (a lower bound) or typical.
     """
     from headway.cli import commands
 
     commands.curve(
         model, on, {"chips": chips, "tp": tp, "dp": dp, "ep": ep, "reserve": reserve, "skew": skew},
         {"context": context, "price": price, "batch": batch},
-        {"precision": precision, "kv_precision": kv_precision, "calibration": calibration, "convention": convention},
+        {"precision": precision, "kv_precision": kv_precision, "engine": engine, "convention": convention},
         against=against, points=points, json=json, csv=csv, why=why, out=out, catalog=catalog,
     )  # fmt: skip
 
@@ -218,6 +222,78 @@ def catalog(
     from headway.cli import commands
 
     commands.catalog(table, query, json=json, csv=csv, catalog=folder)
+
+
+@app.command
+def predict(
+    file: Annotated[
+        str, Parameter(help="CSV with a row per case, in the schema of serving benchmarks (docs/predict.md).")
+    ],
+    *,
+    out: Annotated[
+        str | None, Parameter(name=["-o", "--out"], help="Write the table with predictions here; else it is printed.")
+    ] = None,
+    engine: Annotated[str | None, Parameter(help="Take this engine or profile for every row.")] = None,
+    json: Json = False,
+    catalog: Folder = (),
+) -> None:
+    """Predict TTFT, TPOT and throughput for every row of a table, each with its 80 % interval and its floor.
+
+    A row that cannot be answered says why in the column `refused`; the others are answered.
+    """
+    from headway.cli import evidence
+
+    evidence.predict(file, out, engine, json=json, catalog=catalog)
+
+
+@app.command
+def validate(
+    *,
+    by: Annotated[Literal["chip", "model", "engine", "set"] | None, Parameter(help="Split the tables.")] = None,
+    out: Annotated[
+        str | None,
+        Parameter(name=["-o", "--out"], help="Write the report: FILE.html, or its chart: .svg, .png, .pdf, .json."),
+    ] = None,
+    json: Json = False,
+    csv: Annotated[
+        bool, Parameter(name="--csv", negative="", show_default=False, help="Print the table as CSV.")
+    ] = False,
+    catalog: Folder = (),
+) -> None:
+    """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes a minute."""
+    _one_thread()
+    from headway.cli import evidence
+
+    evidence.validate(by, out, json=json, csv=csv, catalog=catalog)
+
+
+@app.command
+def calibrate(
+    file: Annotated[
+        str | None,
+        Parameter(help="Your measurements, in the schema of docs/predict.md; none refits the shipped evidence."),
+    ] = None,
+    *,
+    name: Annotated[str | None, Parameter(help="Name of your profile, used as --engine NAME.")] = None,
+    engine: Annotated[str | None, Parameter(help="Profile to start from; default: the engine of most rows.")] = None,
+    out: Annotated[
+        str | None, Parameter(name=["-o", "--out"], help="Folder for the profile; default: your catalogue.")
+    ] = None,
+    show: Annotated[str | None, Parameter(help="Print a profile's numbers instead: --show sglang.")] = None,
+    json: Json = False,
+    catalog: Folder = (),
+) -> None:
+    """Fit a profile to your own measurements; it says which numbers they could not determine."""
+    _one_thread()
+    from headway.cli import evidence
+
+    evidence.calibrate(file, name, engine, out, show, json=json, catalog=catalog)
+
+
+def _one_thread() -> None:
+    """Keep linear algebra on one thread: the matrices of a fit are small, more threads only get in each other's way."""
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 def main() -> None:

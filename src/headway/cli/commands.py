@@ -145,7 +145,7 @@ def curve(
         found = against_pass_length(p.scene, tokens, p.point.batch, p.context, chips, price)
     if out:
         figures.write(figures.curve_figure(p, found), out)
-    rows = found.rows()
+    rows = [_sure(p, row) for row in found.rows()]
     if json:
         emit({"plan": record(p), "curve": rows} | ({"why": report.why_rows(p)} if why else {}))
         return
@@ -163,6 +163,14 @@ def curve(
         print("\n" + report.why_text(p))
     if out:
         print(f"\nchart written to {out}")
+
+
+def _sure(p: Plan, row: dict[str, Any]) -> dict[str, Any]:
+    """Put the 80 % interval beside the step time; empty for the ideal machine."""
+    low, high = p.interval(row["step_s"]) or (None, None)
+    at = list(row).index("step_s") + 1
+    items = list(row.items())
+    return dict([*items[:at], ("step_low_s", low), ("step_high_s", high), *items[at:]])
 
 
 def _shown(key: str, value: Any) -> str:
@@ -198,7 +206,7 @@ def lecture(overrides: tuple[str, ...], *, json: bool, why: bool, catalog: tuple
             print(f"  {f.name:<18} {getattr(chosen, f.name):<12g} {f.metadata['about']}")
 
 
-_NAMES = {"prices": "rental_medians"}
+_NAMES = {"prices": "rental_medians", "evidence": "evidence_sources"}
 
 
 def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
@@ -215,7 +223,10 @@ def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str
             print(report.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
             print("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(facts.user_folder()))
         return
-    found = report.catalogue_rows(_NAMES.get(table, table), query)
+    if table == "evidence" and query:
+        found = _evidence(query)
+    else:
+        found = report.catalogue_rows(_NAMES.get(table, table), query)
     if not found and query and table in ("chips", "systems", "models"):
         known.row(table, query, table[:-1])  # an unknown name: say what is near
     if json:
@@ -223,4 +234,14 @@ def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str
     elif csv:
         emit_csv(found)
     else:
-        print(report.catalogue_text(_NAMES.get(table, table), found))
+        shown = "measurements" if table == "evidence" and query else _NAMES.get(table, table)
+        print(report.catalogue_text(shown, found))
+
+
+def _evidence(query: str) -> list[dict[str, str]]:
+    """Return the measurements whose cells contain every word of the query."""
+    from headway.calibrate.evidence import read_rows
+
+    words = query.lower().split()
+    rows = read_rows(facts.SHIPPED / "evidence" / "serving.csv.gz")
+    return [r for _, r in rows if all(w in " ".join(r.values()).lower() for w in words)]

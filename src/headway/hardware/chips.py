@@ -23,6 +23,7 @@ class Chip:
     source: str = column("", "where the figures come from")
     date: str = column("", "date of the source or release")
     vendor: str = column("", "who makes it", default="")
+    generation: str = column("", "family of chips that share a design", default="")
     bf16: float | None = column("TFLOP/s", "dense 16-bit peak", name="bf16_TFLOPS", factor=1e12, default=None)
     fp8: float | None = column("TFLOP/s", "dense FP8 peak", name="fp8_TFLOPS", factor=1e12, default=None)
     fp4: float | None = column("TFLOP/s", "dense FP4 peak", name="fp4_TFLOPS", factor=1e12, default=None)

@@ -13,6 +13,14 @@ from headway.roofline import Row, Send, Step
 
 _ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
 
+# Kernels that run beside a layer's matrix products and attention in every engine: two norms (with the residual sum),
+# an activation function; rotary embedding and cache write before attention, the merge of a split cache after it (a
+# latent cache adds two norms, a concatenation and the split of absorbed products); top-k, two sorts, the activation and
+# the weighted sum around grouped products; convolution, gates and norm around a recurrent scan. What one of them costs
+# is the calibration's `kernel_seconds`.
+_BESIDE_PRODUCTS = {"attention projections": 2, "state projections": 2, "dense FFN": 1, "shared experts": 1}
+_OF_ATTENTION, _OF_LATENT, _OF_EXPERTS, _OF_STATE = 3, 7, 7, 3
+
 _NAMES = {
     "attention": "attention projections",
     "index": "index projections",
@@ -45,6 +53,7 @@ def _times(row: Row) -> Row:
     return replace(
         row,
         kernels=row.kernels * n,
+        products=row.products * n,
         weight_bytes=row.weight_bytes * n,
         flops_per_token=row.flops_per_token * n,
         bytes_per_token=row.bytes_per_token * n,
@@ -93,12 +102,16 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
             1,
             model.head.format.chain,
             weight_bytes=model.head.bytes / layout.tp,
+            products=1,
+            bytes_per_weight=model.head.format.bytes,
             flops_per_logit=model.head.flops / layout.tp,
             groups=layout.dp,
         ),
     )
     sends = tuple(_sends(model, layout, adds_in_network))
-    return Step((ends[0], *rows.finish(), ends[1]), sends, model.name, str(layout), touched_experts, hottest_expert)
+    layers = sum(x.count for x in model.layers)
+    body = (ends[0], *rows.finish(), ends[1])
+    return Step(body, sends, model.name, str(layout), layers, layout.dp, touched_experts, hottest_expert)
 
 
 def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
@@ -120,7 +133,7 @@ def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
             "recurrent state",
             "state",
             1,
-            1,
+            _OF_STATE,
             ("bf16",),
             flops_per_token=layer.state.flops_per_token * part,
             bytes_per_sequence=2 * layer.state.bytes * part,
@@ -134,13 +147,16 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
     def total(amount: Callable[[Linear], float]) -> float:
         return sum(amount(m) * share_of(m.ways, layout.tp) for m in matrices)
 
+    # matrices with the same input and direction run as one fused kernel (QKV, gate and up)
+    products = len({(m.inputs, m.path.endswith(("o_proj", "down_proj", "out_proj"))) for m in matrices})
     return Row(
         name,
         "linear",
         1,
-        # matrices with the same input and direction run as one fused kernel (QKV, gate and up)
-        kernels=len({(m.inputs, m.path.endswith(("o_proj", "down_proj", "out_proj"))) for m in matrices}),
+        kernels=products + _BESIDE_PRODUCTS.get(name, 0),
         chain=chain,
+        products=products,
+        bytes_per_weight=matrices[0].format.bytes,
         weight_bytes=total(lambda m: m.bytes),
         flops_per_token=total(lambda m: m.flops),
         temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * _ACTIVATION_BYTES),
@@ -156,8 +172,9 @@ def _attention_row(attend: Attend, layout: Layout) -> Row:
         name,
         "attention",
         1,
-        1,
+        _OF_LATENT if attend.expand_per_token else _OF_ATTENTION,
         ("bf16",),
+        products=1,
         bytes_per_token=entry / attend.reach.ratio if attend.stores else 0.0,
         read=attend,
         read_bytes=entry,
@@ -175,7 +192,9 @@ def _expert_row(layer: Layer, layout: Layout) -> Row:
         "routed experts",
         "experts",
         1,
-        kernels=2,
+        kernels=_OF_EXPERTS,
+        products=2,
+        bytes_per_weight=experts[0].format.bytes,
         chain=experts[0].format.chain,
         weight_bytes=sum(m.bytes for m in experts) / layout.chips,
         flops_per_token=sum(m.flops for m in experts) * each,
@@ -205,7 +224,7 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
     reduces = mixers + sliced
     if layout.tp > 1 and reduces:
         times = _reduction_traffic(layout.tp, adds_in_network)
-        yield Send("all-reduce", "all-reduce", reduces * times * hidden, 2.0 * reduces, layout.dp)
+        yield Send("all-reduce", "all-reduce", reduces * times * hidden, reduces, layout.dp, layout.tp)
     if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
 
@@ -227,10 +246,10 @@ def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network:
     away = (layout.ep - 1) * reached
     copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
     each = routed * matrix.inputs / layout.tp
-    yield Send("dispatch", "all-to-all", each * copies * sent, 1.0 * routed, layout.dp)
+    yield Send("dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.chips)
     if layout.slices > 1:  # partial sums of all tokens that reach the group
         times = _reduction_traffic(layout.slices, adds_in_network)
         width = model.hidden * _ACTIVATION_BYTES
-        yield Send("expert all-reduce", "all-reduce", routed * reached * times * width, 2.0 * routed)
+        yield Send("expert all-reduce", "all-reduce", routed * reached * times * width, routed, 1, layout.slices)
     if away:
-        yield Send("combine", "all-to-all", each * away * _ACTIVATION_BYTES, 1.0 * routed, layout.dp)
+        yield Send("combine", "all-to-all", each * away * _ACTIVATION_BYTES, routed, layout.dp, layout.chips)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from headway.batching import Departures, Scene
 from headway.hardware import System
 from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
 from headway.parallel import Fit, Layout
-from headway.roofline import Convention, StepTime
+from headway.roofline import DEFAULT, Convention, Spread, StepTime
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Request:
         Sequences per pass and replica; default: twice the balance batch, or what memory holds.
     tp, dp, ep : int or None
         Layout; whatever is left out is chosen for the lowest cost per token.
-    calibration : str
-        ``ideal`` or a profile.
+    engine : str
+        Profile of the estimates: ``modern`` (pooled), an engine, or ``ideal`` (the lower bound).
     convention : str
         ``kernels`` or ``machine``.
     reserve : float or None
@@ -60,7 +61,7 @@ class Request:
     tp: int | None = None
     dp: int | None = None
     ep: int | None = None
-    calibration: str = "ideal"
+    engine: str = DEFAULT
     convention: Convention = "kernels"
     reserve: float | None = None
     skew: float = 0.0
@@ -87,7 +88,21 @@ class Point:
 
 @dataclass(frozen=True)
 class Plan:
-    """The answer: all numbers in SI, warnings in words."""
+    """The answer: all numbers in SI, warnings in words.
+
+    Floors, balance batches and the goldilocks context are the ideal machine's; points, costs and layouts the engine's.
+
+    Attributes
+    ----------
+    floor, ideal : Point
+        Ideal machine at batch 1 and at the operating batch.
+    point, alone, at_full : Point
+        Engine at the operating batch, at batch 1, and where memory is full.
+    spread, ttft_spread : Spread or None
+        80 % intervals of step times and of prefills, as factors' logarithms; None for the ideal machine.
+    outside : tuple of str
+        What the engine's evidence does not cover.
+    """
 
     request: Request
     model: Architecture
@@ -109,8 +124,12 @@ class Plan:
     floor: Point
     all_weights_seconds: float
     point: Point
+    alone: Point
     at_full: Point
-    typical: Point | None
+    ideal: Point
+    spread: Spread | None
+    ttft_spread: Spread | None
+    outside: tuple[str, ...]
     cost_floor: float | None
     prefill_dollars_per_mtok: float | None
     prefill_seconds: float
@@ -125,6 +144,19 @@ class Plan:
     def max_batch(self) -> float:
         """Largest batch of one replica that memory holds."""
         return self.fit.max_batch
+
+    def interval(self, seconds: float, floor: float = 0.0) -> tuple[float, float] | None:
+        """Return the 80 % interval of a step time, not below its floor; None for the ideal machine. [s]"""
+        if self.spread is None:
+            return None
+        return max(seconds * math.exp(self.spread.low), floor), seconds * math.exp(self.spread.high)
+
+    @property
+    def ttft_interval(self) -> tuple[float, float] | None:
+        """80 % interval of the time to first token of a prompt alone; None for the ideal machine. [s]"""
+        if self.ttft_spread is None:
+            return None
+        return self.ttft * math.exp(self.ttft_spread.low), self.ttft * math.exp(self.ttft_spread.high)
 
     @property
     def idle_chips(self) -> int:

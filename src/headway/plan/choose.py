@@ -12,7 +12,7 @@ from headway.hardware import System
 from headway.models import Architecture
 from headway.parallel import Fit, Layout, build_step, candidates, check, fit, require_fit
 from headway.plan.answer import Request
-from headway.roofline import Calibration
+from headway.roofline import IDEAL, Calibration
 
 
 def default(name: str) -> float:
@@ -65,7 +65,7 @@ def choose_layout(
     scenes = {c: Scene(build_step(arch, c, machine.adds_in_network), machine.chip, profile, request.convention, request.skew)
               for c in roomy}  # fmt: skip
     batches = {c: operating_batch(request, scene, context, held[c].max_batch) for c, scene in scenes.items()}
-    alone = {c: float(scene.decode(1.0, context).seconds) for c, scene in scenes.items()}
+    alone = {c: float(_ideal(scene).decode(1.0, context).seconds) for c, scene in scenes.items()}
 
     def score(c: Layout) -> tuple[float, float]:
         """Chip-seconds per token at the layout's operating batch, then its step time."""
@@ -108,16 +108,21 @@ def _completed(given: dict[str, int]) -> dict[str, int]:
 def operating_batch(request: Request, scene: Scene, context: float, most: float) -> float:
     """Return the batch to run, at most what memory holds.
 
-    The one asked for; else twice the balance batch (lecture 1.3); where KV binds at every batch and there is no balance,
+    The one asked for; else twice the ideal machine's balance batch (lecture 1.3); where KV binds at every batch and there is no balance,
     the smallest batch whose cost is within the catalogue's slack of the lowest: beyond it only latency grows.
     """
     if request.batch is not None:
         return request.batch
-    balance = lines(scene, context).balance_batch_with_kv
+    balance = lines(_ideal(scene), context).balance_batch_with_kv
     target = recommended_range(balance, default("recommended_low"), default("recommended_high"))[0]
     if math.isfinite(target):
         return float(max(1.0, min(math.floor(target), most)))
     return cheap_batch(scene, context, most)
+
+
+def _ideal(scene: Scene) -> Scene:
+    """Return the same scene without any departure from ideal."""
+    return Scene(scene.step, scene.chip, IDEAL, scene.convention, scene.skew)
 
 
 def cheap_batch(scene: Scene, context: float, most: float) -> float:

@@ -27,7 +27,7 @@ from headway.models import Architecture, kv_bytes_stored, model
 from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point, Request
 from headway.plan.choose import Choice, cheap_batch, choose_layout, default
-from headway.roofline import CONVENTIONS, Calibration, calibration
+from headway.roofline import CONVENTIONS, IDEAL, Profile, profile
 
 
 def make_plan(request: Request) -> Plan:
@@ -47,9 +47,9 @@ def make_plan(request: Request) -> Plan:
     prompt, output, context = _lengths(request, arch)
     if request.convention not in CONVENTIONS:
         raise InputError(f"--convention: {request.convention!r} is not known; accepted: {', '.join(CONVENTIONS)}")
-    profile = calibration(request.calibration)
-    choice = choose_layout(arch, machine, request, context, profile)
-    return _assemble(request, arch, machine, choice, (prompt, output, context))
+    found = profile(request.engine)
+    choice = choose_layout(arch, machine, request, context, found.on(machine.chip))
+    return _assemble(request, arch, machine, choice, (prompt, output, context), found)
 
 
 def _lengths(request: Request, arch: Architecture) -> tuple[float, float, float]:
@@ -89,20 +89,24 @@ def _assemble(
     machine: System,
     choice: Choice,
     lengths: tuple[float, float, float],
+    engine: Profile,
 ) -> Plan:
     prompt, output, context = lengths
     layout, held, scene, batch = choice.layout, choice.held, choice.scene, choice.batch
-    straight = lines(scene, context)
-    weights_only = lines(scene, 0.0).balance_batch
+    ideal = Scene(scene.step, scene.chip, IDEAL, scene.convention, scene.skew)
+    straight = lines(ideal, context)
+    weights_only = lines(ideal, 0.0).balance_batch
     replicas = machine.replicas(layout.chips)
-    alone = Scene(build_step(arch, Layout()), machine.chip, Calibration.ideal(), "machine", scene.skew)
+    alone = Scene(build_step(arch, Layout()), machine.chip, IDEAL, "machine", scene.skew)
 
     def point(b: float, s: Scene = scene) -> Point:
         return _point(s, float(alone.decode(b, context).compute), b, context, machine, layout, replicas)
 
-    typical = None
-    if request.calibration == "ideal":
-        typical = point(batch, Scene(scene.step, scene.chip, calibration("typical"), scene.convention, scene.skew))
+    outside = (
+        ()
+        if engine.name == "ideal"
+        else engine.uncovered(machine.chip, batch=batch * replicas, prompt=prompt, output=output, ranks=layout.chips)
+    )
     prefill_s, prefill_n, prefill_cost = _prefill(scene, prompt, machine, layout, replicas)
     low, high = default("recommended_low"), default("recommended_high")
     now = point(batch)
@@ -124,12 +128,16 @@ def _assemble(
         balance_kv=straight.balance_batch_with_kv,
         recommended=recommended_range(straight.balance_batch_with_kv, low, high),
         cheap_batch=cheap_batch(scene, context, held.max_batch),
-        goldilocks=goldilocks(scene),
-        floor=point(1.0),
+        goldilocks=goldilocks(ideal),
+        floor=point(1.0, ideal),
         all_weights_seconds=straight.weights,
         point=now,
         at_full=point(held.max_batch) if math.isfinite(held.max_batch) else now,
-        typical=typical,
+        alone=point(1.0),
+        ideal=point(batch, ideal),
+        spread=engine.spread("closed_loop", "tpot", outside),
+        ttft_spread=engine.spread("closed_loop", "ttft", outside),
+        outside=outside,
         cost_floor=_cost_floor(scene, context, machine, replicas),
         prefill_dollars_per_mtok=prefill_cost,
         prefill_seconds=prefill_s,
@@ -200,7 +208,7 @@ def warnings(plan: Plan) -> list[str]:
             f"prompt and output, {total:,.0f} tokens, are beyond the model's limit of {plan.model.max_context:,}"
         )
     if plan.max_batch < plan.balance_weights:
-        stay = "you stay memory-bound" if plan.at_full.time.bound == "memory" else "weight reads are not yet amortised"
+        stay = "you stay memory-bound" if plan.ideal.time.bound == "memory" else "weight reads are not yet amortised"
         found.append(
             f"memory is full at batch {plan.max_batch:,.0f}, below the balance batch of {plan.balance_weights:,.0f}: {stay}"
         )
@@ -220,9 +228,25 @@ def warnings(plan: Plan) -> list[str]:
         found.append(
             f"{plan.request.arrivals:g} requests/s are more than the {plan.capacity:.3g} that these chips carry: the queue grows"
         )
-    if plan.request.calibration == "ideal":
-        found.append("ideal machine: a lower bound on time and cost; the typical line shows usual efficiencies")
+    if plan.spread is None:
+        found.append(
+            "ideal machine: a lower bound on time and cost; --engine modern gives an estimate with its interval"
+        )
+    elif plan.outside:
+        found.append(f"outside the evidence, so wider intervals: {_outside(plan)}")
     return [*found, *plan.model.notes]
+
+
+def _outside(plan: Plan) -> str:
+    """Name what the engine's evidence does not cover."""
+    chip = plan.system.chip
+    says = {
+        "vendor": f"no chip of {chip.vendor or 'this vendor'}", "generation": f"no {chip.generation or 'such'} chip",
+        "chip": f"no row on {chip.name}", "engine": f"no row of {plan.request.engine}",
+        "batch": f"batch {plan.point.batch * plan.replicas:,.0f}", "prompt": f"prompts of {plan.prompt:,.0f} tokens",
+        "output": f"outputs of {plan.output:,.0f} tokens", "ranks": f"{plan.layout.chips} chips per replica",
+    }  # fmt: skip
+    return ", ".join(says.get(o, o) for o in plan.outside)
 
 
 def sweep(plan: Plan, points: int = 49) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -26,7 +26,7 @@ def record(plan: Plan) -> dict[str, Any]:
             "compared": plan.layouts_tried,
         },
         "load": {"context": plan.context, "prompt": plan.prompt, "output": plan.output},
-        "calibration": plan.request.calibration, "convention": plan.request.convention,
+        "engine": plan.request.engine, "calibration": plan.scene.calibration.name, "convention": plan.request.convention,
         "memory": {
             "capacity_bytes_per_chip": plan.fit.capacity, "reserve_bytes_per_chip": plan.fit.reserve,
             "weight_bytes_per_chip": plan.fit.weights, "kv_bytes_per_sequence_per_chip": plan.fit.kv_per_sequence,
@@ -42,9 +42,10 @@ def record(plan: Plan) -> dict[str, Any]:
         },
         "goldilocks_context": _finite(plan.goldilocks),
         "decode": _decode_record(plan),
-        "decode_batch_1": _point_record(plan.floor),
+        "decode_batch_1": _point_record(plan.alone),
         "decode_memory_full": _point_record(plan.at_full),
-        "decode_typical": None if plan.typical is None else _point_record(plan.typical),
+        "decode_ideal": _point_record(plan.ideal),
+        "interval_80": _interval_record(plan),
         "prefill": {
             "ttft_alone_s": plan.ttft, "pass_s": plan.prefill_seconds, "pass_tokens": plan.prefill_tokens,
             "dollars_per_mtok": plan.prefill_dollars_per_mtok,
@@ -52,8 +53,8 @@ def record(plan: Plan) -> dict[str, Any]:
         "cached_input": None if plan.cached is None else {"tier": plan.cached[0], "dollars_per_mtok": plan.cached[1]},
         "cost": {
             "floor_dollars_per_mtok": plan.cost_floor,
-            "batch_1_over_floor": None if not plan.cost_floor or plan.floor.dollars_per_mtok is None
-            else plan.floor.dollars_per_mtok / plan.cost_floor,
+            "batch_1_over_floor": None if not plan.cost_floor or plan.alone.dollars_per_mtok is None
+            else plan.alone.dollars_per_mtok / plan.cost_floor,
         },
         "departures": {
             "headway_s": plan.departures.headway, "mean_s": _finite(plan.departures.mean),
@@ -88,6 +89,22 @@ def _decode_record(plan: Plan) -> dict[str, Any]:
             {"name": r.name, "seconds": float(r.seconds), "compute_s": float(r.compute), "memory_s": float(r.memory),
              "network_s": float(r.network), "bound": r.bound} for r in p.time.rows
         ],
+    }  # fmt: skip
+
+
+def _interval_record(plan: Plan) -> dict[str, Any] | None:
+    """80 % intervals of the operating point and of a prompt alone; null for the ideal machine."""
+    if plan.spread is None or plan.ttft_spread is None:
+        return None
+    low, high = plan.interval(plan.point.seconds, plan.ideal.seconds) or (0.0, 0.0)
+    first = plan.ttft_interval or (0.0, 0.0)
+    price = plan.point.dollars_per_mtok
+    return {
+        "decode_step_s": [low, high], "tok_s_per_user": [1 / high, 1 / low],
+        "tok_s_system": [plan.replicas * plan.point.batch / high, plan.replicas * plan.point.batch / low],
+        "dollars_per_mtok": None if price is None else [price * low / plan.point.seconds, price * high / plan.point.seconds],
+        "ttft_alone_s": list(first), "outside_evidence": list(plan.outside),
+        "rows": plan.spread.rows,
     }  # fmt: skip
 
 

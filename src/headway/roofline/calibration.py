@@ -6,95 +6,108 @@ No other constant in headway may make a prediction slower or faster.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from headway.errors import InputError
 
-_SHARES = ("memory_efficiency", "compute_efficiency", "network_efficiency")
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+def _number(ideal: float, unit: str, about: str, low: float = 0.0, high: float = float("inf")) -> Any:
+    """Describe one number of the record: its ideal value, unit, meaning and range."""
+    return field(default=ideal, metadata={"unit": unit, "about": about, "low": low, "high": high})
+
+
+def _share(about: str) -> Any:
+    return _number(1.0, "share", about, 1e-6, 1.0)
+
+
+def _time(about: str) -> Any:
+    return _number(0.0, "s", about)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far from ideal a machine and its engine run.
+    """How far from ideal a machine and its engine run. Numbers may be arrays; everything broadcasts.
 
-    Attributes
-    ----------
-    name : str
-        What it describes.
-    memory_efficiency : float
-        Share of the datasheet's memory bandwidth that a kernel reaches.
-    compute_efficiency : float
-        Share of the dense peak that a kernel reaches.
-    network_efficiency : float
-        Share of the link's per-direction bandwidth that a collective reaches.
-    network_overlap : float
-        Share of the communication hidden behind kernels: 1 hides all it can, 0 none.
-    activation_traffic : float
-        How often temporaries between kernels go through memory: 0 when they stay on chip (lecture E24), 1 when every
-        kernel reads its input from and writes its output to memory.
-    expert_imbalance : float
-        Load of the busiest chip in the experts over the mean, at least 1.
-    kernel_seconds : float
-        Added per kernel: launch and tail. [s]
-    step_seconds : float
-        Added per forward pass: scheduling, sampling, input preparation. [s]
-    message_seconds : float
-        Latency of one message of a collective. [s]
-    provenance : str
-        What it was fitted on or taken from, field by field.
-    rows : int
-        How many measurements it was fitted on; 0 for none.
-    residual : float or None
-        Median relative error on them.
+    Each number's unit, meaning and range are in its field's metadata, printed by ``headway calibrate --show``.
+    With the defaults (every share 1, every time 0) a prediction is the lecture's lower bound.
+
+    Raises
+    ------
+    InputError
+        When a number is outside its range: a share above 1 or a negative time would beat physics.
     """
 
     name: str = "ideal"
-    memory_efficiency: float = 1.0
-    compute_efficiency: float = 1.0
-    network_efficiency: float = 1.0
-    network_overlap: float = 1.0
-    activation_traffic: float = 0.0
-    expert_imbalance: float = 1.0
-    kernel_seconds: float = 0.0
-    step_seconds: float = 0.0
-    message_seconds: float = 0.0
+    memory_efficiency: Real = _share("of the datasheet's memory bandwidth, in large matrix products")
+    attention_memory_efficiency: Real = _share("of the memory bandwidth, reading the KV cache")
+    expert_memory_efficiency: Real = _share("of the memory bandwidth, reading routed experts")
+    compute_efficiency: Real = _share("of the dense 16-bit peak, in large matrix products")
+    fp8_efficiency: Real = _share("of the dense 8-bit peak")
+    fp4_efficiency: Real = _share("of the dense 4-bit peak")
+    attention_compute_efficiency: Real = _share("of the dense 16-bit peak, in attention")
+    expert_compute_efficiency: Real = _share("of a product's compute efficiency, when grouped over experts")
+    knee: Real = _number(
+        0.0, "", "softness of the corner between memory and compute: 0 is max(a, b), 1 is a + b", 0.0, 1.0
+    )
+    activation_traffic: Real = _number(
+        0.0, "times", "that temporaries between kernels go through memory (lecture E24: 0)"
+    )
+    expert_imbalance: Real = _number(1.0, "times", "load of the busiest chip in the experts over the mean", 1.0)
+    kernel_seconds: Real = _time("per kernel: launch, ramp and tail")
+    attention_seconds: Real = _time("per attention kernel, beyond a plain one")
+    quantise_seconds: Real = _time("per matrix product whose activations are quantised first")
+    dequantise_seconds: Real = _time("per matrix product whose weights are unpacked to 16 bits")
+    expert_dequantise_seconds: Real = _time("per layer of routed experts whose weights are unpacked to 16 bits")
+    step_seconds: Real = _time("per forward pass: scheduling, sampling, input preparation")
+    sequence_seconds: Real = _time("per sequence and forward pass: sampling, detokenising, bookkeeping")
+    prefill_layer_seconds: Real = _time("per layer of a pass that carries a prompt: no captured graph")
+    request_seconds: Real = _time("per request before its first token: HTTP, tokenising, queueing in the server")
+    network_efficiency: Real = _share("of the link's per-direction bandwidth, in very large collectives")
+    network_overlap: Real = _number(1.0, "share", "of the communication hidden behind kernels", 0.0, 1.0)
+    message_seconds: Real = _time("latency of an all-reduce")
+    exchange_seconds: Real = _time("latency of an all-to-all")
+    message_bytes: Real = _number(
+        0.0, "bytes", "payload at which (ranks - 1) x the square-root term equals the linear one"
+    )
+    ramp_ranks: Real = _number(float("inf"), "ranks", "beyond which that square-root term grows no more", 2.0)
+    draft_acceptance: Real = _share("of drafted tokens accepted, each given the one before (speculative decoding)")
+    memory_reserve: Real = _number(0.0, "share", "of memory that the engine gives neither weights nor KV", 0.0, 0.999)
+    chunk_tokens: Real = _number(float("inf"), "tokens", "budget of prompt tokens in one forward pass", 1.0)
     provenance: str = "no fit: every efficiency 1, every overhead 0 (the lecture's lower bound)"
     rows: int = 0
     residual: float | None = None
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, float):
-                continue
-            if field.name in _SHARES and not 0 < value <= 1:
-                raise InputError(f"calibration {self.name!r}: {field.name} is {value}; it must be in (0, 1]")
-            if field.name == "network_overlap" and value > 1:
-                raise InputError(f"calibration {self.name!r}: network_overlap is {value}; it must be in 0..1")
-            if field.name == "expert_imbalance" and value < 1:
-                raise InputError(f"calibration {self.name!r}: expert_imbalance is {value}; it must be at least 1")
-            if value < 0:
-                raise InputError(f"calibration {self.name!r}: {field.name} is {value}; it must not be negative")
+        for f in _numbers(type(self)):
+            value = getattr(self, f.name)
+            low, high = f.metadata["low"], f.metadata["high"]
+            if not (np.min(value) >= low and np.max(value) <= high):
+                unit = f" {f.metadata['unit']}" if f.metadata["unit"] else ""
+                upper = "" if high == float("inf") else f" and at most {high:g}"
+                raise InputError(
+                    f"calibration {self.name!r}: {f.name} is {value}; it must be at least {low:g}{upper}{unit}"
+                )
 
     @classmethod
     def ideal(cls) -> Calibration:
         """Return the ideal machine: the result is a lower bound on time, the lecture's."""
         return cls()
 
+    def numbers(self) -> dict[str, Real]:
+        """Return the numbers by name."""
+        return {f.name: getattr(self, f.name) for f in NUMBERS}
 
-def calibration(name: str) -> Calibration:
-    """Return the catalogue's calibration called `name`: ``ideal``, or ``typical`` (each field cites its source)."""
-    from headway.catalog import catalogue
 
-    table = catalogue().table("calibrations")
-    names = list(dict.fromkeys(r["name"] for r in table.rows))
-    if name == "ideal":
-        return Calibration.ideal()
-    rows = [r for r in table.rows if r["name"] == name]
-    if not rows:
-        from headway.errors import unknown
+@functools.lru_cache(maxsize=4)
+def _numbers(cls: type[Calibration]) -> tuple[dataclasses.Field[Any], ...]:
+    return tuple(f for f in dataclasses.fields(cls) if f.metadata)
 
-        raise unknown("calibration", name, ["ideal", *names], f"Accepted: ideal, {', '.join(names)}.")
-    values = {r["field"]: float(r["value"]) for r in rows}
-    provenance = "; ".join(f"{r['field']} {r['value']}: {r['source']} ({r['date']})" for r in rows)
-    return Calibration(name=name, provenance=provenance, rows=0, residual=None, **values)
+
+NUMBERS = _numbers(Calibration)
+IDEAL = Calibration.ideal()

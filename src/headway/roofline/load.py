@@ -80,6 +80,14 @@ class Load:
         """New tokens in the pass."""
         return sum(g.sequences * g.new for g in self.groups)
 
+    @property
+    def carries_prompt(self) -> Real:
+        """1 where a group computes prompt tokens (more new tokens than logits), else 0."""
+        found = 0.0
+        for g in self.groups:
+            found = np.maximum(found, np.where(np.asarray(g.new) > g.logits, 1.0, 0.0) * np.minimum(g.sequences, 1.0))
+        return found
+
     def busiest(self, parts: float, amount: Callable[[Group], Real]) -> Real:
         """Return the total of `amount` (per sequence) on the busiest of `parts` data-parallel groups.
 

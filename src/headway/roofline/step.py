@@ -30,12 +30,14 @@ class Row:
     ----------
     name, kind : str
         What it is; ``linear``, ``experts``, ``attention``, ``state`` or ``head``.
-    layers, kernels : float
-        Layers it stands for; kernels launched for them.
+    layers, kernels, products : float
+        Layers it stands for; kernels launched for them; matrix products (or attention reads) among those.
     chain : tuple of str
         Compute kinds in order of preference (see `Chip.peak`).
     weight_bytes : float
         Weights on this chip, read once a pass. [bytes]
+    bytes_per_weight : float
+        Of one stored weight: below the multiplication's width, weights are unpacked first. [bytes]
     flops_per_token, bytes_per_token : float
         Of each new token on this chip: FLOPs; cache appended. [FLOP, bytes]
     temporaries_per_token : float
@@ -65,6 +67,8 @@ class Row:
     kernels: float
     chain: tuple[str, ...]
     weight_bytes: float = 0.0
+    products: float = 0.0
+    bytes_per_weight: float = 2.0
     flops_per_token: float = 0.0
     bytes_per_token: float = 0.0
     temporaries_per_token: float = 0.0
@@ -90,7 +94,9 @@ class Send:
     bytes_per_token : float
         Sent per chip and direction for each new token of the pass on the busiest chip. [bytes]
     messages : float
-        Messages one after another, for the latency term.
+        Collectives one after another.
+    ranks : float
+        Chips that take part in each.
     groups : float
         Data-parallel groups over which tokens spread.
     """
@@ -100,6 +106,7 @@ class Send:
     bytes_per_token: float
     messages: float
     groups: float = 1.0
+    ranks: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,10 @@ class Step:
     sends : tuple of Send
     model, layout : str
         Labels.
+    layers : float
+        Layers of the model.
+    groups : float
+        Data-parallel groups, each with its own scheduler and sampler.
     touched : callable
         Expected distinct experts of a pass, (experts, active, tokens, skew) -> number; None for a dense model.
     hottest : callable or None
@@ -122,6 +133,8 @@ class Step:
     sends: tuple[Send, ...] = ()
     model: str = ""
     layout: str = ""
+    layers: float = 1.0
+    groups: float = 1.0
     touched: Callable[[Real, Real, Real, float], Real] | None = None
     hottest: Callable[[int, int, float], float] | None = None
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from headway.errors import InputError
-from headway.roofline.calibration import Calibration
+from headway.roofline.calibration import IDEAL, Calibration
+from headway.roofline.kernels import Amounts, Kind, Transfer, kernel_time, pass_overhead, together, transfer_time
 from headway.roofline.load import Load, logit_positions, new_tokens, one
 from headway.roofline.step import Row, Send, Step
 from headway.roofline.work import Work
@@ -20,7 +21,6 @@ CONVENTIONS = {
     "kernels": "kernels run one after another: the sum over kernels of the larger of compute and memory time",
     "machine": "the machine overlaps everything: the largest of summed compute, summed memory and summed network time",
 }
-IDEAL = Calibration.ideal()
 
 
 @runtime_checkable
@@ -39,6 +39,10 @@ class Machine(Protocol):
 
     def peak(self, chain: tuple[str, ...]) -> Any:
         """Dense peak of the first compute kind in the chain that the chip has. [FLOP/s]"""
+        ...
+
+    def rate_kind(self, chain: tuple[str, ...]) -> str:
+        """Name of that compute kind."""
         ...
 
 
@@ -143,9 +147,10 @@ def step_time(
     compute = sum(r.compute for r in kernels)
     memory = sum(r.memory for r in kernels)
     network = sum(r.network for r in links)
-    overhead = sum(r.overhead for r in (*kernels, *links)) + calibration.step_seconds
+    beside = pass_overhead(load.busiest(step.groups, one), load.carries_prompt * step.layers, calibration)
+    overhead = sum(r.overhead for r in (*kernels, *links)) + beside
     if convention == "machine":
-        busy = np.maximum(compute, memory)
+        busy = together(compute, memory, calibration.knee)
     else:
         busy = sum(r.seconds - r.overhead for r in kernels)
     hidden = calibration.network_overlap * np.minimum(busy, network)
@@ -153,34 +158,58 @@ def step_time(
     return StepTime(seconds, (*kernels, *links), compute, memory, network, overhead, convention)
 
 
-def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
-    work = row_work(row, step, load, calibration.activation_traffic)
-    uneven = calibration.expert_imbalance if row.experts else 1.0
-    compute = work.flops * (uneven / (chip.peak(row.chain) * calibration.compute_efficiency))
-    memory = work.bytes * (uneven / (chip.bandwidth * calibration.memory_efficiency))
-    overhead = row.kernels * calibration.kernel_seconds
-    seconds = np.maximum(compute, memory) + overhead
-    return RowTime(row.name, row.kind, work, compute, memory, 0.0, overhead, seconds)
+def row_kind(row: Row, chip: Machine) -> Kind:
+    """Return which efficiencies and overheads the kernels of a row meet on a chip."""
+    rate = chip.rate_kind(row.chain)
+    return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < 1.5)
 
 
-def _send_time(send: Send, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
+def row_amounts(row: Row, step: Step, load: Load, chip: Machine) -> Amounts:
+    """Return what the kernels of a row do in a pass on the busiest chip."""
+    work, temporaries = row_work(row, step, load)
+    return Amounts(
+        work.flops, work.bytes, temporaries, chip.peak(row.chain), chip.bandwidth, row.kernels, row.products, row.layers
+    )
+
+
+def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
+    """Return what a collective sends in a pass from the busiest chip.
+
+    Raises
+    ------
+    InputError
+        When the chip has no link in the catalogue.
+    """
     if not chip.link:
         raise InputError(
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
     sent = load.busiest(send.groups, new_tokens) * send.bytes_per_token
-    network = sent / (chip.link * calibration.network_efficiency)
-    overhead = send.messages * calibration.message_seconds
-    return RowTime(send.name, "collective", Work(sent=sent), 0.0, 0.0, network, overhead, network + overhead)
+    return Transfer(sent, send.messages, send.ranks, chip.link)
 
 
-def row_work(row: Row, step: Step, load: Load, activation_traffic: float = 0.0) -> Work:
-    """Return FLOPs and bytes of one row under a load, on the busiest chip."""
+def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
+    amounts = row_amounts(row, step, load, chip)
+    found = kernel_time(row_kind(row, chip), amounts, calibration)
+    work = Work(amounts.flops, amounts.bytes + calibration.activation_traffic * amounts.temporaries)
+    return RowTime(
+        row.name, row.kind, work, found.compute, found.memory, 0.0, found.overhead, found.busy + found.overhead
+    )
+
+
+def _send_time(send: Send, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
+    amounts = send_amounts(send, load, chip)
+    network, overhead = transfer_time(Kind(send.kind), amounts, calibration)
+    return RowTime(send.name, "collective", Work(sent=amounts.sent), 0.0, 0.0, network, overhead, network + overhead)
+
+
+def row_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
+    """Return FLOPs and bytes of one row under a load on the busiest chip, and its temporaries in bytes."""
     if row.experts:
-        return _expert_work(row, step, load, activation_traffic)
+        return _expert_work(row, step, load)
     here = load.busiest(row.groups, new_tokens)
     flops = here * row.flops_per_token
-    moved = row.weight_bytes + here * (row.bytes_per_token + activation_traffic * row.temporaries_per_token)
+    moved = row.weight_bytes + here * row.bytes_per_token
     if row.flops_per_logit:
         flops = flops + load.busiest(row.groups, logit_positions) * row.flops_per_logit
     if row.bytes_per_sequence:
@@ -191,10 +220,10 @@ def row_work(row: Row, step: Step, load: Load, activation_traffic: float = 0.0) 
         moved = moved + entries * row.read_bytes
         if row.share:
             flops = flops + load.busiest(row.groups, lambda g: read.pair_flops(g.new, g.context)) * row.share
-    return Work(flops, moved)
+    return Work(flops, moved), here * row.temporaries_per_token
 
 
-def _expert_work(row: Row, step: Step, load: Load, activation_traffic: float) -> Work:
+def _expert_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
     """Work of routed experts: only touched experts are read, at least one on the busiest chip."""
     if step.touched is None:
         raise InputError(f"step of {step.model!r}: row {row.name!r} routes to experts, but the step has no routing law")
@@ -209,4 +238,4 @@ def _expert_work(row: Row, step: Step, load: Load, activation_traffic: float) ->
         here = np.maximum(
             here, tokens * step.hottest(row.experts, row.active, load.skew)
         )  # wherever the hottest one lies
-    return Work(here * row.flops_per_token, read + here * activation_traffic * row.temporaries_per_token)
+    return Work(here * row.flops_per_token, read), here * row.temporaries_per_token

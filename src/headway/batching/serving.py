@@ -1,0 +1,251 @@
+"""What benchmarks report, from pass times: TTFT, TPOT and throughput of static batches, closed loops and split pools.
+
+Closed forms of mean values (no simulation): a step's length decides everything, so each model asks `step_time` for a
+handful of passes (`loads`) and joins them. All arguments may be arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from headway.batching.speculative import expected_tokens
+from headway.roofline import Group, Load
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Numbers = Any  # a Calibration, or a view of many with the same names and arrays for values
+Kind = Literal["static_batch", "closed_loop", "disaggregated"]
+LOADS: tuple[Kind, ...] = ("static_batch", "closed_loop", "disaggregated")
+
+_EARLY, _LATE = 0.5 - 0.5 / 3**0.5, 0.5 + 0.5 / 3**0.5  # two-point Gauss-Legendre: exact for cubics in context
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Requests as a benchmark states them.
+
+    Attributes
+    ----------
+    kind : str
+        ``static_batch``: all start together. ``closed_loop``: so many in flight, each replaced when it ends.
+        ``disaggregated``: a closed loop whose prompts and answers run on separate replicas.
+    batch : float or array
+        Sequences of the batch, or requests in flight, on one replica.
+    prompt, output : float or array
+        Mean tokens per request (ISL and OSL).
+    drafts : float or array
+        Tokens drafted per step (multi-token prediction); 0 for none.
+    rounds : float or array
+        Requests that each slot serves in a run: the first round starts all at once (infinite for a steady state).
+    slots : float or array
+        Sequences that memory or the engine lets run at a time; the rest of the closed loop waits.
+    groups : float or array
+        Attention-data-parallel groups: prompts of different groups share a pass, each with its own token budget.
+    """
+
+    kind: Kind
+    batch: Real
+    prompt: Real
+    output: Real
+    drafts: Real = 0.0
+    rounds: Real = 10.0
+    slots: Real = np.inf
+    groups: Real = 1.0
+
+    @property
+    def running(self) -> Real:
+        """Sequences that run at a time."""
+        return np.maximum(np.minimum(self.batch, self.slots), 1e-9)
+
+    @property
+    def abreast(self) -> Real:
+        """Prompts that share a pass in steady state: one in each group."""
+        return np.maximum(np.minimum(self.groups, self.running), 1.0)
+
+    def at_once(self, chunk_tokens: Real) -> Real:
+        """Prompts in a pass that nothing but the token budget limits."""
+        fit = np.maximum(chunk_tokens / np.maximum(self.prompt, 1e-9), 1.0) * self.groups
+        return np.maximum(np.minimum(fit, self.running), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a load model predicts. Times in seconds, rates in tokens/s of one replica.
+
+    Attributes
+    ----------
+    ttft, tpot : float or array
+        Means: time to first token, time per output token after the first.
+    ttft_median, ttft_p90, tpot_p90 : float or array
+    request : float or array
+        End to end.
+    output_rate, input_rate : float or array
+    waiting : float or array
+        Mean wait for a slot, inside `ttft`.
+    prefill_share : float or array
+        Share of the time that steps spend on prompts.
+    """
+
+    ttft: Real
+    tpot: Real
+    ttft_median: Real
+    ttft_p90: Real
+    tpot_p90: Real
+    request: Real
+    output_rate: Real
+    input_rate: Real
+    waiting: Real
+    prefill_share: Real
+
+
+def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
+    """Return the passes that a load model needs timed.
+
+    Parameters
+    ----------
+    w : Workload
+        Scalars.
+    chunk_tokens : float
+        Prompt tokens that one pass may carry.
+    """
+    found: dict[str, Load] = {}
+    if w.prompt > 0:
+        found["prefill"] = _prompts(w.batch if w.kind == "static_batch" else 1.0, w.prompt)
+    if w.output <= 0:
+        return found
+    n, new = w.running, 1.0 + w.drafts
+    stages = [w.prompt + w.output * s for s in (_EARLY, _LATE)]
+    if w.kind == "static_batch":
+        for name, context in zip(("early", "late"), stages, strict=True):
+            found[name] = Load((Group(n, new, context, new),))
+        return found
+    decode = Load(tuple(Group(n / 2, new, context, new) for context in stages))
+    found["decode"] = decode
+    if w.prompt > 0:
+        chunk = min(w.prompt, chunk_tokens)
+        found["mixed"] = decode + Load((Group(w.abreast, chunk, (w.prompt - chunk) / 2, chunk / w.prompt),))
+        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt)
+    return found
+
+
+def _prompts(number: float, length: float) -> Load:
+    return Load((Group(number, length, 0.0, 1.0 if length > 1 else length / 2),))
+
+
+def static_batch(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
+    """Return what a static batch reports: all prompts in one pass, then one token of each per step.
+
+    Parameters
+    ----------
+    w : Workload
+    seconds : dict
+        Times of the passes of `loads`. [s]
+    c : Calibration
+
+    Notes
+    -----
+    TPOT is the mean over the growing context (two-point quadrature); end to end = prefill + (output - 1) x TPOT.
+    Such runs are timed inside the engine: no request crosses a server.
+    """
+    first = seconds.get("prefill", 0.0) * np.ones_like(np.asarray(w.prompt, dtype=float))
+    step = (seconds.get("early", 0.0) + seconds.get("late", 0.0)) / 2
+    tpot = step / expected_tokens(c.draft_acceptance, w.drafts)
+    later = np.where(np.asarray(w.prompt) > 0, np.maximum(w.output - 1, 0), w.output)
+    whole = first + later * tpot
+    nothing = 0.0 * whole
+    return Served(
+        first, tpot, first, first, tpot, whole, w.batch * w.output / whole, w.batch * w.prompt / whole, nothing,
+        first / whole,
+    )  # fmt: skip
+
+
+def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
+    """Return what a closed loop reports, in mean values.
+
+    Notes
+    -----
+    n sequences run; each prompt adds `extra` seconds to the steps that carry its chunks (data-parallel groups carry one
+    each). While a request makes its
+    output tokens (x seconds), every other slot starts x/(x + f) prompts, f being a prompt's own time in service:
+
+        x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
+
+    TTFT = request overhead + own prefill + wait. Steps are busy with prompts a share rho = n extra/(x + f) of the time;
+    an arriving prompt waits for half a step and for the prompts before it, extra rho/2/(1 - rho (n-1)/n) (mean wait
+    behind deterministic service, Pollaczek-Khinchine, closed by the arrival theorem: an arriving customer sees the
+    others only). Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
+    Little's law the requests that do not decode wait for their prompt. The first of `rounds` rounds starts all at
+    once: its mean wait is half a round of full prefill passes. Requests beyond the slots wait for one: Little's law,
+    (N - n)/n x time in service.
+    """
+    n, out = w.running, np.maximum(w.output, 1e-9)
+    step = seconds["decode"]
+    per_step = expected_tokens(c.draft_acceptance, w.drafts)
+    pieces = np.maximum(np.asarray(w.prompt) / c.chunk_tokens, 1.0)
+    extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
+    alone = seconds.get("prefill", 0.0) + (pieces - 1) * c.step_seconds
+    x = out * step / per_step
+    least, others = x, np.maximum(n - 1, 0.0)
+    for _ in range(8):
+        x = least + others * extra * x / (x + alone + 1e-12)
+    each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
+    full = step + extra * each
+    most = out * full / per_step
+    behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
+    x = np.minimum(x, most)
+    rho = np.minimum(n * extra / (x + alone + 1e-12), 0.98)
+    queue = extra * rho / 2 / (1 - rho * others / np.maximum(n, 1e-9))
+    steady = c.request_seconds + alone + np.maximum(queue, behind) + step / 2
+    start = seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens)
+    served = alone + np.maximum(queue, behind) + x
+    waiting = np.maximum(w.batch - n, 0.0) / np.maximum(n, 1e-9) * served
+    return _joined(w, steady, start, waiting, x, extra, rho, served)
+
+
+def _joined(
+    w: Workload, steady: Real, start: Real, waiting: Real, x: Real, extra: Real, rho: Real, served: Real
+) -> Served:
+    """Mix the first round with the others, and add spreads: pauses are counts of independent arrivals (Poisson)."""
+    n, out = w.running, np.maximum(w.output, 1e-9)
+    first = 1.0 / np.asarray(w.rounds, dtype=float)
+    ttft = steady + first * start / 2 + waiting
+    # a tenth of all requests wait longer than p90: with one round in ten at the start, those of the first round
+    p90 = steady * (1 + rho) + waiting + start * np.clip((first - 0.1) / np.maximum(first, 1e-9), 0.0, 1.0)
+    pauses = np.maximum(n - 1, 0.0) * x / np.maximum(served, 1e-12)
+    tpot = x / out
+    whole = ttft + np.maximum(w.output - 1, 0) * tpot
+    rate = w.batch / whole
+    return Served(
+        ttft, tpot, steady + waiting, p90, tpot + 1.2816 * np.sqrt(pauses) * extra / out, whole, rate * w.output,
+        rate * w.prompt, waiting, rho,
+    )  # fmt: skip
+
+
+def disaggregated(w: Workload, seconds: dict[str, Real], c: Numbers, transfer: Real) -> Served:
+    """Return a closed loop whose prompts run elsewhere: no pauses in decode, a hand-over of the cache before it.
+
+    Parameters
+    ----------
+    transfer : float or array
+        Seconds to move one sequence's cache between the pools.
+    """
+    step = seconds["decode"]
+    x = np.maximum(w.output, 1e-9) * step / expected_tokens(c.draft_acceptance, w.drafts)
+    alone = seconds.get("prefill", 0.0)
+    rho = np.minimum(w.running * alone / (x + alone + 1e-12), 0.98)
+    queue = alone * rho / 2 / (1 - rho)
+    steady = c.request_seconds + alone + queue + transfer + step / 2
+    start = alone * w.running
+    waiting = np.maximum(w.batch - w.running, 0.0) / w.running * (x + steady)
+    return _joined(w, steady, start, waiting, x, 0.0, rho, steady + x)
+
+
+def served(w: Workload, seconds: dict[str, Real], c: Numbers, transfer: Real = 0.0) -> Served:
+    """Return what the workload's own kind of benchmark reports."""
+    if w.kind == "static_batch":
+        return static_batch(w, seconds, c)
+    if w.kind == "closed_loop":
+        return closed_loop(w, seconds, c)
+    return disaggregated(w, seconds, c, transfer)

@@ -1,0 +1,1 @@
+"""Calibration: fitting to measurements, predictions with intervals, validation against evidence."""

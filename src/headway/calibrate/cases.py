@@ -1,0 +1,140 @@
+"""Cases: a measurement's model, layout, workload and machine, and the passes whose times its load model needs."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+
+from headway.batching import Workload, loads
+from headway.calibrate.evidence import Measurement
+from headway.calibrate.names import Engine, engine, machine, served_model
+from headway.catalog import Catalogue, catalogue
+from headway.errors import InputError, PhysicsError
+from headway.hardware import Chip, System
+from headway.models import Architecture
+from headway.parallel import Layout, build_step, kv_per_chip, weights_per_chip
+from headway.roofline import DEFAULT, Calibration, Load, Profile, Step, profile
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that a prediction needs, and nothing measured.
+
+    Attributes
+    ----------
+    model : Architecture
+    system : System
+    layout : Layout
+        Of one replica, without its pipeline stages.
+    pp : int
+        Pipeline stages, one after another.
+    replicas : float
+        Copies that share the load.
+    workload : Workload
+        Of one replica.
+    engine : Engine
+    transfer_bytes : float
+        Cache of one prompt that a split deployment hands over, per chip. [bytes]
+    """
+
+    model: Architecture
+    system: System
+    layout: Layout
+    pp: int
+    replicas: float
+    workload: Workload
+    engine: Engine
+    transfer_bytes: float = 0.0
+
+    @property
+    def chip(self) -> Chip:
+        """The chip."""
+        return self.system.chip
+
+    @property
+    def step(self) -> Step:
+        """The forward pass of one replica."""
+        return _step(self.model, self.layout, self.system.adds_in_network)
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of its engine."""
+        return profile(self.engine.profile)
+
+    def passes(self, chunk_tokens: float) -> dict[str, Load]:
+        """Return the passes that its load model needs timed."""
+        return loads(self.workload, chunk_tokens)
+
+
+@functools.lru_cache(maxsize=2048)
+def _step(model: Architecture, layout: Layout, adds_in_network: bool) -> Step:
+    return build_step(model, layout, adds_in_network)
+
+
+def case(m: Measurement, policy: Calibration | None = None, name: str | None = None) -> Case:
+    """Return the case of a measurement.
+
+    Parameters
+    ----------
+    m : Measurement
+    policy : Calibration
+        Whose `memory_reserve` decides how many sequences fit; default: the engine's profile.
+    name : str
+        Engine to take instead of the row's.
+
+    Raises
+    ------
+    InputError
+        When a name does not resolve or the layout does not divide the model.
+    PhysicsError
+        When the weights do not fit in memory.
+    """
+    said = name or m.engine
+    served_by = engine(said or DEFAULT)
+    box = machine(m.system)
+    arch = served_model(m.model, m.weights, m.kv, served_by)
+    layout = Layout(tp=m.tp, dp=m.dp, ep=m.ep if m.ep > 1 else 1)
+    if arch.experts is None:
+        layout = replace(layout, ep=1)
+    if layout.chips > 1 and not box.link:
+        raise InputError(f"{box.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time")
+    numbers = policy or profile(served_by.profile).on(box.chip)
+    replicas = max(m.chips // (layout.chips * m.pp), 1)
+    split = replicas
+    if m.disaggregated and m.load == "closed_loop":
+        replicas = max(replicas // 2, 1)
+    kind = "disaggregated" if m.disaggregated and m.load == "closed_loop" else m.load
+    kind = "closed_loop" if kind == "disaggregated" and split < 2 else kind
+    load = Workload(kind, m.batch / replicas, m.prompt, m.output, m.drafts, groups=layout.dp)  # pyright: ignore[reportArgumentType]
+    slots = _slots(arch, box, layout, m, served_by, numbers.memory_reserve)
+    if kind != "static_batch":
+        load = replace(load, slots=slots)
+    moved = kv_per_chip(arch, layout, m.prompt) if kind == "disaggregated" else 0.0
+    return Case(arch, box, layout, m.pp, replicas, load, served_by, moved)
+
+
+def _slots(arch: Architecture, box: System, layout: Layout, m: Measurement, e: Engine, reserve: float) -> float:
+    """Sequences that fit beside the weights: held to their last token, or as they grow."""
+    weights = weights_per_chip(arch, layout) / m.pp
+    if weights > box.chip.memory:
+        raise PhysicsError(
+            f"{arch.name} as {layout} does not fit on {box.chip.name}: {weights / 1e9:,.1f} GB of weights per chip, "
+            f"{box.chip.memory / 1e9:,.3g} GB of memory"
+        )
+    free = box.chip.memory * (1 - reserve) - weights
+    tokens = m.prompt + (m.output if e.holds_whole else m.output / 2)
+    each = kv_per_chip(arch, layout, tokens) / m.pp
+    if each <= 0:
+        return math.inf
+    return max(math.floor(max(free, 0.0) / each) * layout.dp, 1.0)
+
+
+def ideal_passes(c: Case) -> dict[str, Load]:
+    """Return its passes on an ideal engine, whose prompts are never cut."""
+    return loads(c.workload, math.inf)
+
+
+def current() -> Catalogue:
+    """Return the catalogue in use (a key for caches)."""
+    return catalogue()

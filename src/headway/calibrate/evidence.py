@@ -1,0 +1,256 @@
+"""Measurements: the schema of serving benchmarks, one reader for shipped evidence and users' files, and its traps."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headway.catalog import SHIPPED, Row
+from headway.errors import InputError
+
+MEASURES = (
+    "ttft_ms_mean", "ttft_ms_median", "tpot_ms_mean", "tpot_ms_median", "e2e_ms_mean", "e2e_ms_median",
+    "output_tok_s", "output_tok_s_per_chip", "input_tok_s",
+)  # fmt: skip
+COLUMNS = (
+    "source", "source_path", "date", "system", "chips", "model", "weights_dtype", "kv_dtype", "engine",
+    "engine_version", "tp", "pp", "ep", "attention_dp", "speculative", "disaggregated", "load", "batch_or_concurrency",
+    "isl", "osl", *MEASURES,
+)  # fmt: skip
+NEEDED = ("system", "model", "batch_or_concurrency", "isl")
+_RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
+_NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row of a serving benchmark, traps handled.
+
+    Attributes
+    ----------
+    place : str
+        File and line.
+    row : mapping
+        As read.
+    source, date, system, model, weights, kv, engine, load : str
+    chips : int
+        Accelerators of the deployment.
+    tp, pp, ep, dp : int
+        Layout of one replica; `dp` counts attention-data-parallel groups.
+    drafts : int
+        Tokens drafted per step.
+    disaggregated : bool
+    batch, prompt, output : float
+    measured : mapping
+        What was measured, in seconds and tokens/s of the whole deployment.
+    """
+
+    place: str
+    row: Mapping[str, str]
+    source: str
+    date: str
+    system: str
+    model: str
+    weights: str
+    kv: str
+    engine: str
+    load: str
+    chips: int
+    tp: int
+    pp: int
+    ep: int
+    dp: int
+    drafts: int
+    disaggregated: bool
+    batch: float
+    prompt: float
+    output: float
+    measured: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
+    """Yield (place, row) of a CSV file (also ``.gz``), any column order.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, is empty, or lacks a column that has no default.
+    """
+    path = Path(file)
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise InputError(f"{file}: cannot be read as UTF-8 CSV ({error.__class__.__name__})") from None
+    yield from rows_of(text, path.name)
+
+
+def rows_of(text: str, name: str) -> Iterator[tuple[str, Row]]:
+    """Yield (place, row) of CSV text; a row with more cells than columns keeps its surplus under ``""``."""
+    reader = csv.DictReader(io.StringIO(text.replace("\0", "")), restkey="", strict=False)
+    header = [h.strip() for h in reader.fieldnames or []]
+    if not any(header):
+        raise InputError(f"{name}: is empty; a header like {', '.join(NEEDED)}, ... and one row per case is needed")
+    reader.fieldnames = header
+    lacking = [c for c in NEEDED if c not in header]
+    if lacking:
+        known = [c for c in header if c in COLUMNS]
+        raise InputError(
+            f"{name}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing; needed: {', '.join(NEEDED)}; "
+            f"found: {', '.join(known) or 'none that headway knows'}"
+        )
+    double = sorted({h for h in header if h and header.count(h) > 1})
+    if double:
+        raise InputError(f"{name}: column {double[0]!r} appears twice")
+    try:
+        for row in reader:
+            surplus = row.pop("", None)
+            cells = {k: (v or "").strip() for k, v in row.items() if k}
+            if surplus and any(surplus):
+                cells[""] = "surplus"
+            if any(cells.values()):
+                yield f"{name} line {reader.line_num}", cells
+    except csv.Error as error:
+        raise InputError(f"{name} line {reader.line_num}: not CSV: {error}") from None
+
+
+def _number(row: Row, key: str, default: float | None, *, low: float = 0.0, whole: bool = False) -> float:
+    text = row.get(key, "").replace(",", "").strip()
+    if text.lower() in _NOTHING:
+        if default is None:
+            raise InputError(f"{key} is empty; a number is needed")
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{key} is {text!r}; it must be a number") from None
+    if not math.isfinite(value) or value < low:
+        raise InputError(f"{key} is {text!r}; it must be a finite number of at least {low:g}")
+    if value > 1e12:
+        raise InputError(f"{key} is {text!r}; that is beyond any benchmark")
+    if whole and value != int(value):
+        raise InputError(f"{key} is {text!r}; it must be a whole number")
+    return value
+
+
+def _flag(row: Row, key: str) -> bool:
+    text = row.get(key, "").strip().lower()
+    if text in ("true", "yes", "1"):
+        return True
+    if text in ("", "false", "no", "0", "unknown", "none", "na", "n/a"):
+        return False
+    raise InputError(f"{key} is {text!r}; accepted: true, false")
+
+
+def measurement(place: str, row: Row) -> Measurement:
+    """Read one row.
+
+    Raises
+    ------
+    InputError
+        When a cell is malformed; the message names the column.
+
+    Notes
+    -----
+    Traps of the sources: `attention_dp` is a flag or a number of groups; the InferenceX dump of 2026-04-06 multiplies
+    `tp` (or `attention_dp`) and `chips` by `ep`, its run names tell the truth; gpt-fast generates 200 tokens where its
+    table has no column for it; a TPU table's `tp` counts cores, two to a chip.
+    """
+    if "" in row:
+        raise InputError("more cells than the header has columns")
+    layout = _layout(row)
+    engine = row.get("engine", "")
+    output = _number(row, "osl", 200.0 if engine.lower().startswith("gpt-fast") else None)
+    prompt = _number(row, "isl", None)
+    batch = _number(row, "batch_or_concurrency", None)
+    if batch <= 0 or prompt + output <= 0:
+        raise InputError("batch_or_concurrency must be positive, and isl + osl at least 1 token")
+    load = row.get("load", "").lower() or "closed_loop"
+    if load not in ("static_batch", "closed_loop"):
+        raise InputError(f"load is {load!r}; accepted: static_batch, closed_loop")
+    found = Measurement(
+        place=place, row=row, source=row.get("source", ""), date=row.get("date", ""), system=row["system"],
+        model=row["model"], weights=row.get("weights_dtype", ""), kv=row.get("kv_dtype", ""), engine=engine, load=load,
+        chips=layout["chips"], tp=layout["tp"], pp=layout["pp"], ep=layout["ep"], dp=layout["dp"],
+        drafts=_drafts(row), disaggregated=_flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
+    )  # fmt: skip
+    object.__setattr__(found, "measured", _measured(row, found.chips))
+    return found
+
+
+def _layout(row: Row) -> dict[str, int]:
+    chips = int(_number(row, "chips", _number(row, "tp", 1.0, whole=True), low=1, whole=True))
+    pp = int(_number(row, "pp", 1.0, low=1, whole=True))
+    tp = int(_number(row, "tp", max(chips // pp, 1), low=1, whole=True))
+    ep = int(_number(row, "ep", 1.0, low=1, whole=True))
+    text = row.get("attention_dp", "").strip().lower()
+    groups = 1
+    if text in ("true", "yes"):
+        groups = tp
+    elif text not in ("", "false", "no", "unknown"):
+        groups = int(_number(row, "attention_dp", 1.0, low=1, whole=True))
+    told = _RUN_NAME.search(row.get("source_path", ""))
+    if told and row.get("source", "").startswith("InferenceX") and ep > 1:
+        ranks, ep = int(told[1]), int(told[2])
+        chips, tp, groups = ranks, ranks, ranks if groups > 1 else 1
+    if groups > 1:
+        tp = max(tp // groups, 1) if tp % groups == 0 else 1
+    if tp * groups * pp > chips and "tpu" in row.get("system", "").lower():
+        tp = max(chips // (groups * pp), 1)
+    chips = max(chips, tp * groups * pp)
+    return {"chips": chips, "tp": tp, "pp": pp, "ep": ep, "dp": groups}
+
+
+# Multi-token prediction drafts per step where a table only says that it is on: DeepSeek-V3's one module run three
+# times, the setting of SGLang's and TensorRT-LLM's own DeepSeek recipes.
+_MTP_DRAFTS = 3
+
+
+def _drafts(row: Row) -> int:
+    text = row.get("speculative", "").strip().lower()
+    if text in ("", "none", "unknown", "false", "no", "off"):
+        return 0
+    match = re.search(r"\d+", text)
+    if match:
+        return min(int(match[0]), 16)
+    if text in ("mtp", "eagle", "eagle3", "true", "nextn", "draft"):
+        return _MTP_DRAFTS
+    raise InputError(f"speculative is {text!r}; accepted: none, mtp, mtp2, eagle")
+
+
+def _measured(row: Row, chips: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for key in MEASURES:
+        try:
+            value = _number(row, key, math.nan)
+        except InputError:
+            continue  # a measurement that cannot be read is no reason to refuse a prediction
+        if value > 0:
+            found[key.replace("_ms", "")] = value / 1e3 if "_ms" in key else value
+    if "output_tok_s_per_chip" in found and "output_tok_s" not in found:
+        found["output_tok_s"] = found["output_tok_s_per_chip"] * chips
+    found.pop("output_tok_s_per_chip", None)
+    return found
+
+
+def shipped() -> list[Measurement]:
+    """Return the serving evidence of the catalogue; rows without a batch (published facts) are left to the anchors."""
+    return read(read_rows(SHIPPED / "evidence" / "serving.csv.gz"))[0]
+
+
+def read(rows: Iterable[tuple[str, Row]]) -> tuple[list[Measurement], list[tuple[str, Row, str]]]:
+    """Return the rows that are well formed, and (place, row, reason) of those that are not."""
+    good: list[Measurement] = []
+    refused: list[tuple[str, Row, str]] = []
+    for place, row in rows:
+        try:
+            good.append(measurement(place, row))
+        except InputError as error:
+            refused.append((place, row, str(error)))
+    return good, refused

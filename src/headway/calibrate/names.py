@@ -1,0 +1,192 @@
+"""Names as people write them -> catalogue rows, by aliases and normalisation; what does not resolve is refused by name."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from headway.catalog import Catalogue, Row, catalogue
+from headway.errors import HeadwayError, InputError, unknown
+from headway.hardware import System, system
+from headway.models import Architecture, model, number_format
+from headway.roofline import profile, profile_names
+
+# What releases of one model differ in: how the weights are stored, and how it was tuned (same shapes either way).
+_STORED = (
+    "nvfp4|mxfp4|mxfp8|fp4|fp8|bf16|fp16|int8|int4|awq|gptq|w4a16|w4a8|w8a8|w8a16|q4_k_m|gguf|dynamic|static|block|"
+    "kv|preview|quantized|pertensor"
+)
+_TUNED = "instruct|chat|it|hf|base|v2|mtp"
+_SUFFIX = re.compile(rf"[-_. ]({_STORED}|{_TUNED})$", re.IGNORECASE)
+_FORMATS = {
+    "awq": "int4",
+    "gptq": "int4",
+    "w4a16": "int4",
+    "w8a8": "int8",
+    "w8a16": "int8a16",
+    "gguf": "",
+    "fp4": "fp4",
+}
+
+# Names of weight formats in benchmark tables -> the catalogue's.
+_DTYPES = {"f16": "fp16", "f32": "fp32", "half": "fp16", "w8a8": "int8", "int4 g32": "int4-g32", "q4": "q4_k_m"}
+
+_BOX = re.compile(r"\b(nvidia|amd|google|intel|aws|instinct|hgx|dgx|accelerator|gpu)\b", re.IGNORECASE)
+_COUNT = re.compile(r"(?:^\d+\s*[x*]\s*)|(?:\s*[x*]\s*\d+$)|(?:[-_ ]\d+[-_ ]?gpus?$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a serving engine does by default."""
+
+    name: str
+    profile: str
+    kv_of_quantised: str
+    holds_whole: bool
+
+
+@functools.lru_cache(maxsize=512)
+def _engine(facts: Catalogue, name: str) -> Engine:
+    table = facts.table("engines")
+    number = None
+    for text in (name, re.split(r"[:@/ ]", name)[0], re.sub(r"[-_ ]?v?\d[\d.]*\w*$", "", name)):
+        if text and number is None:
+            number = table.find(text)
+    if number is None and name in profile_names():  # a profile of the user's: its base says what the engine does
+        habits = _engine(facts, str(profile(name).about.get("base", "modern")))
+        return Engine(name, name, habits.kv_of_quantised, habits.holds_whole)
+    if number is None:
+        known = [*table.names(), *profile_names()]
+        raise unknown("engine", name, known, "`headway catalog engines` lists them.")
+    row: Row = table.rows[number]
+    return Engine(row["name"], row["profile"], row["kv_of_quantised"], row["holds"] == "whole")
+
+
+def engine(name: str) -> Engine:
+    """Return the engine called `name` (``dynamo-trt``, ``vllm/vllm-openai:v0.18.0``, ...).
+
+    Raises
+    ------
+    InputError
+        When there is no such engine.
+    """
+    return _engine(catalogue(), name.strip())
+
+
+@functools.lru_cache(maxsize=512)
+def _machine(facts: Catalogue, name: str) -> System:
+    texts = [name, _COUNT.sub("", name).strip()]
+    texts.append(" ".join(_BOX.sub(" ", texts[-1].replace("-", " ").replace("_", " ")).split()))
+    first: HeadwayError | None = None
+    for text in dict.fromkeys(texts):
+        try:
+            return system(text)
+        except InputError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def machine(name: str) -> System:
+    """Return the system or chip called `name` (``H100-SXM-80GB``, ``8xMI355X``, ``dgx b200``, ...)."""
+    if not name.strip():
+        raise InputError("the row names no system; give a chip or system, like H200-SXM")
+    return _machine(catalogue(), name.strip())
+
+
+def served_model(name: str, weights: str, kv: str, served_by: Engine) -> Architecture:
+    """Return a model as an engine serves it.
+
+    Parameters
+    ----------
+    name : str
+        Model name with or without its owner and storage suffix (``nvidia/DeepSeek-R1-NVFP4``, ``GLM-5-FP8``).
+    weights, kv : str
+        Formats of weights and KV cache; empty takes what the name or the checkpoint says, and the engine's default
+        cache.
+
+    Raises
+    ------
+    InputError
+        When the model or a format does not resolve.
+    """
+    if not name.strip():
+        raise InputError("the row names no model")
+    return _served_model(catalogue(), name.strip(), weights.strip().lower(), kv.strip().lower(), served_by)
+
+
+@functools.lru_cache(maxsize=1024)
+def _served_model(facts: Catalogue, name: str, weights: str, kv: str, served_by: Engine) -> Architecture:
+    found, said = _find(facts, name)
+    wanted = _DTYPES.get(weights, weights) or said
+    arch = model(found)
+    precision: str | None = None
+    if wanted and not _same(arch, wanted):
+        released = _released(facts, found, name, wanted)
+        if released is not None:
+            arch = model(released)
+        elif wanted == "fp4" and arch.experts and arch.precision.weights.name.startswith("int4"):
+            pass  # a checkpoint whose experts are 4-bit integers is "fp4" in tables that know only widths
+        else:
+            precision = number_format("nvfp4" if wanted == "fp4" else wanted).name
+    quantised = (number_format(precision).bytes if precision else arch.precision.weights.bytes) < 1.5
+    cache = _DTYPES.get(kv, kv)
+    if cache in ("", "auto"):
+        cache = "fp8" if served_by.kv_of_quantised == "fp8" and quantised else "bf16"
+    source = released if wanted and not precision and (released := _released(facts, found, name, wanted)) else found
+    return model(source if precision is None else found, precision=precision, kv_precision=cache)
+
+
+def _find(facts: Catalogue, name: str) -> tuple[str, str]:
+    """Return (name that the catalogue knows, storage format that its suffix says)."""
+    table = facts.table("models")
+    said = ""
+    if name.endswith(".json") or name.startswith((".", "/", "~")):
+        return name, said
+    for start in dict.fromkeys((name, name.rsplit("/", 1)[-1])):
+        text = start
+        while True:
+            if table.find(text) is not None or facts.model_file(text) is not None:
+                return text, said
+            match = _SUFFIX.search(text)
+            if not match:
+                break
+            word = match[1].lower()
+            if re.fullmatch(_STORED, word) and not said:
+                said = _FORMATS.get(word, word if word in _known_formats(facts) else "")
+            text = text[: match.start()]
+    raise unknown("model", name, table.names(), "`headway catalog models` lists them; nothing is guessed.")
+
+
+def _known_formats(facts: Catalogue) -> set[str]:
+    return {n.lower() for n in facts.table("formats").names()}
+
+
+def _same(arch: Architecture, wanted: str) -> bool:
+    """Whether a checkpoint already stores its quantised matrices in a format of that kind."""
+    stored = arch.precision.weights
+    if wanted == "fp4":
+        return stored.name in ("nvfp4", "mxfp4", "nvfp4a16")
+    if wanted == "fp8":
+        return stored.name in ("fp8", "fp8-tensor", "mxfp8")
+    if wanted == "int4":
+        return stored.name.startswith("int4")
+    if wanted in ("bf16", "fp16"):
+        return stored.payload == 2.0
+    return stored.name == number_format(wanted).name
+
+
+def _released(facts: Catalogue, found: str, name: str, wanted: str) -> str | None:
+    """Return the catalogued release of a model in that format, when there is one (``GLM-5`` + fp8 -> ``GLM-5-FP8``)."""
+    table = facts.table("models")
+    number = table.find(found)
+    stems = {found, name, *(() if number is None else (table.rows[number]["id"],))}
+    endings = {"fp4": ("NVFP4",), "nvfp4": ("NVFP4",), "fp8": ("FP8",), "fp8-tensor": ("FP8",)}.get(wanted, ())
+    for stem in stems:
+        short = stem.rsplit("/", 1)[-1]
+        for text in dict.fromkeys((short, re.sub(r"[-_](Instruct|BF16|hf)$", "", short, flags=re.IGNORECASE))):
+            for ending in endings:
+                if table.find(f"{text}-{ending}") is not None:
+                    return f"{text}-{ending}"
+    return None

@@ -1,0 +1,219 @@
+"""What `predict`, `validate` and `calibrate` do: read tables, compute, print. Imported only when such a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from headway import catalog as facts
+from headway.calibrate.evidence import read, read_rows
+from headway.cli.commands import emit, emit_csv
+from headway.errors import InputError
+from headway.roofline import NUMBERS, profile
+
+
+class Bar:
+    """A progress bar on a terminal; silent elsewhere. Text only: it must cost nothing."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.shown = what, sys.stderr.isatty()
+
+    def __call__(self, done: int, of: int | None = None) -> None:
+        """Show how far it is."""
+        if not self.shown:
+            return
+        if of:
+            full = round(30 * done / of)
+            text = f"{self.what} [{'=' * full}{' ' * (30 - full)}] {done}/{of}"
+        else:
+            text = f"{self.what} {done:,}"
+        end = "\n" if of and done == of else ""
+        print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End the line."""
+        if self.shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
+    """Predict every row of a table."""
+    from headway.calibrate.predict import predict_file, predicted_rows
+    from headway.report import table_text
+
+    facts.use(catalog)
+    if engine is not None:
+        profile(engine)  # an unknown one is refused before any row is read
+    if out is None:
+        rows = list(predicted_rows(read_rows(file), engine))
+        if not rows:
+            raise InputError(f"{file}: has a header and no row")
+        if json:
+            emit(rows)
+        else:
+            emit_csv([{k: r.get(k, "") for k in rows[0]} for r in rows])
+        return
+    total = _count(file)
+    bar = Bar("predicting")
+    counts = predict_file(file, out, engine, (lambda done: bar(done, total)) if bar.shown else None)
+    if json:
+        emit({**counts, "file": out})
+        return
+    print(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
+    reasons = sorted(counts["reasons"].items(), key=lambda x: -x[1])
+    if reasons:
+        print("\n" + table_text(["rows", "refused because"], reasons[:20], left=True))
+        if len(reasons) > 20:
+            print(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
+
+
+def _count(file: str) -> int:
+    """Rows of a file, about: lines without the header."""
+    try:
+        with Path(file).open("rb") as stream:
+            return max(sum(1 for _ in stream) - 1, 1)
+    except OSError:
+        return 1
+
+
+def validate(by: str | None, out: str | None, *, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
+    """Validate out of fold and print the tables, or write the page."""
+    from headway.calibrate.anchors import anchors
+    from headway.calibrate.data import evidence
+    from headway.calibrate.validate import GROUPS, By
+    from headway.calibrate.validate import validate as run
+    from headway.cli import validation
+
+    facts.use(catalog)
+    group: By | None = next((g for g in GROUPS if g == by), None)
+    if by is not None and group is None:
+        raise InputError(f"--by: {by!r} is not known; accepted: {', '.join(GROUPS)}")
+    if out:
+        validation.check(out)
+    found = run(evidence(), Bar("out of fold"))
+    cases = anchors()
+    if out:
+        validation.write(found, cases, out)
+    rows = found.table(group) if group else found.table()
+    if json:
+        emit({
+            "accuracy": rows, "rows": len(found.data.rows), "floor_violations": found.violations,
+            "anchors": [c.record() for c in cases],
+        })  # fmt: skip
+    elif csv:
+        emit_csv(rows)
+    else:
+        print(validation.text(found, group, cases))
+        if out:
+            print(f"\nreport written to {out}")
+
+
+def calibrate(
+    file: str | None, name: str | None, engine: str | None, out: str | None, show: str | None, *, json: bool,
+    catalog: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Show a profile, fit a user's rows, or refit the shipped evidence."""
+    facts.use(catalog)
+    if show:
+        _show(show, json)
+    elif file:
+        if not name:
+            raise InputError("calibrate FILE needs --name: how you will call the profile, like --name mycluster")
+        _fit_own(file, name, engine, out, json)
+    else:
+        _refit(out, json)
+
+
+def _show(name: str, json: bool) -> None:
+    from headway.report import table_text
+
+    found = profile(name)
+    values = found.on().numbers()
+    rows = [
+        [f.name, f"{values[f.name]:.4g}", f"{f.default:g}", f.metadata["unit"], f.metadata["about"]] for f in NUMBERS
+    ]
+    if json:
+        emit({
+            "name": found.name, "about": dict(found.about), "numbers": {n: _plain(v) for n, v in values.items()},
+            "machines": {k: dict(v) for k, v in found.machines.items()}, "releases": dict(found.releases),
+            "widen": dict(found.widen), "covers": dict(found.covers),
+        })  # fmt: skip
+        return
+    print(f"{found.name}: {found.sentence()}\n")
+    print(table_text(["number", "value", "ideal", "unit", "what"], rows, left=True))
+    unsure = found.about.get("undetermined")
+    if unsure:
+        print(f"\nleft at their priors by the evidence: {', '.join(unsure)}")
+    print(f"\non a chip these are multiplied by what its vendor, generation and the chip itself differ in "
+          f"({len(found.machines)} machines; --json lists them)")  # fmt: skip
+
+
+def _plain(value: float) -> float | None:
+    return value if value != float("inf") else None
+
+
+def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bool) -> None:
+    from headway.calibrate.own import own_profile
+    from headway.calibrate.profiles import write
+    from headway.report import table_text
+
+    rows, malformed = read(read_rows(file))
+    if not rows:
+        why = f": {malformed[0][0]}: {malformed[0][2]}" if malformed else ""
+        raise InputError(f"{file}: no row can be used{why}")
+    found = own_profile(name, rows, engine)
+    target = (Path(out) if out else facts.user_folder() / "profiles") / f"{name}.toml"
+    write(target, found.profile)
+    left = [(p, r) for p, _, r in malformed] + [(m.place, r) for m, r in found.refused]
+    if json:
+        emit({
+            "file": str(target), "base": found.base, "rows": found.profile["rows"],
+            "before": found.before and found.before.record(), "after": found.after and found.after.record(),
+            "determined": found.determined, "undetermined": found.undetermined,
+            "refused": [{"where": a, "why": b} for a, b in left],
+        })  # fmt: skip
+        return
+    print(f"{name}: {found.profile['rows']:,} rows on top of {found.base}, written to {target}")
+    if found.before and found.after:
+        print(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
+    body = [[n, f"{a:.4g}", f"{b:.4g}", f"{b / a:.2f}x"] for n, (a, b) in found.determined.items()]
+    if body:
+        print("\n" + table_text(["number", found.base, name, "change"], body))
+    if found.undetermined:
+        print(f"\nnot determined by these rows, so kept as in {found.base}: {', '.join(found.undetermined)}")
+    for where, why in left[:10]:
+        print(f"! {where}: {why}")
+    if len(left) > 10:
+        print(f"! ... and {len(left) - 10} more rows left out")
+    print(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {Path(out).parent}"))
+
+
+def _refit(out: str | None, json: bool) -> None:
+    from headway.calibrate.data import evidence
+    from headway.calibrate.profiles import shipped_profiles, today, write
+    from headway.report import table_text
+
+    bar = Bar("")
+
+    def progress(what: str, done: int, of: int) -> None:
+        bar.what = f"without each {what}"
+        bar(done, of)
+
+    told: Callable[[str, int, int], None] = progress
+    folder = Path(out) if out else facts.user_folder() / "profiles"
+    found = shipped_profiles(evidence(), today(), told)
+    for name, data in found.items():
+        write(folder / f"{name}.toml", data)
+    rows: list[list[Any]] = [[n, p["rows"], f"{p['residual']:.1%}"] for n, p in found.items()]
+    if json:
+        emit(
+            {
+                "folder": str(folder),
+                "profiles": {r[0]: {"rows": r[1], "residual": found[r[0]]["residual"]} for r in rows},
+            }
+        )
+        return
+    print(f"refitted on the shipped evidence, written to {folder}\n")
+    print(table_text(["profile", "rows", "median error out of fold"], rows))

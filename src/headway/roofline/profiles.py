@@ -1,0 +1,283 @@
+"""Profiles: calibrations by engine, as catalogue data (TOML) that `headway calibrate` writes.
+
+A profile holds one set of numbers, what machines differ in as multipliers (vendor, generation, chip), and the spread
+of its own out-of-fold errors, from which every interval is drawn.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from headway.catalog import Catalogue, catalogue
+from headway.errors import InputError, unknown
+from headway.roofline.calibration import NUMBERS, Calibration
+
+_SHARES = {f.name for f in NUMBERS if f.metadata["unit"] == "share" and f.metadata["high"] == 1.0}
+_KNOWN = {f.name for f in NUMBERS}
+DEFAULT = "modern"
+
+
+@runtime_checkable
+class Named(Protocol):
+    """What a profile needs to know of a chip; `headway.hardware.Chip` is one."""
+
+    @property
+    def name(self) -> str:
+        """Name of the chip."""
+        ...
+
+    @property
+    def vendor(self) -> str:
+        """Who makes it."""
+        ...
+
+    @property
+    def generation(self) -> str:
+        """Family of chips that share a design."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Distribution of log(measured/predicted) out of fold: its quantiles and from how many rows.
+
+    Attributes
+    ----------
+    low, high : float
+        10 % and 90 % quantiles: an 80 % interval is predicted x exp(low) to predicted x exp(high).
+    rows : int
+        Measurements behind them.
+    """
+
+    low: float
+    high: float
+    rows: int = 0
+
+    def widened(self, factor: float) -> Spread:
+        """Return the spread with both ends further out, for what the evidence does not cover."""
+        return Spread(min(self.low * factor, self.low), max(self.high * factor, self.high), self.rows)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A calibration by engine, for any chip.
+
+    Attributes
+    ----------
+    name : str
+    numbers : mapping
+        Fields of `Calibration`; what is left out is ideal.
+    machines : mapping
+        Vendor, generation or chip -> field -> multiplier.
+    releases : mapping
+        Field -> change of its logarithm per year of engine releases.
+    spreads : mapping
+        ``static_batch`` or ``closed_loop`` -> ``tpot`` or ``ttft`` -> Spread.
+    widen : mapping
+        ``chip``, ``generation``, ``vendor``, ``engine``, ``range``: factor on the interval where that has no evidence.
+    covers : mapping
+        ``chips``, ``generations``, ``vendors``, ``engines``, and ranges such as ``batch`` -> [low, high] of the evidence.
+    about : mapping
+        Provenance: what it was fitted on, rows, residual, date, what could not be determined.
+    """
+
+    name: str
+    numbers: Mapping[str, float]
+    machines: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    releases: Mapping[str, float] = field(default_factory=dict[str, float])
+    spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict[str, Mapping[str, Spread]])
+    widen: Mapping[str, float] = field(default_factory=dict[str, float])
+    covers: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def on(self, chip: Named | None = None, date: str = "") -> Calibration:
+        """Return the calibration of this engine on a chip.
+
+        Parameters
+        ----------
+        chip : Chip
+            Takes its own multipliers, its generation's and its vendor's, whichever there are.
+        date : str
+            Release of the engine (``2026-05-18``, ``2025``); default: the latest that the evidence has.
+        """
+        values = dict(self.numbers)
+        if chip is not None:
+            for level in (chip.vendor, chip.generation, chip.name):
+                for name, factor in self.machines.get(level, {}).items():
+                    values[name] = values[name] * factor
+        years = self._years(date)
+        for name, trend in self.releases.items():
+            values[name] = values[name] * math.exp(trend * years)
+        for name in _SHARES & values.keys():
+            values[name] = min(values[name], 1.0)
+        residual = self.about.get("residual")
+        return Calibration(
+            name=self.name, provenance=self.sentence(), rows=int(self.about.get("rows", 0)), residual=residual, **values
+        )
+
+    def _years(self, date: str) -> float:
+        """Years from the reference date to a release, held inside the evidence's own dates."""
+        first, last = self.covers.get("release", (0.0, 0.0))
+        found = years_since(date)
+        return last if found is None else min(max(found, first), last)
+
+    def sentence(self) -> str:
+        """Say in one line what the numbers were fitted on."""
+        about = self.about
+        if not about:
+            return Calibration().provenance
+        error = f", median error out of fold {about['residual']:.1%}" if about.get("residual") is not None else ""
+        return f"fitted on {about.get('rows', 0):,} rows ({about.get('fitted_on', 'not stated')}){error}; {about.get('date', '')}"
+
+    def spread(self, load: str, what: str, unseen: tuple[str, ...] = ()) -> Spread | None:
+        """Return the spread for a kind of load and a quantity, wider for each thing in `unseen` that has no evidence."""
+        found = self.spreads.get(load, {}).get(what)
+        if found is None:
+            return None
+        return found.widened(math.prod(self.widen.get(u, self.widen.get("range", 1.0)) for u in unseen))
+
+    def uncovered(self, chip: Named | None = None, **numbers: float) -> tuple[str, ...]:
+        """Name what lies outside the evidence: the vendor, generation or chip, and numbers outside their range."""
+        found: list[str] = []
+        if chip is not None:
+            for level, value in (("vendor", chip.vendor), ("generation", chip.generation), ("chip", chip.name)):
+                if value not in self.covers.get(f"{level}s", ()):
+                    found.append(level)
+                    break
+        if self.name not in ("ideal", DEFAULT, *self.covers.get("engines", ())) and self.about.get("own") is None:
+            found.append("engine")
+        for name, value in numbers.items():
+            low, high = self.covers.get(name, (-math.inf, math.inf))
+            if not low <= value <= high:
+                found.append(name)
+        return tuple(found)
+
+
+REFERENCE_YEAR = 2026.0
+
+
+def years_since(date: str) -> float | None:
+    """Return years from the start of 2026 to `date` (``2026-05-18``, ``2026-05``, ``2026``); None where there is none."""
+    match = re.match(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", date.strip())
+    if not match:
+        return None
+    month, day = (int(match[i] or middle) for i, middle in ((2, 7), (3, 15)))
+    return int(match[1]) + (month - 1 + day / 30.4) / 12 - REFERENCE_YEAR
+
+
+IDEAL_PROFILE = Profile("ideal", {})
+
+
+def profile_names() -> list[str]:
+    """Return the names of all profiles: ``ideal``, the shipped ones and the user's."""
+    return ["ideal", *sorted(_files())]
+
+
+def _files() -> dict[str, Path]:
+    return {f.stem: f for folder in catalogue().folders for f in sorted((folder / "profiles").glob("*.toml"))}
+
+
+def profile(name: str) -> Profile:
+    """Return the profile called `name`: ``ideal``, an engine (``sglang``, ``vllm``, ...), or one that you fitted.
+
+    Raises
+    ------
+    InputError
+        Unknown name (with near misses), or a malformed file.
+    """
+    return _profile(catalogue(), name.strip())
+
+
+@functools.lru_cache(maxsize=64)
+def _profile(facts: Catalogue, name: str) -> Profile:
+    if name == "ideal":
+        return IDEAL_PROFILE
+    files = _files()
+    if name in files:
+        return read_profile(files[name])
+    table = facts.table("engines")
+    number = table.find(name)
+    if number is not None and table.rows[number]["profile"] in files:
+        return read_profile(files[table.rows[number]["profile"]])
+    known = [*profile_names(), *table.names()]
+    raise unknown("engine", name, list(dict.fromkeys(known)), f"Accepted: {', '.join(profile_names())}.")
+
+
+def calibration(name: str, chip: Named | None = None) -> Calibration:
+    """Return the calibration of the profile called `name`, on a chip when one is given."""
+    return profile(name).on(chip)
+
+
+_TABLES = ("numbers", "machines", "releases", "spreads", "widen", "covers")
+
+
+def read_profile(file: Path, depth: int = 0) -> Profile:
+    """Read one profile, on top of its base when it names one.
+
+    Raises
+    ------
+    InputError
+        When the file is not TOML, its base is unknown, or a number is unknown, missing its type, or outside its range.
+    """
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read ({error.__class__.__name__})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: not valid TOML: {error}") from None
+    tables = {key: data.pop(key, {}) for key in _TABLES}
+    for key, value in tables.items():
+        if not isinstance(value, dict):
+            raise InputError(f"{file}: [{key}] must be a table")
+    numbers = _values(tables["numbers"], f"{file}: [numbers]")
+    machines = {k: _values(v, f"{file}: [machines.{k}]") for k, v in tables["machines"].items()}
+    releases = _values(tables["releases"], f"{file}: [releases]")
+    try:
+        spreads = {
+            load: {what: Spread(**values) for what, values in kinds.items()}
+            for load, kinds in tables["spreads"].items()
+        }
+    except (AttributeError, TypeError):
+        raise InputError(f"{file}: [spreads.LOAD.WHAT] needs low, high and rows") from None
+    Calibration(name=str(file), **cast(dict[str, Any], numbers))  # refuses a value outside its range
+    found = Profile(file.stem, numbers, machines, releases, spreads, tables["widen"], tables["covers"], data)
+    if "base" in data:
+        found = _on_top(_base(file, str(data["base"]), depth), found)
+    return found
+
+
+def _base(file: Path, name: str, depth: int) -> Profile:
+    files = _files()
+    if depth > 5:
+        raise InputError(f"{file}: base {name!r}: profiles name each other in a circle")
+    if name not in files:
+        raise unknown(f"{file}: base", name, profile_names(), f"Accepted: {', '.join(profile_names())}.")
+    return read_profile(files[name], depth + 1)
+
+
+def _on_top(base: Profile, own: Profile) -> Profile:
+    """Merge: what a profile says itself wins, number by number and machine by machine."""
+    machines = {k: {**base.machines.get(k, {}), **own.machines.get(k, {})} for k in {**base.machines, **own.machines}}
+    spreads = {k: {**base.spreads.get(k, {}), **own.spreads.get(k, {})} for k in {**base.spreads, **own.spreads}}
+    return Profile(
+        own.name, {**base.numbers, **own.numbers}, machines, {**base.releases, **own.releases}, spreads,
+        {**base.widen, **own.widen}, {**base.covers, **own.covers}, {**base.about, **own.about},
+    )  # fmt: skip
+
+
+def _values(table: Any, where: str) -> dict[str, float]:
+    if not isinstance(table, dict):
+        raise InputError(f"{where} must be a table of numbers")
+    for name, value in table.items():
+        if name not in _KNOWN:
+            raise unknown(f"{where} field", str(name), sorted(_KNOWN), "See `headway calibrate --help`.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InputError(f"{where}.{name} is {value!r}; it must be a number")
+    return {str(k): float(v) for k, v in table.items()}
