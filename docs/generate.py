@@ -16,7 +16,7 @@ from headway.calibrate.predict import predicted_rows
 from headway.catalog import catalogue
 from headway.cli import app
 from headway.hardware import chips, systems
-from headway.report import table_text
+from headway.tables import table_text
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "headway"

@@ -15,7 +15,14 @@ from headway.plan import Plan
 
 Spec = dict[str, Any]
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_COLOURS = {"step": "#222222", "compute": "#d1495b", "weights": "#2e86ab", "KV cache": "#3a9d5d", "network": "#b58900"}
+_COLOURS = {
+    "step": "#222222",
+    "compute": "#d1495b",
+    "weights": "#2e86ab",
+    "KV cache": "#3a9d5d",
+    "network": "#b58900",
+    "overhead": "#7d5ba6",
+}
 _LOG: Spec = {"type": "log", "nice": False}
 _FEW: Spec = {"tickCount": 5, "labelOverlap": True, "labelFlush": True}
 _CONFIG: Spec = {"view": {"stroke": None}, "axis": {"grid": True, "gridOpacity": 0.3}}
@@ -56,7 +63,7 @@ def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
         {key: float(x), "line": name, "ms": 1e3 * float(y)}
         for name, line in (
             ("step", curve.seconds), ("compute", curve.compute), ("weights", curve.weights),
-            ("KV cache", curve.kv), ("network", curve.network),
+            ("KV cache", curve.kv), ("network", curve.network), ("overhead", curve.overhead),
         )
         for x, y in zip(curve.x, line, strict=True)
         if y > 0
@@ -186,6 +193,18 @@ def _knees(plan: Plan, curve: Curve) -> list[Spec]:
     ]
 
 
+def _cost_band(plan: Plan, curve: Curve, x: Spec, y: Spec) -> list[Spec]:
+    """80 % interval of the cost: a pass that takes longer costs more in proportion."""
+    if plan.spread is None:
+        return []
+    rows: list[Spec] = []
+    for a, c in zip(curve.x, curve.cost, strict=True):
+        low, high = plan.interval(1e6 * float(c)) or (0.0, 0.0)
+        rows.append({curve.axis: float(a), "dollars": low, "high": high})
+    mark: Spec = {"type": "area", "opacity": 0.18, "color": _COLOURS["step"], "clip": True}
+    return [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}]
+
+
 def _cost_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
     rows = [
         {curve.axis: float(a), "dollars": 1e6 * float(c), "bound": str(b)}
@@ -193,11 +212,12 @@ def _cost_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
     ]
     y = {"field": "dollars", "type": "quantitative", "scale": {"type": "log"}, "title": "$ per million tokens"}
     layers: list[Spec] = [
+        *_cost_band(plan, curve, x, y),
         {
             "data": {"values": rows},
             "mark": {"type": "line", "strokeWidth": 3, "color": _COLOURS["step"], "tooltip": True, "clip": True},
             "encoding": {"x": x, "y": y},
-        }
+        },
     ]
     if plan.cost_floor and curve.axis == "batch":
         floor = [{"dollars": plan.cost_floor, "name": "floor"}]

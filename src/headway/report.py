@@ -1,18 +1,17 @@
-"""Tables: a plan, a comparison, the lecture's headlines, the catalogue, and where numbers came from. Text only."""
+"""What is printed: a plan, a comparison, the lecture's headlines, and where numbers came from. Text only."""
 
 from __future__ import annotations
 
 import math
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from headway import units
-from headway.catalog import catalogue
 from headway.lecture import Headline
 from headway.plan import Plan, Point, curve
 from headway.roofline import CONVENTIONS
+from headway.tables import table_text
 
 Cell = tuple[str, str, str]  # label, value, remark
 
@@ -290,22 +289,6 @@ def comparison_text(plans: Sequence[Plan]) -> str:
     return table_text(["", *names], rows, left=True) + "\n\n" + "\n".join(lines)
 
 
-def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, left: bool = False) -> str:
-    """Return an aligned table: text left, numbers right (or all left)."""
-    cells = [[str(c) for c in row] for row in rows]
-    widths = [max(len(h), *(len(r[i]) for r in cells)) if cells else len(h) for i, h in enumerate(heads)]
-    lines = ["  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip()]
-    lines.append("  ".join("-" * w for w in widths))
-    for row in cells:
-        shown = [c.rjust(w) if _numeric(c) and not left else c.ljust(w) for c, w in zip(row, widths, strict=True)]
-        lines.append("  ".join(shown).rstrip())
-    return "\n".join(lines)
-
-
-def _numeric(text: str) -> bool:
-    return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
-
-
 def lecture_text(rows: Sequence[Headline], changed: bool = False) -> str:
     """Return the lecture's headlines beside ours; with `changed` inputs the last column is no verdict."""
 
@@ -374,54 +357,3 @@ def why_text(plan: Plan) -> str:
     return "where the numbers come from\n" + "\n".join(
         f"  {r['what']:<{first}}  {r['how']}\n  {'':<{first}}    source: {r['source']}" for r in rows
     )
-
-
-def catalogue_rows(table: str, query: str = "") -> list[dict[str, str]]:
-    """Return the rows of a catalogue table whose cells contain every word of the query."""
-    words = query.lower().split()
-    found = catalogue().table(table).rows
-    return [r for r in found if all(w in " ".join(r.values()).lower() for w in words)]
-
-
-_SHOWN = {
-    "chips": [
-        "name",
-        "memory_GB",
-        "memory_GBps",
-        "bf16_TFLOPS",
-        "fp8_TFLOPS",
-        "fp4_TFLOPS",
-        "price_usd_h",
-        "status",
-        "date",
-    ],
-    "systems": ["name", "chip", "chips", "scaleup_domain", "scaleup_GBps", "scaleout_Gbps", "price_usd_h", "date"],
-    "models": ["id", "published_total_B", "published_active_B", "release", "aliases"],
-    "claims": ["id", "topic", "used", "versions"],
-    "rental_medians": [],
-    "evidence_sources": ["name", "rows", "licence", "what", "date"],
-    "measurements": [
-        "system",
-        "model",
-        "weights_dtype",
-        "engine",
-        "tp",
-        "batch_or_concurrency",
-        "isl",
-        "osl",
-        "ttft_ms_mean",
-        "tpot_ms_mean",
-        "output_tok_s",
-        "date",
-    ],
-}
-
-
-def catalogue_text(table: str, rows: Sequence[dict[str, str]]) -> str:
-    """Return catalogue rows as an aligned table of the columns that identify them."""
-    if not rows:
-        return f"no row of {table} matches"
-    heads = [h for h in _SHOWN.get(table) or list(rows[0]) if h in rows[0]]
-    limit = 48
-    body = [[r.get(h, "")[:limit] + ("…" if len(r.get(h, "")) > limit else "") for h in heads] for r in rows]
-    return table_text(heads, body) + f"\n\n{len(rows)} rows; --json shows every column with source and date"

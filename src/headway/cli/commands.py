@@ -124,7 +124,7 @@ def curve(
     """Print a sweep as a table, JSON or CSV, or write it as a chart."""
     import numpy as np
 
-    from headway import figures, report
+    from headway import figures, report, tables
 
     if not 2 <= points <= 100_000:
         raise InputError(f"--points: {points} must be in 2..100000")
@@ -157,7 +157,7 @@ def curve(
     fixed = {"batch": f"context {p.context:,.0f}", "context": f"batch up to {p.point.batch:,.0f}, as memory allows"}
     at = fixed.get(found.axis, f"batch {p.point.batch:,.0f}, context {p.context:,.0f}")
     print(f"{p.model.name} on {p.system.name}, {p.layout}, {at}\n")
-    print(report.table_text(heads, body))
+    print(tables.table_text(heads, body))
     print("\n" + "\n".join(f"! {w}" for w in p.warnings))
     if why:
         print("\n" + report.why_text(p))
@@ -211,7 +211,7 @@ _NAMES = {"prices": "rental_medians", "evidence": "evidence_sources"}
 
 def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
     """List or search catalogue tables."""
-    from headway import report
+    from headway import tables
 
     known = facts.use(catalog)
     if not table:
@@ -220,13 +220,13 @@ def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str
         if json:
             emit(rows)
         else:
-            print(report.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
+            print(tables.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
             print("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(facts.user_folder()))
         return
     if table == "evidence" and query:
         found = _evidence(query)
     else:
-        found = report.catalogue_rows(_NAMES.get(table, table), query)
+        found = tables.catalogue_rows(_NAMES.get(table, table), query)
     if not found and query and table in ("chips", "systems", "models"):
         known.row(table, query, table[:-1])  # an unknown name: say what is near
     if json:
@@ -235,7 +235,7 @@ def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str
         emit_csv(found)
     else:
         shown = "measurements" if table == "evidence" and query else _NAMES.get(table, table)
-        print(report.catalogue_text(shown, found))
+        print(tables.catalogue_text(shown, found))
 
 
 def _evidence(query: str) -> list[dict[str, str]]:

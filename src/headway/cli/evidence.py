@@ -41,7 +41,7 @@ class Bar:
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
     """Predict every row of a table."""
     from headway.calibrate.predict import predict_file, predicted_rows
-    from headway.report import table_text
+    from headway.tables import table_text
 
     facts.use(catalog)
     if engine is not None:
@@ -127,7 +127,7 @@ def calibrate(
 
 
 def _show(name: str, json: bool) -> None:
-    from headway.report import table_text
+    from headway.tables import table_text
 
     found = profile(name)
     values = found.on().numbers()
@@ -157,7 +157,7 @@ def _plain(value: float) -> float | None:
 def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bool) -> None:
     from headway.calibrate.own import own_profile
     from headway.calibrate.profiles import write
-    from headway.report import table_text
+    from headway.tables import table_text
 
     rows, malformed = read(read_rows(file))
     if not rows:
@@ -193,7 +193,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
 def _refit(out: str | None, json: bool) -> None:
     from headway.calibrate.data import evidence
     from headway.calibrate.profiles import shipped_profiles, today, write
-    from headway.report import table_text
+    from headway.tables import table_text
 
     bar = Bar("")
 

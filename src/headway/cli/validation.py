@@ -11,7 +11,7 @@ from headway import figures
 from headway.calibrate.anchors import Anchor
 from headway.calibrate.validate import WHATS, By, Validation
 from headway.errors import InputError
-from headway.report import table_text
+from headway.tables import table_text
 
 _HEADS = ["n", "median", "mean", "p90", "within 20 %", "bias", "rank corr.", "in 80 % interval"]
 _WHO = {
@@ -109,7 +109,10 @@ def write(v: Validation, cases: Sequence[Anchor], out: str) -> None:
     path = figures.write(spec, out)
     if path.suffix.lower() == ".html":
         chart = path.read_text(encoding="utf-8")
-        path.write_text(chart.replace("<body>", f"<body>{page(v, cases)}", 1), encoding="utf-8")
+        place = '<div id="vega-chart">'
+        if chart.count(place) != 1:
+            raise InputError(f"-o {out}: this vl-convert writes pages that headway does not know; update it")
+        path.write_text(chart.replace(place, page(v, cases) + place), encoding="utf-8")
 
 
 _STYLE = (
