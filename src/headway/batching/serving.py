@@ -173,9 +173,9 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
         x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
 
     TTFT = request overhead + own prefill + wait. Steps are busy with prompts a share rho = n extra/(x + f) of the time;
-    an arriving prompt waits for half a step and for the prompts before it, extra rho/2/(1 - rho (n-1)/n) (mean wait
-    behind deterministic service, Pollaczek-Khinchine, closed by the arrival theorem: an arriving customer sees the
-    others only). Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
+    an arriving prompt waits for half a step and for the prompts before it, extra r/2/(1 - r) with r = rho (n-1)/n (mean
+    wait behind deterministic service, Pollaczek-Khinchine, closed by the arrival theorem: an arriving customer sees
+    the others only). Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
     Little's law the requests that do not decode wait for their prompt. The first of `rounds` rounds starts all at
     once: its mean wait is half a round of full prefill passes. Requests beyond the slots wait for one: Little's law,
     (N - n)/n x time in service.
@@ -196,7 +196,8 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
     x = np.minimum(x, most)
     rho = np.minimum(n * extra / (x + alone + 1e-12), 0.98)
-    queue = extra * rho / 2 / (1 - rho * others / np.maximum(n, 1e-9))
+    seen = rho * others / np.maximum(n, 1e-9)  # an arriving request meets the others only
+    queue = extra * seen / 2 / (1 - seen)
     steady = c.request_seconds + alone + np.maximum(queue, behind) + step / 2
     start = seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens)
     served = alone + np.maximum(queue, behind) + x

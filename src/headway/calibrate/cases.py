@@ -94,9 +94,7 @@ def case(m: Measurement, policy: Calibration | None = None, name: str | None = N
     served_by = engine(said or DEFAULT)
     box = machine(m.system)
     arch = served_model(m.model, m.weights, m.kv, served_by)
-    layout = Layout(tp=m.tp, dp=m.dp, ep=m.ep if m.ep > 1 else 1)
-    if arch.experts is None:
-        layout = replace(layout, ep=1)
+    layout = Layout(tp=m.tp, dp=m.dp, ep=_expert_groups(arch, m))
     if layout.chips > 1 and not box.link:
         raise InputError(f"{box.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time")
     numbers = policy or profile(served_by.profile).on(box.chip)
@@ -112,6 +110,18 @@ def case(m: Measurement, policy: Calibration | None = None, name: str | None = N
         load = replace(load, slots=slots)
     moved = kv_per_chip(arch, layout, m.prompt) if kind == "disaggregated" else 0.0
     return Case(arch, box, layout, m.pp, replicas, load, served_by, moved)
+
+
+def _expert_groups(arch: Architecture, m: Measurement) -> int:
+    """Return the expert-parallel groups that divide both the experts and the chips, at most those stated.
+
+    Engines spread experts unevenly or copy some of them (288 slots on 144 chips for 256 experts); the nearest even
+    layout below stands for it.
+    """
+    if arch.experts is None:
+        return 1
+    shared = math.gcd(arch.experts.count, m.tp * m.dp)
+    return max(d for d in range(1, shared + 1) if shared % d == 0 and d <= m.ep)
 
 
 def _slots(arch: Architecture, box: System, layout: Layout, m: Measurement, e: Engine, reserve: float) -> float:

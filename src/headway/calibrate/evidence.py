@@ -203,6 +203,8 @@ def _layout(row: Row) -> dict[str, int]:
         tp = max(tp // groups, 1) if tp % groups == 0 else 1
     if tp * groups * pp > chips and "tpu" in row.get("system", "").lower():
         tp = max(chips // (groups * pp), 1)
+    if groups == 1 and tp < ep <= chips // pp and ep % tp == 0:  # experts over more chips than attention is cut over
+        groups = ep // tp
     chips = max(chips, tp * groups * pp)
     return {"chips": chips, "tp": tp, "pp": pp, "ep": ep, "dp": groups}
 

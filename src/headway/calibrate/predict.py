@@ -22,7 +22,7 @@ from headway.calibrate.evidence import Measurement, measurement, read_rows
 from headway.catalog import Catalogue, Row, catalogue
 from headway.errors import HeadwayError, InputError
 from headway.hardware import Chip
-from headway.roofline import IDEAL, Calibration, Profile, Spread, profile
+from headway.roofline import DEFAULT, IDEAL, Calibration, Profile, Spread, profile
 
 Array = NDArray[np.float64]
 ADDED = (
@@ -106,6 +106,8 @@ def _prediction(c: Case, e: Estimate, i: int, floor: float, bound: str, found: P
     outside = found.uncovered(
         c.chip, batch=w.batch * c.replicas, prompt=w.prompt, output=w.output, ranks=c.layout.chips
     )
+    if found.name == DEFAULT and c.engine.name not in (DEFAULT, *found.covers.get("engines", ())):
+        outside = (*outside, "engine")
     kind = "static_batch" if w.kind == "static_batch" else "closed_loop"
     return Prediction(
         ttft=ttft, tpot=tpot, output_rate=float(e.output_rate[i]),

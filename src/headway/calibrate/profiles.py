@@ -156,7 +156,8 @@ def _covers(data: Data, mine: NDArray[np.bool_]) -> dict[str, Any]:
     def span(values: list[float]) -> list[float]:
         return [float(min(values)), float(max(values))]
 
-    years = [y for r, c in rows if (y := release_years(r.date, c.engine.profile))]
+    # The trend is pooled over the engines of the present, so its dates are too.
+    years = [y for r, c in all_rows if (y := release_years(r.date, c.engine.profile))]
     return {
         "chips": sorted({c.chip.name for _, c in all_rows}),
         "generations": sorted({c.chip.generation for _, c in all_rows}),

@@ -141,7 +141,10 @@ class Profile:
         found = self.spreads.get(load, {}).get(what)
         if found is None:
             return None
-        return found.widened(math.prod(self.widen.get(u, self.widen.get("range", 1.0)) for u in unseen))
+        factor = math.prod(self.widen[u] for u in unseen if u in self.widen)
+        if any(u not in self.widen for u in unseen):  # numbers out of range, however many
+            factor *= self.widen.get("range", 1.0)
+        return found.widened(factor)
 
     def uncovered(self, chip: Named | None = None, **numbers: float) -> tuple[str, ...]:
         """Name what lies outside the evidence: the vendor, generation or chip, and numbers outside their range."""
