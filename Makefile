@@ -34,7 +34,7 @@ docs: $(READY)  ## regenerate the generated parts of README and docs
 	@$(BIN)/python docs/generate.py
 
 profiles: $(READY)  ## refit the shipped evidence
-	@$(BIN)/headway calibrate -o src/headway/catalog/data/profiles
+	@$(BIN)/headway calibrate -o src/headway/catalog/data
 
 accuracy: $(READY)  ## validate out of fold, write docs/accuracy.*, then the README's table
 	@$(BIN)/python docs/accuracy.py

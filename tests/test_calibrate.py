@@ -258,6 +258,38 @@ def test_split_pools_have_no_pauses_but_a_hand_over():
     assert found.transfer_bytes > 0
 
 
+def test_a_sequence_is_never_split_over_copies():
+    one = predict_cases([case(measured(chips=c, batch_or_concurrency=1)) for c in (8, 16, 72)], [""] * 3)
+    assert one[0].tpot == one[1].tpot == one[2].tpot
+    assert one[0].floor == one[1].floor == one[2].floor
+    many = predict_cases([case(measured(chips=c, batch_or_concurrency=64)) for c in (8, 16)], [""] * 2)
+    assert many[1].output_rate > many[0].output_rate
+
+
+def test_pipeline_stages_work_on_micro_batches():
+    plain, staged = (case(measured(chips=c, pp=p, batch_or_concurrency=64)) for c, p in ((8, 1), (16, 2)))
+    assert staged.workload.batch == 32
+    assert staged.workload.slots > plain.workload.slots / 2  # each chip holds half of the weights
+    assert measured(chips="", pp=2).chips == 16
+
+
+def test_prompts_alone_wait_for_each_other():
+    found = predict_cases([case(measured(osl=0, batch_or_concurrency=b)) for b in (1, 64, 1024)], [""] * 3)
+    assert found[0].ttft < 4 * found[0].ttft < found[1].ttft < 8 * found[1].ttft < found[2].ttft
+    assert all(np.isnan(p.tpot) and p.output_rate == 0 for p in found)
+
+
+def test_split_pools_saturate_like_queues():
+    rows = [
+        measured(disaggregated="true", chips=16, isl=100_000, osl=1000, batch_or_concurrency=b)
+        for b in (1, 2, 4, 16, 64)
+    ]
+    found = predict_cases([case(r) for r in rows], [""] * len(rows))
+    for earlier, later in itertools.pairwise(found):
+        assert later.ttft > earlier.ttft
+        assert later.output_rate > 0.9 * earlier.output_rate  # mean values: a few per cent at the bend
+
+
 def test_layouts_of_the_evidence():
     dp = case(measured(attention_dp="true", ep=8))
     assert str(dp.layout) == "dp8ep8"
@@ -303,7 +335,7 @@ def test_every_number_of_the_record_changes_some_prediction(data):
 
 # Numbers in the code that predicts: counts, halves and tolerances. Everything else must be a field of the record.
 _PLAIN = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 0.5, 1e-3, 1e-9, 1e-12, 0.1, 0.98, 1.2816, 1.5}
-_SHOWN = {1e9, 2048}  # in messages and cache sizes
+_SHOWN = {1e9, 2048, 1.0737}  # in messages and cache sizes; GiB in GB, which only refuses
 
 
 @pytest.mark.parametrize("file", [
@@ -449,7 +481,7 @@ def test_names_of_own_profiles(name, says):
 
 
 def test_a_fit_without_measurements_is_refused():
-    with pytest.raises(InputError, match="measurement"):
+    with pytest.raises(InputError, match=r"no row can be used.*no readable measurement"):
         own.own_profile("mine", [measured()])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import resource
 import subprocess
@@ -71,6 +72,7 @@ BAD = [
     ("H200-SXM,8,DeepSeek-R1-0528,fp8,sgling,8,closed_loop,16,1024,1024", "sgling"),
     ("H200-SXM,8,DeepSeek-R1-0528,fp9,sglang,8,closed_loop,16,1024,1024", "fp9"),
     ("H200-SXM,1,DeepSeek-R1-0528,fp8,sglang,1,closed_loop,16,1024,1024", "does not fit"),
+    ("H200-SXM,4,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024", "4 chips"),
     ("H200-SXM,7,DeepSeek-R1-0528,fp8,sglang,7,closed_loop,16,1024,1024", "divide"),
     ("H200-SXM,8,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024,surplus", "more cells"),
     ("H200-SXM,8,,fp8,sglang,8,closed_loop,16,1024,1024", "model"),
@@ -94,7 +96,8 @@ def test_each_bad_row_says_why_and_loses_no_other(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("", "is empty"), ("\n\n", "is empty"), (HEAD, "no row"), ("a,b\n1,2\n", "missing"), (HEAD.replace("isl", "system"), "missing"),
+    ("", "is empty"), ("\n\n", "is empty"), (HEAD, "no row"), ("a,b\n1,2\n", "missing"), ("system;model\n1;2\n", "commas"),
+    (HEAD.replace("isl", "system"), "missing"),
     ("system,model,batch_or_concurrency,isl,osl,osl\n1,2,3,4,5,6\n", "twice"), ("\x00\x01\x02", "missing"),
 ])  # fmt: skip
 def test_unusable_files_are_one_clear_line_and_keep_what_was_there(capsys, tmp_path, text, says):
@@ -113,7 +116,7 @@ def test_unusable_files_are_one_clear_line_and_keep_what_was_there(capsys, tmp_p
     (["predict", "{in}", "-o", "{dir}"], "folder"), (["predict", "{in}", "--engine", "vlm"], "vllm"),
     (["validate", "--by", "colour"], "colour"), (["validate", "-o", "report.doc"], "ending"),
     (["validate", "-o", "{dir}/no/r.html"], "folder"), (["calibrate", "{in}"], "--name"),
-    (["calibrate", "{in}", "--name", "sglang"], "ships"), (["calibrate", "{in}", "--name", "mine"], "measurement"),
+    (["calibrate", "{in}", "--name", "sglang"], "ships"), (["calibrate", "{in}", "--name", "mine"], "no row can be used"),
     (["calibrate", "--show", "sglong"], "sglang"), (["calibrate", "nowhere.csv", "--name", "mine"], "cannot be read"),
 ])  # fmt: skip
 def test_malformed_questions(capsys, tmp_path, arguments, says):
@@ -123,6 +126,37 @@ def test_malformed_questions(capsys, tmp_path, arguments, says):
     assert code == 2
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_what_is_not_a_plain_file_is_written_through(capsys, tmp_path):
+    (tmp_path / "in.csv").write_text(HEAD.replace("\n", "\r") + GOOD.replace("\n", "\r"))  # old line ends too
+    (tmp_path / "real.csv").write_text("old\n")
+    (tmp_path / "real.csv").chmod(0o600)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    assert run(capsys, "predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / "link.csv"))[0] == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").stat().st_mode & 0o777 == 0o600
+    assert "predicted_tpot_ms" in (tmp_path / "real.csv").read_text()
+    assert run(capsys, "predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv.gz"))[0] == 0
+    assert len(list(read_rows(tmp_path / "out.csv.gz"))) == 1
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert run(capsys, "predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / "pipe"))[0] == 0
+    assert b"predicted_tpot_ms" in os.read(reader, 10_000)
+    os.close(reader)
+
+
+def test_calibrate_leaves_out_what_cannot_be(capsys, tmp_path):
+    head = HEAD.strip() + ",tpot_ms_mean\n"
+    rows = "".join(
+        f"{GOOD.strip().replace(',16,', f',{b},')},{v}\n"
+        for b, v in ((16, 16), (4, 11), (8, "1e-9"), (32, "1e9"), (64, "abc"))
+    )
+    (tmp_path / "in.csv").write_text(head + rows)
+    code, out, _ = run(capsys, "calibrate", str(tmp_path / "in.csv"), "--name", "mine", "-o", str(tmp_path))
+    assert code == 0
+    assert "2 rows on top of sglang" in out
+    assert all(w in out for w in ("below the physical floor", "check the units", "no readable measurement"))
 
 
 def test_bytes_that_are_not_text_are_refused(capsys, tmp_path):
@@ -213,7 +247,7 @@ def test_your_own_profile_from_your_own_rows(capsys, tmp_path):
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows([*rows, {**rows[0], "isl": "many"}])
-    folder = tmp_path / "facts" / "profiles"
+    folder = tmp_path / "facts"
     code, out, _ = run(capsys, "calibrate", str(tmp_path / "mine.csv"), "--name", "mycluster", "-o", str(folder))
     assert code == 0
     assert "not determined by these rows, so kept as in sglang" in out

@@ -113,6 +113,8 @@ def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     found: dict[str, Load] = {}
     if w.prompt > 0:
         found["prefill"] = _prompts(w.batch if w.kind == "static_batch" else 1.0, w.prompt)
+    if w.kind != "static_batch" and w.prompt > 0:
+        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt)
     if w.output <= 0:
         return found
     n, new = w.running, 1.0 + w.drafts
@@ -126,7 +128,6 @@ def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     if w.prompt > 0:
         chunk = min(w.prompt, chunk_tokens)
         found["mixed"] = decode + Load((Group(w.abreast, chunk, (w.prompt - chunk) / 2, chunk / w.prompt),))
-        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt)
     return found
 
 
@@ -181,7 +182,7 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     (N - n)/n x time in service.
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
-    step = seconds["decode"]
+    step = seconds.get("decode", 0.0)
     per_step = expected_tokens(c.draft_acceptance, w.drafts)
     pieces = np.maximum(np.asarray(w.prompt) / c.chunk_tokens, 1.0)
     extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
@@ -197,10 +198,16 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     x = np.minimum(x, most)
     rho = np.minimum(n * extra / (x + alone + 1e-12), 0.98)
     seen = rho * others / np.maximum(n, 1e-9)  # an arriving request meets the others only
-    queue = extra * seen / 2 / (1 - seen)
+    queue = np.minimum(extra * seen / 2 / (1 - seen), others * extra)
     steady = c.request_seconds + alone + np.maximum(queue, behind) + step / 2
     start = seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens)
     served = alone + np.maximum(queue, behind) + x
+    # Without a second token there is no decode: every pass is a full one of prompts, and each waits for all others.
+    only = np.asarray(w.output) <= 1
+    prompts = np.maximum(seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens), alone)
+    steady, start = np.where(only, c.request_seconds + prompts, steady), np.where(only, 0.0, start)
+    served = np.where(only, prompts, served)
+    x = np.where(only, 0.0, x)
     waiting = np.maximum(w.batch - n, 0.0) / np.maximum(n, 1e-9) * served
     return _joined(w, steady, start, waiting, x, extra, rho, served)
 
@@ -232,13 +239,17 @@ def disaggregated(w: Workload, seconds: dict[str, Real], c: Numbers, transfer: R
     transfer : float or array
         Seconds to move one sequence's cache between the pools.
     """
-    step = seconds["decode"]
+    step = seconds.get("decode", 0.0)
     x = np.maximum(w.output, 1e-9) * step / expected_tokens(c.draft_acceptance, w.drafts)
     alone = seconds.get("prefill", 0.0)
-    rho = np.minimum(w.running * alone / (x + alone + 1e-12), 0.98)
-    queue = alone * rho / 2 / (1 - rho)
-    steady = c.request_seconds + alone + queue + transfer + step / 2
-    start = alone * w.running
+    n = w.running
+    others = np.maximum(n - 1, 0.0)
+    rho = np.minimum(n * alone / (x + alone + 1e-12), 0.98)
+    seen = rho * others / n
+    queue = np.minimum(alone * seen / 2 / (1 - seen), others * alone)
+    behind = np.maximum(n * alone - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
+    steady = c.request_seconds + alone + np.maximum(queue, behind) + transfer + step / 2
+    start = np.where(behind > 0, 0.0, alone * n)
     waiting = np.maximum(w.batch - w.running, 0.0) / w.running * (x + steady)
     return _joined(w, steady, start, waiting, x, 0.0, rho, steady + x)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from headway.batching import Workload, loads
 from headway.calibrate.evidence import Measurement
 from headway.calibrate.names import Engine, engine, machine, served_model
-from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError, PhysicsError
 from headway.hardware import Chip, System
 from headway.models import Architecture
@@ -36,6 +36,8 @@ class Case:
     engine : Engine
     transfer_bytes : float
         Cache of one prompt that a split deployment hands over, per chip. [bytes]
+    overfull : bool
+        A static batch whose cache, laid out as stated, exceeds the memory: the engine must do something else.
     """
 
     model: Architecture
@@ -46,6 +48,7 @@ class Case:
     workload: Workload
     engine: Engine
     transfer_bytes: float = 0.0
+    overfull: bool = False
 
     @property
     def chip(self) -> Chip:
@@ -98,18 +101,20 @@ def case(m: Measurement, policy: Calibration | None = None, name: str | None = N
     if layout.chips > 1 and not box.link:
         raise InputError(f"{box.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time")
     numbers = policy or profile(served_by.profile).on(box.chip)
-    replicas = max(m.chips // (layout.chips * m.pp), 1)
-    split = replicas
-    if m.disaggregated and m.load == "closed_loop":
-        replicas = max(replicas // 2, 1)
-    kind = "disaggregated" if m.disaggregated and m.load == "closed_loop" else m.load
-    kind = "closed_loop" if kind == "disaggregated" and split < 2 else kind
-    load = Workload(kind, m.batch / replicas, m.prompt, m.output, m.drafts, groups=layout.dp)  # pyright: ignore[reportArgumentType]
+    copies = max(m.chips // (layout.chips * m.pp), 1)
+    split = m.disaggregated and m.load == "closed_loop" and copies > 1
+    copies = copies // 2 if split else copies
+    # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
+    stages = m.pp if m.load == "closed_loop" else 1
+    shares = min(float(copies * stages), max(m.batch, 1.0))  # a sequence is never split over copies
+    kind = "disaggregated" if split else m.load
     slots = _slots(arch, box, layout, m, served_by, numbers.memory_reserve)
+    load = Workload(cast(Any, kind), m.batch / shares, m.prompt, m.output, m.drafts, groups=layout.dp)
     if kind != "static_batch":
-        load = replace(load, slots=slots)
-    moved = kv_per_chip(arch, layout, m.prompt) if kind == "disaggregated" else 0.0
-    return Case(arch, box, layout, m.pp, replicas, load, served_by, moved)
+        load = replace(load, slots=max(slots / stages, 1.0))
+    moved = kv_per_chip(arch, layout, m.prompt) if split else 0.0
+    overfull = kind == "static_batch" and slots < load.batch
+    return Case(arch, box, layout, m.pp, shares, load, served_by, moved, overfull)
 
 
 def _expert_groups(arch: Architecture, m: Measurement) -> int:
@@ -124,27 +129,37 @@ def _expert_groups(arch: Architecture, m: Measurement) -> int:
     return max(d for d in range(1, shared + 1) if shared % d == 0 and d <= m.ep)
 
 
+_GIB = 1.0737
+
+
 def _slots(arch: Architecture, box: System, layout: Layout, m: Measurement, e: Engine, reserve: float) -> float:
-    """Sequences that fit beside the weights: held to their last token, or as they grow."""
-    weights = weights_per_chip(arch, layout) / m.pp
-    if weights > box.chip.memory:
+    """Sequences that fit beside the weights: held to their last token, or as they grow.
+
+    Where the reserve would take more than half of what the weights leave, it takes half: engines are then started with
+    a larger share.
+
+    Raises
+    ------
+    PhysicsError
+        When the weights, or the first sequence of a closed loop, do not fit.
+    """
+    weights, memory = weights_per_chip(arch, layout) / m.pp, box.chip.memory
+    if weights > memory:
         raise PhysicsError(
             f"{arch.name} as {layout} does not fit on {box.chip.name}: {weights / 1e9:,.1f} GB of weights per chip, "
-            f"{box.chip.memory / 1e9:,.3g} GB of memory"
+            f"{memory / 1e9:,.3g} GB of memory"
         )
-    free = box.chip.memory * (1 - reserve) - weights
-    tokens = m.prompt + (m.output if e.holds_whole else m.output / 2)
+    static = m.load == "static_batch"
+    # Cards sold as 24 GB hold 24 GiB, 7 % more: a static batch that was run is not doubted for that.
+    free = memory * _GIB - weights if static else max(memory * (1 - reserve) - weights, (memory - weights) / 2)
+    tokens = m.prompt + (m.output if e.holds_whole or static else m.output / 2)
     each = kv_per_chip(arch, layout, tokens) / m.pp
     if each <= 0:
         return math.inf
-    return max(math.floor(max(free, 0.0) / each) * layout.dp, 1.0)
-
-
-def ideal_passes(c: Case) -> dict[str, Load]:
-    """Return its passes on an ideal engine, whose prompts are never cut."""
-    return loads(c.workload, math.inf)
-
-
-def current() -> Catalogue:
-    """Return the catalogue in use (a key for caches)."""
-    return catalogue()
+    slots = math.floor(free / each) * layout.dp
+    if slots < 1 and not static:
+        raise PhysicsError(
+            f"{arch.name} as {layout} does not fit on {box.chip.name}: {weights / 1e9:,.1f} GB of weights per chip leave "
+            f"no room for one sequence of {tokens:,.0f} tokens"
+        )
+    return float(slots)

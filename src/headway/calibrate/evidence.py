@@ -23,8 +23,9 @@ COLUMNS = (
     "engine_version", "tp", "pp", "ep", "attention_dp", "speculative", "disaggregated", "load", "batch_or_concurrency",
     "isl", "osl", *MEASURES,
 )  # fmt: skip
-NEEDED = ("system", "model", "batch_or_concurrency", "isl")
+NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
 _RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
+_COUNTED = re.compile(r"(\d+)\s*[x*]\s*[^\d\s].*|.*[^\d\s]\s*[x*]\s*(\d+)", re.IGNORECASE)
 _NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
 
 
@@ -93,11 +94,15 @@ def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
 
 def rows_of(text: str, name: str) -> Iterator[tuple[str, Row]]:
     """Yield (place, row) of CSV text; a row with more cells than columns keeps its surplus under ``""``."""
-    reader = csv.DictReader(io.StringIO(text.replace("\0", "")), restkey="", strict=False)
+    reader = csv.DictReader(
+        io.StringIO(text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")), restkey="", strict=False
+    )
     header = [h.strip() for h in reader.fieldnames or []]
     if not any(header):
         raise InputError(f"{name}: is empty; a header like {', '.join(NEEDED)}, ... and one row per case is needed")
     reader.fieldnames = header
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        raise InputError(f"{name}: its columns are not separated by commas; headway reads comma-separated tables")
     lacking = [c for c in NEEDED if c not in header]
     if lacking:
         known = [c for c in header if c in COLUMNS]
@@ -185,8 +190,11 @@ def measurement(place: str, row: Row) -> Measurement:
 
 
 def _layout(row: Row) -> dict[str, int]:
-    chips = int(_number(row, "chips", _number(row, "tp", 1.0, whole=True), low=1, whole=True))
     pp = int(_number(row, "pp", 1.0, low=1, whole=True))
+    counted = _COUNTED.match(row["system"].strip())
+    boxed = float(counted[1] or counted[2]) if counted else 1.0
+    told_chips = row.get("chips", "").strip().lower() not in _NOTHING
+    chips = int(_number(row, "chips", max(_number(row, "tp", boxed, low=1, whole=True) * pp, boxed), low=1, whole=True))
     tp = int(_number(row, "tp", max(chips // pp, 1), low=1, whole=True))
     ep = int(_number(row, "ep", 1.0, low=1, whole=True))
     text = row.get("attention_dp", "").strip().lower()
@@ -199,10 +207,16 @@ def _layout(row: Row) -> dict[str, int]:
     if told and row.get("source", "").startswith("InferenceX") and ep > 1:
         ranks, ep = int(told[1]), int(told[2])
         chips, tp, groups = ranks, ranks, ranks if groups > 1 else 1
-    if groups > 1:
-        tp = max(tp // groups, 1) if tp % groups == 0 else 1
+    if groups > 1 and tp > 1:
+        if tp % groups:
+            raise InputError(f"attention_dp {groups} does not divide tp {tp}")
+        tp //= groups
     if tp * groups * pp > chips and "tpu" in row.get("system", "").lower():
         tp = max(chips // (groups * pp), 1)
+    if told_chips and tp * groups * pp > chips:
+        raise InputError(f"tp x attention_dp x pp = {tp * groups * pp} is more than the {chips} chips stated")
+    if ep > max(chips, tp * groups * pp):
+        raise InputError(f"ep {ep} is more than the {max(chips, tp * groups * pp)} chips")
     if groups == 1 and tp < ep <= chips // pp and ep % tp == 0:  # experts over more chips than attention is cut over
         groups = ep // tp
     chips = max(chips, tp * groups * pp)

@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 
 from headway.calibrate.compare import Accuracy, accuracy, ratios
-from headway.calibrate.data import usable
-from headway.calibrate.estimate import estimate, numbers_of
+from headway.calibrate.data import prior_policy, usable
+from headway.calibrate.estimate import Batch, estimate, numbers_of
 from headway.calibrate.evidence import Measurement
 from headway.calibrate.fit import Data, Fitted, Prior, fit, priors
 from headway.calibrate.folds import labels, out_of_fold
 from headway.calibrate.intervals import spread_of
+from headway.calibrate.predict import floors
 from headway.calibrate.profiles import today
 from headway.errors import InputError
 from headway.roofline import Profile, profile, profile_names
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ABSURD = np.log(100.0)  # beyond a factor of a hundred a number is in another unit, not a slow machine
 _LEAST = 10  # rows, and configurations, below which residuals say nothing about an interval
 
 
@@ -74,11 +76,11 @@ def own_profile(name: str, rows: Sequence[Measurement], base: str | None = None)
     if name in ("ideal", "modern") or name in _shipped():
         raise InputError(f"--name {name!r} is a profile that ships with headway; choose another")
     data, refused = usable(rows, base)
+    data, absurd = _believable(data)
+    refused += absurd
     if not data.rows:
         why = f": {refused[0][0].place}: {refused[0][1]}" if refused else ""
         raise InputError(f"no row can be used{why}")
-    if not np.isfinite(data.truth.values).any() and not data.truth.ttft[0].size:
-        raise InputError("no row has a measurement: give tpot_ms_mean, ttft_ms_mean, e2e_ms_mean or output_tok_s")
     start = profile(base or Counter(c.engine.profile for c in data.cases).most_common(1)[0][0])
     known = _around(start, data)
     first = fit(data, known)
@@ -86,6 +88,34 @@ def own_profile(name: str, rows: Sequence[Measurement], base: str | None = None)
     sure = {n: p if n not in unsure else Prior(p.value, {}) for n, p in known.items()}
     fitted = fit(data, sure)
     return _own(name, start, data, fitted, sure, unsure, refused)
+
+
+def _believable(data: Data) -> tuple[Data, list[tuple[Measurement, str]]]:
+    """Leave out rows that measured nothing readable, beat physics, or are further off than any machine of the evidence."""
+    if not data.rows:
+        return data, []
+    floor, known = floors(data.batch), data.truth
+    own, first = ratios(known, estimate(data.batch, numbers_of([c.profile.on(c.chip) for c in data.cases])))
+    good: list[int] = []
+    left: list[tuple[Measurement, str]] = []
+    for i, row in enumerate(data.rows):
+        tpot = row.measured.get("tpot_mean") or row.measured.get("tpot_median")
+        far = max(abs(own[i]) if np.isfinite(own[i]) else 0.0, abs(first[i]) if np.isfinite(first[i]) else 0.0)
+        if not np.isfinite([own[i], first[i]]).any():
+            left.append((row, "no readable measurement: give tpot_ms_mean, ttft_ms_mean, e2e_ms_mean or output_tok_s"))
+        elif tpot and tpot < floor[i]:
+            left.append((row, f"TPOT of {tpot * 1e3:.4g} ms is below the physical floor of {floor[i] * 1e3:.4g} ms"))
+        elif far > _ABSURD:
+            left.append(
+                (row, f"measured {np.exp(far):,.3g} times away from {data.cases[i].engine.profile}: check the units")
+            )
+        else:
+            good.append(i)
+    if len(good) == len(data.rows):
+        return data, []
+    chunk = prior_policy().chunk_tokens
+    cases = [data.cases[i] for i in good]
+    return Data([data.rows[i] for i in good], Batch.of(cases, [chunk] * len(cases))), left
 
 
 def _shipped() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import gzip
 import itertools
 import math
 import os
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,19 +102,23 @@ def floors(batch: Batch) -> Array:
 
 def _prediction(c: Case, e: Estimate, i: int, floor: float, bound: str, found: Profile) -> Prediction:
     w = c.workload
-    tpot = float(e.served.tpot[i]) if w.output > 0 else math.nan
+    tpot = float(e.served.tpot[i]) if w.output > 1 or w.prompt <= 0 else math.nan  # one token has no next
     ttft = float(e.served.ttft[i]) if w.prompt > 0 else math.nan
     outside = found.uncovered(
         c.chip, batch=w.batch * c.replicas, prompt=w.prompt, output=w.output, ranks=c.layout.chips
     )
     if found.name == DEFAULT and c.engine.name not in (DEFAULT, *found.covers.get("engines", ())):
         outside = (*outside, "engine")
+    if w.prompt + w.output > c.model.max_context:
+        outside = (*outside, "context")
+    if c.overfull:
+        outside = (*outside, "memory")
     kind = "static_batch" if w.kind == "static_batch" else "closed_loop"
     return Prediction(
         ttft=ttft, tpot=tpot, output_rate=float(e.output_rate[i]),
         tpot_interval=_interval(tpot, found.spread(kind, "tpot", outside), floor),
         ttft_interval=_interval(ttft, found.spread(kind, "ttft", outside), 0.0),
-        floor=floor if w.output > 0 else math.nan, bound=bound, profile=found.name, outside=outside,
+        floor=math.nan if math.isnan(tpot) else floor, bound=bound, profile=found.name, outside=outside,
     )  # fmt: skip
 
 
@@ -216,20 +221,40 @@ def predict_file(
     if first is None:
         raise InputError(f"{file}: has a header and no row")
     header = [k for k in first[1] if k and k not in ADDED]
-    target = Path(out)
-    if target.is_dir():
-        raise InputError(f"{out}: is a folder; name a file")
+    if not out.strip() or Path(out).is_dir():
+        raise InputError(f"-o {out!r}: name a file, not a folder")
+    rows = itertools.chain([first], source)
+    target = Path(out).resolve()  # a link's target is written, not the link replaced
+    if target.exists() and not target.is_file():  # a device or a pipe: nothing to keep, nothing to replace
+        try:
+            with target.open("w", newline="", encoding="utf-8") as stream:
+                return _write(stream, header, rows, name, progress)
+        except OSError as error:
+            raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    return _replace(target, out, lambda stream: _write(stream, header, rows, name, progress))
+
+
+def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -> dict[str, Any]:
+    """Write beside the target and put it in place when it is whole; an existing file keeps its mode."""
     try:
-        handle, half = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        mode = target.stat().st_mode & 0o7777 if target.exists() else None
+        handle, half = tempfile.mkstemp(prefix=f".{target.name[:80]}.", dir=target.parent)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror})") from None
     try:
-        with os.fdopen(handle, "w", newline="", encoding="utf-8") as stream:
-            counts = _write(stream, header, itertools.chain([first], source), name, progress)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(half).chmod(0o666 & ~umask)
+        os.close(handle)
+        opened = gzip.open if target.suffix == ".gz" else open
+        with cast(TextIO, opened(half, "wt", newline="", encoding="utf-8")) as stream:
+            counts = fill(stream)
+        if mode is None:
+            umask = os.umask(0)
+            os.umask(umask)
+            mode = 0o666 & ~umask
+        Path(half).chmod(mode)
         Path(half).replace(target)
+    except OSError as error:
+        Path(half).unlink(missing_ok=True)
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
     except BaseException:
         Path(half).unlink(missing_ok=True)
         raise

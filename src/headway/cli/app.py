@@ -277,7 +277,8 @@ def calibrate(
     name: Annotated[str | None, Parameter(help="Name of your profile, used as --engine NAME.")] = None,
     engine: Annotated[str | None, Parameter(help="Profile to start from; default: the engine of most rows.")] = None,
     out: Annotated[
-        str | None, Parameter(name=["-o", "--out"], help="Folder for the profile; default: your catalogue.")
+        str | None,
+        Parameter(name=["-o", "--out"], help="Catalogue folder that gets profiles/NAME.toml; default: yours."),
     ] = None,
     show: Annotated[str | None, Parameter(help="Print a profile's numbers instead: --show sglang.")] = None,
     json: Json = False,

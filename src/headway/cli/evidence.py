@@ -164,7 +164,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
         why = f": {malformed[0][0]}: {malformed[0][2]}" if malformed else ""
         raise InputError(f"{file}: no row can be used{why}")
     found = own_profile(name, rows, engine)
-    target = (Path(out) if out else facts.user_folder() / "profiles") / f"{name}.toml"
+    target = (Path(out) if out else facts.user_folder()) / "profiles" / f"{name}.toml"
     write(target, found.profile)
     left = [(p, r) for p, _, r in malformed] + [(m.place, r) for m, r in found.refused]
     if json:
@@ -178,6 +178,8 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
     print(f"{name}: {found.profile['rows']:,} rows on top of {found.base}, written to {target}")
     if found.before and found.after:
         print(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
+    if found.before and found.after and found.after.median > found.before.median:
+        print(f"! no better than {found.base} on these rows: prefer that, or give more rows")
     body = [[n, f"{a:.4g}", f"{b:.4g}", f"{b / a:.2f}x"] for n, (a, b) in found.determined.items()]
     if body:
         print("\n" + table_text(["number", found.base, name, "change"], body))
@@ -187,7 +189,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
         print(f"! {where}: {why}")
     if len(left) > 10:
         print(f"! ... and {len(left) - 10} more rows left out")
-    print(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {Path(out).parent}"))
+    print(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {out}"))
 
 
 def _refit(out: str | None, json: bool) -> None:
@@ -202,7 +204,7 @@ def _refit(out: str | None, json: bool) -> None:
         bar(done, of)
 
     told: Callable[[str, int, int], None] = progress
-    folder = Path(out) if out else facts.user_folder() / "profiles"
+    folder = (Path(out) if out else facts.user_folder()) / "profiles"
     found = shipped_profiles(evidence(), today(), told)
     for name, data in found.items():
         write(folder / f"{name}.toml", data)
