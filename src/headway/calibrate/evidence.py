@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ COLUMNS = (
 )  # fmt: skip
 NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
 _RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
+_SURPLUS = "\0"  # no header can have it: a nameless column, such as a table's own index, is not surplus
 _COUNTED = re.compile(r"(\d+)\s*[x*]\s*[^\d\s].*|.*[^\d\s]\s*[x*]\s*(\d+)", re.IGNORECASE)
 _NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
 
@@ -87,7 +89,7 @@ def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
     try:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise InputError(f"{file}: cannot be read as UTF-8 CSV ({error.__class__.__name__})") from None
     yield from rows_of(text, path.name)
 
@@ -95,7 +97,7 @@ def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
 def rows_of(text: str, name: str) -> Iterator[tuple[str, Row]]:
     """Yield (place, row) of CSV text; a row with more cells than columns keeps its surplus under ``""``."""
     reader = csv.DictReader(
-        io.StringIO(text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")), restkey="", strict=False
+        io.StringIO(text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")), restkey=_SURPLUS, strict=False
     )
     header = [h.strip() for h in reader.fieldnames or []]
     if not any(header):
@@ -115,10 +117,10 @@ def rows_of(text: str, name: str) -> Iterator[tuple[str, Row]]:
         raise InputError(f"{name}: column {double[0]!r} appears twice")
     try:
         for row in reader:
-            surplus = row.pop("", None)
+            surplus = row.pop(_SURPLUS, None)
             cells = {k: (v or "").strip() for k, v in row.items() if k}
             if surplus and any(surplus):
-                cells[""] = "surplus"
+                cells[_SURPLUS] = "surplus"
             if any(cells.values()):
                 yield f"{name} line {reader.line_num}", cells
     except csv.Error as error:
@@ -167,7 +169,7 @@ def measurement(place: str, row: Row) -> Measurement:
     `tp` (or `attention_dp`) and `chips` by `ep`, its run names tell the truth; gpt-fast generates 200 tokens where its
     table has no column for it; a TPU table's `tp` counts cores, two to a chip.
     """
-    if "" in row:
+    if _SURPLUS in row:
         raise InputError("more cells than the header has columns")
     layout = _layout(row)
     engine = row.get("engine", "")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +16,7 @@ from headway.calibrate.estimate import Estimate, estimate
 from headway.calibrate.fit import Data, Fitted, Prior, fit, predict_with
 
 Array = NDArray[np.float64]
-_REFIT = 4  # evaluations of a refit that starts at the full fit: its cost no longer falls in the third digit
+_JOB: list[tuple[Data, NDArray[np.str_], Mapping[str, Prior] | None]] = []  # what forked workers inherit
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,19 @@ def pair_of(data: Data) -> NDArray[np.str_]:
 
 def out_of_fold(
     data: Data,
-    full: Fitted,
     fold: NDArray[np.str_],
     base: Mapping[str, Prior] | None = None,
     only: NDArray[np.bool_] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> OutOfFold:
-    """Predict each fold by a fit of the others, started at the full fit.
+    """Predict each fold by a fit of the others.
+
+    Every fit starts at the priors: one that started at the fit of all rows would carry what it has seen along the
+    directions that the others leave open.
 
     Parameters
     ----------
     data : Data
-    full : Fitted
-        Fit of all rows.
     fold : array of str
     base : mapping
         Priors; default: the catalogue's.
@@ -66,14 +69,33 @@ def out_of_fold(
     """
     own, ttft = np.full(len(data.rows), np.nan), np.full(len(data.rows), np.nan)
     names = sorted(set(fold if only is None else fold[only]))
-    for number, name in enumerate(names):
-        held = fold == name
-        fitted = fit(data, base, start=full, evaluations=_REFIT, keep=~held)
-        a, b = ratios(data.truth, estimated(data, fitted))
-        own[held], ttft[held] = a[held], b[held]
-        if progress:
-            progress(number + 1, len(names))
+    _JOB[:] = [(data, fold, base)]
+    try:
+        for number, (name, a, b) in enumerate(_predicted(names)):
+            held = fold == name
+            own[held], ttft[held] = a, b
+            if progress:
+                progress(number + 1, len(names))
+    finally:
+        _JOB.clear()
     return OutOfFold(own, ttft, fold)
+
+
+def _predicted(names: list[str]) -> Iterator[tuple[str, Array, Array]]:
+    """Fit without each fold, on all cores where processes can be forked."""
+    workers = min(os.cpu_count() or 1, len(names))
+    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(_without, names)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+        yield from pool.map(_without, names)
+
+
+def _without(name: str) -> tuple[str, Array, Array]:
+    data, fold, base = _JOB[0]
+    held = fold == name
+    own, ttft = ratios(data.truth, estimated(data, fit(data, base, keep=~held)))
+    return name, own[held], ttft[held]
 
 
 def estimated(data: Data, fitted: Fitted) -> Estimate:

@@ -75,6 +75,8 @@ def own_profile(name: str, rows: Sequence[Measurement], base: str | None = None)
         raise InputError(f"--name {name!r}: use letters, digits, dots, dashes and underscores, at most 64")
     if name in ("ideal", "modern") or name in _shipped():
         raise InputError(f"--name {name!r} is a profile that ships with headway; choose another")
+    if base == "ideal":
+        raise InputError("--engine ideal: nothing can be fitted on top of it; start from modern or an engine")
     data, refused = usable(rows, base)
     data, absurd = _believable(data)
     refused += absurd
@@ -82,6 +84,8 @@ def own_profile(name: str, rows: Sequence[Measurement], base: str | None = None)
         why = f": {refused[0][0].place}: {refused[0][1]}" if refused else ""
         raise InputError(f"no row can be used{why}")
     start = profile(base or Counter(c.engine.profile for c in data.cases).most_common(1)[0][0])
+    if start.name == name:
+        raise InputError(f"--name {name!r} is the profile to start from too; choose another name or --engine")
     known = _around(start, data)
     first = fit(data, known)
     unsure = first.undetermined("pooled")
@@ -150,7 +154,7 @@ def _own(
     fold = labels(f"fold {order[s]}" for s in spots)
     enough = len(order) >= _LEAST
     if enough:
-        found = out_of_fold(data, fitted, fold, known)
+        found = out_of_fold(data, fold, known)
         own, ttft = found.own, found.ttft
     else:
         own, ttft = ratios(data.truth, estimate(data.batch, _numbers(known, moved)))

@@ -169,7 +169,7 @@ def predicted_rows(rows: Iterable[tuple[str, Row]], name: str | None = None) -> 
         answers = _answers(good, name, reasons)
         for i, (_, row) in enumerate(piece):
             added = cells(answers[i]) if i in answers else dict.fromkeys(ADDED, "") | {"refused": reasons[i]}
-            yield {k: v for k, v in row.items() if k} | added
+            yield {k: v for k, v in row.items() if k != "\0"} | added
 
 
 def _answers(

@@ -39,13 +39,13 @@ def shipped_profiles(data: Data, date: str, progress: Progress | None = None) ->
     """
     full = fit(data)
     pairs = pair_of(data)
-    base = _folds(data, full, pairs, "model and chip", progress)
+    base = _folds(data, pairs, "model and chip", progress)
     wider = {
-        level: widening(_folds(data, full, labels(data.who(level)), level, progress).own, base.own)
+        level: widening(_folds(data, labels(data.who(level)), level, progress).own, base.own)
         for level in ("chip", "generation", "vendor", "engine")
     }
     large = labels("large" if r.batch > _LARGE else "rest" for r in data.rows)
-    wider["range"] = widening(_folds(data, full, large, "range", progress, only=large == "large").own, base.own)
+    wider["range"] = widening(_folds(data, large, "range", progress, only=large == "large").own, base.own)
     # Beyond every range of the evidence nothing was held out: not less than for a chip that was never seen.
     wider["range"] = max(wider["range"], wider["chip"])
     engines = sorted({*data.who("engine"), "modern", "transformers"})
@@ -63,7 +63,6 @@ def _beside(pooled: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 def _folds(
     data: Data,
-    full: Fitted,
     fold: NDArray[np.str_],
     what: str,
     progress: Progress | None,
@@ -73,7 +72,7 @@ def _folds(
         if progress:
             progress(what, done, of)
 
-    return out_of_fold(data, full, fold, only=only, progress=told)
+    return out_of_fold(data, fold, only=only, progress=told)
 
 
 def _profile(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headway.calibrate.compare import Accuracy, accuracy, ratios
 from headway.calibrate.estimate import estimate
-from headway.calibrate.fit import Data, fit
+from headway.calibrate.fit import Data
 from headway.calibrate.folds import out_of_fold, pair_of
 from headway.calibrate.intervals import covered
 from headway.calibrate.predict import floors
@@ -120,9 +120,8 @@ def validate(data: Data, progress: Callable[[int, int], None] | None = None) -> 
     progress : callable
         Called with (folds done, folds).
     """
-    full = fit(data)
     pairs = pair_of(data)
-    found = out_of_fold(data, full, pairs, progress=progress)
+    found = out_of_fold(data, pairs, progress=progress)
     closed = np.array([r.load == "closed_loop" for r in data.rows])
     ideal, ideal_ttft = ratios(data.truth, estimate(data.batch, IDEAL.numbers()))
     parts = [
