@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 from hypothesis import strategies as st
 
 from headway.catalog import catalogue
-from headway.hardware import chips
+from headway.hardware import chip, chips
 from headway.models import model
 from headway.parallel import build_step, candidates
 
@@ -36,3 +37,10 @@ MODELS = st.sampled_from(model_ids())
 CHIPS = st.sampled_from([c.name for c in usable_chips()])
 BATCHES = st.floats(1, 1e5)
 CONTEXTS = st.floats(0, 1e6)
+
+
+@functools.cache
+def wired(name):
+    """Return a chip with a scale-out network, the link's own speed where the catalogue knows none."""
+    c = chip(name)
+    return dataclasses.replace(c, scale_out=c.scale_out or c.link)

@@ -12,6 +12,7 @@ import pytest
 
 import reference_loop
 from headway.batching import Workload, closed_loop, disaggregated, loads, static_batch
+from headway.batching.serving import _queue
 from headway.calibrate import anchors, evidence, own
 from headway.calibrate.cases import case
 from headway.calibrate.compare import accuracy, ratios, truth
@@ -19,8 +20,9 @@ from headway.calibrate.data import evidence as shipped
 from headway.calibrate.data import usable
 from headway.calibrate.estimate import Batch, estimate, numbers_of
 from headway.calibrate.fit import fit, priors
+from headway.calibrate.folds import out_of_fold
 from headway.calibrate.intervals import covered, spread_of
-from headway.calibrate.kernels import kernel_fits
+from headway.calibrate.kernels import kernel_differences, kernel_fits
 from headway.calibrate.names import engine, machine, served_model
 from headway.calibrate.predict import floors, predict_cases
 from headway.errors import InputError, PhysicsError
@@ -123,7 +125,8 @@ def test_chips_as_people_write_them(said, found):
     ("DeepSeek-R1-0528", "fp4", "DeepSeek-V3.1-NVFP4", "nvfp4"), ("llama2-7b", "", "Llama-2-7b-hf", "bf16"),
     ("GLM-5-FP8", "", "GLM-5-FP8", "fp8"), ("zai-org/GLM-5", "fp8", "GLM-5-FP8", "fp8"),
     ("openai/gpt-oss-120b", "fp4", "gpt-oss-120b", "mxfp4"),
-    ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "Llama-3.3-70B-Instruct", "fp8"), ("Qwen3-32B-AWQ", "", "Qwen3-32B", "int4"),
+    ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "", "Llama-3.3-70B-Instruct", "fp8-tensor"),
+    ("Qwen/Qwen3-32B-FP8", "", "Qwen3-32B-FP8", "fp8"), ("Qwen3-32B-AWQ", "", "Qwen3-32B", "int4"),
     ("amd/DeepSeek-R1-0528-MXFP4-Preview", "", "DeepSeek-R1", "mxfp4"), ("Kimi-K2.5", "int4", "Kimi-K2.5", "int4-g32"),
     ("Kimi-K2.5", "fp4", "Kimi-K2.5-NVFP4", "nvfp4"), ("Qwen/Qwen3.5-397B-A17B-FP8", "", "Qwen3.5-397B-A17B", "fp8"),
     ("MiniMax-M2.5", "fp8", "MiniMax-M2.5", "fp8"), ("Llama-3-8B", "q4_k_m", "Meta-Llama-3-8B", "q4_k_m"),
@@ -169,8 +172,7 @@ def test_flat_passes_are_step_time(data):
         c = data.cases[i]
         real = Calibration(**{n: float(v[i]) for n, v in numbers.items()})
         for name, load in c.passes(8192.0).items():
-            chip = dataclasses.replace(c.chip, link=c.system.link)
-            assert seconds[flat.names[name][i]] == pytest.approx(float(step_time(c.step, load, chip, real).seconds))
+            assert seconds[flat.names[name][i]] == pytest.approx(float(step_time(c.step, load, c.chip, real).seconds))
 
 
 @pytest.mark.parametrize(
@@ -215,15 +217,72 @@ def test_closed_loop_limits():
     assert found.tpot_p90 >= found.tpot
 
 
-def test_more_requests_in_flight_never_speed_anyone_up(data):
-    batches = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256, 512])
-    r = measured(batch_or_concurrency=1)
+@pytest.mark.parametrize(("cells", "slack"), [
+    ({}, 1e-9), ({"attention_dp": "true", "ep": 8}, 1e-9), ({"disaggregated": "true", "chips": 16}, 1e-9),
+    ({"disaggregated": "true", "chips": 16, "isl": 100_000}, 1e-3), ({"isl": 100, "osl": 8000}, 1e-9),
+    ({"isl": 32_000}, 1e-9), ({"isl": 100_000, "osl": 100}, 0.05), ({"chips": 16, "pp": 2}, 1e-9),
+    ({"speculative": "mtp"}, 1e-9), ({"load": "static_batch", "chips": 16, "pp": 2}, 1e-9),
+])  # fmt: skip
+def test_more_requests_in_flight_never_speed_anyone_up(cells, slack):
+    """Mean values may lose a few per cent of throughput where a pool begins to be saturated by very long prompts."""
+    batches = [1.0, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512]
+    r = measured(**cells)
     cases = [case(dataclasses.replace(r, batch=float(b))) for b in batches]
     found = predict_cases(cases, [""] * len(cases))
     for earlier, later in itertools.pairwise(found):
         assert later.tpot >= earlier.tpot * (1 - 1e-9)
         assert later.ttft >= earlier.ttft * (1 - 1e-9)
-        assert later.output_rate >= earlier.output_rate * (1 - 1e-9)
+        assert later.output_rate >= earlier.output_rate * (1 - slack)
+
+
+def test_data_parallel_groups_do_not_split_one_sequence():
+    """One request on eight groups decodes on one of them, at its mean context: the same cache reads as on that group."""
+    cells = {"attention_dp": "true", "ep": 8, "batch_or_concurrency": 1}
+    (load,) = [case(measured(**cells)).passes(8192.0)["decode"]]
+    assert [(g.sequences, g.context) for g in load.groups] == [(1, 1024 + 512)]
+    two = case(measured(**cells | {"batch_or_concurrency": 2})).passes(8192.0)["decode"]
+    assert [g.sequences for g in two.groups] == [1, 1]
+
+
+def test_static_batches_fill_a_pipeline_with_micro_batches():
+    plain, staged = (
+        case(measured(load="static_batch", chips=c, pp=p, batch_or_concurrency=64)) for c, p in ((8, 1), (16, 2))
+    )
+    assert [c.passes(8192.0)["early"].sequences for c in (plain, staged)] == [64, 32]
+    w = Workload("static_batch", 8.0, 1000.0, 101.0, stages=4.0)
+    found = static_batch(w, {"prefill": 0.4, "early": 0.02, "late": 0.02}, IDEAL)
+    assert found.ttft == pytest.approx(0.4 * 7 / 4)  # four micro-batches fill and drain four stages
+    assert found.tpot == pytest.approx(0.02)  # each token passes all stages; all stages are busy
+    one = static_batch(dataclasses.replace(w, batch=1.0), {"prefill": 0.4, "early": 0.02, "late": 0.02}, IDEAL)
+    assert one.ttft == pytest.approx(0.4)
+
+
+def test_long_prompts_take_a_pass_per_chunk():
+    w = Workload("closed_loop", 1.0, 4000.0, 100.0)
+    found = closed_loop(
+        w, {"decode": 0.01, "mixed": 0.05, "prefill": 0.05, "burst": 0.2}, Calibration(chunk_tokens=1000.0)
+    )
+    assert found.ttft == pytest.approx(
+        4 * 0.05 + 0.01 / 2 + 0.2 / 20
+    )  # own chunks, half a step, a tenth of a first round
+    (chunk,) = case(measured(isl=32_768)).passes(8192.0)["prefill"].groups
+    assert (chunk.new, chunk.context, chunk.logits) == (8192, (32_768 - 8192) / 2, 0.25)
+
+
+def test_queues_of_one_server():
+    """Between the bounds of every closed queue: no wait alone, all others' service at saturation."""
+    wait, busy = _queue(np.array([1.0, 100.0]), 0.1, np.array([1.0, 1e-6]))
+    assert wait == pytest.approx([0.0, 9.9], rel=1e-3, abs=1e-12)
+    assert busy == pytest.approx([0.1 / 1.1, 1.0], rel=1e-3)
+
+
+def test_split_deployments_balance_their_pools():
+    """Long prompts take most replicas, long answers leave one."""
+    prompts = case(measured(disaggregated="true", chips=64, isl=60_000, osl=200, batch_or_concurrency=64))
+    answers = case(measured(disaggregated="true", chips=64, isl=200, osl=8000, batch_or_concurrency=64))
+    assert prompts.replicas <= 3  # of eight
+    assert answers.replicas == 7
+    assert prompts.workload.prefill_pool == pytest.approx((8 - prompts.replicas) / prompts.replicas)
 
 
 def test_static_batch_is_prefill_then_decode():
@@ -287,7 +346,7 @@ def test_split_pools_saturate_like_queues():
     found = predict_cases([case(r) for r in rows], [""] * len(rows))
     for earlier, later in itertools.pairwise(found):
         assert later.ttft > earlier.ttft
-        assert later.output_rate > 0.9 * earlier.output_rate  # mean values: a few per cent at the bend
+        assert later.output_rate > 0.999 * earlier.output_rate
 
 
 def test_layouts_of_the_evidence():
@@ -411,8 +470,9 @@ def test_priors_are_what_kernels_measure():
     }.items():  # fmt: skip
         for name in names:
             assert value[name] == pytest.approx(found[family].numbers[name], rel=0.03), name
-    more = low.numbers["kernel_seconds"] - dense.numbers["kernel_seconds"]
-    assert value["quantise_seconds"] == pytest.approx(more, rel=0.03)
+    for name, (seconds, rows) in kernel_differences(list(found.values())).items():
+        assert rows >= 15
+        assert value[name] == pytest.approx(seconds, rel=0.03), name
 
 
 def test_collectives_of_the_kernel_evidence():
@@ -493,6 +553,35 @@ def test_repeats_share_a_vote(data):
     assert np.isfinite(found.values).all()
 
 
+def test_a_fold_knows_nothing_of_what_it_predicts(data):
+    """Held rows' measurements times three: the fit without them, and so every prediction, stays the same."""
+    chosen = [i for i, name in enumerate(data.pairs) if name.endswith(("H100 SXM", "MI300X"))][::3]
+    rows = [data.rows[i] for i in chosen]
+    wrong = [
+        dataclasses.replace(r, measured={k: 3 * v for k, v in r.measured.items()}) if r.system == "MI300X" else r
+        for r in rows
+    ]
+    predicted = []
+    for some in (rows, wrong):
+        found, _ = usable(some)
+        out = out_of_fold(found, found.pairs)
+        predicted.append(
+            found.truth.values * np.exp(np.where(np.isin(found.truth.names, ("output", "input")), -1, 1) * out.own)
+        )
+    held = np.array([r.system == "MI300X" for r in rows])
+    assert held.sum() > 20
+    np.testing.assert_allclose(predicted[0][held], predicted[1][held], rtol=1e-9)
+    assert not np.allclose(predicted[0][~held], predicted[1][~held], rtol=1e-3)  # the others learn from them
+
+
+def test_models_of_one_shape_are_one_fold(data):
+    """Llama-3-70B and Llama-3.1-70B differ in name only: neither may teach the other's fold."""
+    pairs = {(r.model, c.chip.name): p for r, c, p in zip(data.rows, data.cases, data.pairs, strict=True)}
+    named = {m: p for (m, chip), p in pairs.items() if chip == "H100 SXM"}
+    assert named["meta-llama/Llama-3.1-70B"] == "Llama-3-70B on H100 SXM"
+    assert len(set(data.pairs)) < len(pairs)
+
+
 # --- D: intervals, floors ---
 
 
@@ -502,7 +591,7 @@ def test_spreads_cover_four_in_five():
     log = rng.normal(0, 0.2, fold.size) + np.repeat(rng.normal(0, 0.1, 40), 50)
     s = spread_of(log, fold)
     assert s.low == pytest.approx(-1.2816 * 0.05**0.5, rel=0.1)
-    assert np.nanmean(covered(log, fold)) == pytest.approx(0.8, abs=0.02)
+    assert np.nanmean(covered(log, fold, {"all": np.ones(fold.size, dtype=bool)})) == pytest.approx(0.8, abs=0.02)
     assert spread_of(log[:5], fold[:5]) is None
     wide = s.widened(1.5)
     assert wide.low < s.low < 0 < s.high < wide.high
@@ -510,12 +599,19 @@ def test_spreads_cover_four_in_five():
 
 @pytest.mark.parametrize("name", [n for n in profile_names() if n != "ideal"])
 def test_no_prediction_is_below_its_floor(data, name):
-    """design.md rule 1, for every row of the evidence under every profile."""
-    floor = floors(data.batch)
+    """design.md rule 1, for every row of the evidence under every profile: TPOT, TTFT, end to end and rate."""
+    least = floors(data.batch)
     numbers = numbers_of([profile(name).on(c.chip, r.date) for r, c in zip(data.rows, data.cases, strict=True)])
-    found = estimate(data.batch, numbers).served
-    decoded = floor > 0
-    assert (found.tpot[decoded] >= floor[decoded] * (1 - 1e-9)).all()
+    found = estimate(data.batch, numbers)
+    for values, floor in (
+        (found.served.tpot, least.tpot),
+        (found.served.ttft, least.ttft),
+        (found.served.request, least.request),
+    ):
+        assert (floor[np.isfinite(floor)] > 0).mean() > 0.6
+        assert (values >= floor * (1 - 1e-9)).all()
+    batch, output = (np.array([getattr(r, f) for r in data.rows]) for f in ("batch", "output"))
+    assert (found.output_rate <= np.maximum(batch, 1) * output / least.request * (1 + 1e-9)).all()
 
 
 def test_statistics():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from catalogued import load, model_ids
 from headway.catalog import catalogue
 from headway.errors import InputError
-from headway.models import kv_bytes_read, kv_bytes_stored, kv_elements_per_token, model
+from headway.models import busiest_group, kv_bytes_read, kv_bytes_stored, kv_elements_per_token, model
 
 ROWS = {r["id"]: r for r in catalogue().table("models").rows}
 
@@ -376,3 +377,29 @@ def test_modules_kept_by_a_partial_name():
     )
     assert found.of("layers.3.self_attn.q_proj", "attention").name == "bf16"
     assert found.of("layers.3.mlp.up_proj", "dense").name == "fp8-tensor"
+
+
+@pytest.mark.parametrize(("experts", "active", "groups", "tokens"), [
+    (256, 8, 8, 4), (256, 8, 8, 64), (128, 4, 4, 16), (256, 8, 64, 512), (8, 2, 2, 3),
+])  # fmt: skip
+def test_the_busiest_group_of_experts_under_uniform_routing(experts, active, groups, tokens):
+    """Against two thousand random routings: touched experts and tokens of the busiest group over the mean one."""
+    rng = np.random.default_rng(1)
+    touched, carried = [], []
+    for _ in range(2000):
+        chosen = rng.random((tokens, experts)).argpartition(active, axis=1)[:, :active]
+        count = np.bincount(chosen.ravel(), minlength=experts).reshape(groups, -1)
+        touched.append(((count > 0).sum(1).max(), (count > 0).sum(1).mean()))
+        carried.append((count.sum(1).max(), count.sum(1).mean()))
+    wanted = [np.mean([a for a, _ in x]) / np.mean([b for _, b in x]) for x in (touched, carried)]
+    found = busiest_group(experts, active, groups, float(tokens))
+    assert 1 + found[0] == pytest.approx(wanted[0], rel=0.06)
+    assert 1 + found[1] == pytest.approx(wanted[1], rel=0.06)
+
+
+def test_one_group_is_never_busier_than_itself():
+    assert busiest_group(256, 8, 1, 64.0) == (0.0, 0.0)
+    assert busiest_group(8, 8, 4, 64.0) == (0.0, 0.0)
+    more = busiest_group(256, 8, 32, np.array([1.0, 8.0, 64.0, 512.0, 1e5]))[1]
+    assert (np.diff(more) < 0).all()  # luck evens out
+    assert more[-1] < 0.02

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalogued import BATCHES, CHIPS, CONTEXTS, MODELS, load, model_ids, steps_of
+from catalogued import BATCHES, CHIPS, CONTEXTS, MODELS, load, model_ids, steps_of, wired
 from headway.errors import InputError, PhysicsError
 from headway.hardware import chip, system
 from headway.models import kv_bytes_read, kv_bytes_stored, touched_experts
@@ -43,7 +43,7 @@ def pick(name, number):
 @given(MODELS, CHIPS, BATCHES, CONTEXTS, CALIBRATIONS, CONVENTION, PICK)
 def test_rule_1_no_prediction_is_below_its_floor(name, on, batch, context, calibration, convention, number):
     _, step = pick(name, number)
-    c = chip(on)
+    c = wired(on)
     load = Load.decode(batch, context)
     real, ideal = step_time(step, load, c, calibration, convention), step_time(step, load, c, convention=convention)
     assert real.seconds >= ideal.seconds * (1 - 1e-12)
@@ -58,7 +58,7 @@ def test_rule_1_no_prediction_is_below_its_floor(name, on, batch, context, calib
 @given(MODELS, CHIPS, BATCHES, CONTEXTS, CALIBRATIONS, st.floats(1, 10), CONVENTION, PICK)
 def test_rule_2_time_is_monotone(name, on, batch, context, calibration, more, convention, number):
     _, step = pick(name, number)
-    c = chip(on)
+    c = wired(on)
 
     def seconds(b, ctx, machine=c):
         return float(step_time(step, Load.decode(b, ctx), machine, calibration, convention).seconds)
@@ -69,7 +69,7 @@ def test_rule_2_time_is_monotone(name, on, batch, context, calibration, more, co
     assert seconds(batch, context * more) * slack >= base
     slower = dataclasses.replace(
         c, bandwidth=c.bandwidth / more, bf16=c.bf16 / more, fp8=(c.fp8 or 0) / more or None,
-        fp4=(c.fp4 or 0) / more or None, int8=(c.int8 or 0) / more or None, link=c.link / more,
+        fp4=(c.fp4 or 0) / more or None, int8=(c.int8 or 0) / more or None, link=c.link / more, scale_out=c.scale_out / more,
     )  # fmt: skip
     assert seconds(batch, context, slower) * slack >= base
 
@@ -78,7 +78,7 @@ def test_rule_2_time_is_monotone(name, on, batch, context, calibration, more, co
 @given(MODELS, CHIPS, st.floats(1, 1e4), st.floats(1, 1e5), st.floats(1, 8), PICK)
 def test_rule_2_prefill_is_monotone(name, on, prompts, prompt, more, number):
     _, step = pick(name, number)
-    c = chip(on)
+    c = wired(on)
 
     def seconds(n, p, cached=0.0):
         return float(step_time(step, Load.prefill(n, p, cached=cached), c).seconds)
@@ -93,7 +93,7 @@ def test_rule_2_prefill_is_monotone(name, on, prompts, prompt, more, number):
 @given(MODELS, CHIPS, st.floats(1, 1e5), CONTEXTS, st.floats(1, 10), PICK)
 def test_rule_2_cost_per_token_does_not_rise_with_batch(name, on, batch, context, more, number):
     _, step = pick(name, number)
-    c = chip(on)
+    c = wired(on)
 
     def per_token(b):
         return float(step_time(step, Load.decode(b, context), c, convention="machine").seconds) / b
@@ -185,7 +185,7 @@ def test_rule_6_shards_add_up_to_the_model(name):
 def test_rule_7_sums_equal_totals(name, on, batch, context, calibration, number):
     _, step = pick(name, number)
     calibration = dataclasses.replace(calibration, network_overlap=0.0)
-    found = step_time(step, Load.decode(batch, context), chip(on), calibration)
+    found = step_time(step, Load.decode(batch, context), wired(on), calibration)
     beside = calibration.step_seconds + max(batch / step.groups, min(batch, 1)) * calibration.sequence_seconds
     assert sum(float(r.seconds) for r in found.rows) + beside == pytest.approx(float(found.seconds))
     total = sum((r.work for r in found.rows), Work())
@@ -219,7 +219,7 @@ def test_rule_9_both_conventions_and_their_order():
 def test_calibration_refuses_what_would_beat_physics():
     for bad in (
         {"memory_efficiency": 1.2},
-        {"expert_imbalance": 0.5},
+        {"expert_imbalance": -0.5},
         {"kernel_seconds": -1e-6},
         {"network_overlap": 1.5},
     ):

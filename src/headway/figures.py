@@ -280,7 +280,7 @@ def against_measured(values: Sequence[dict[str, Any]], panels: Sequence[str]) ->
         }  # fmt: skip
         return {"title": name, "width": 330, "height": 330, "layer": [band, rule, dots]}
 
-    return {"$schema": _SCHEMA, "hconcat": [panel(name) for name in panels], "config": _CONFIG}
+    return {"$schema": _SCHEMA, "columns": 3, "concat": [panel(name) for name in panels], "config": _CONFIG}
 
 
 def write(spec: Spec, file: str | Path) -> Path:

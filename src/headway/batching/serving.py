@@ -43,6 +43,11 @@ class Workload:
         Sequences that memory or the engine lets run at a time; the rest of the closed loop waits.
     groups : float or array
         Attention-data-parallel groups: prompts of different groups share a pass, each with its own token budget.
+    stages : float or array
+        Pipeline stages of a static batch, which runs as that many micro-batches at the most. (A closed loop's replica
+        is one of the micro-batches already.)
+    prefill_pool : float or array
+        Replicas that compute prompts for each replica that decodes, where the pools are split.
     """
 
     kind: Kind
@@ -53,6 +58,13 @@ class Workload:
     rounds: Real = 10.0
     slots: Real = np.inf
     groups: Real = 1.0
+    stages: Real = 1.0
+    prefill_pool: Real = 1.0
+
+    @property
+    def micro_batches(self) -> Real:
+        """Micro-batches of a static batch: one per pipeline stage, none of less than a sequence."""
+        return np.maximum(np.minimum(self.stages, self.batch), 1.0)
 
     @property
     def running(self) -> Real:
@@ -111,28 +123,48 @@ def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
         Prompt tokens that one pass may carry.
     """
     found: dict[str, Load] = {}
+    new = 1.0 + w.drafts
+    contexts = [w.prompt + w.output * s for s in (_EARLY, _LATE)]
+    if w.kind == "static_batch":
+        each = w.batch / float(w.micro_batches)
+        if w.prompt > 0:
+            found["prefill"] = _prompts(each, w.prompt, w.prompt)
+        for name, context in zip(("early", "late"), contexts, strict=True):
+            if w.output > 0:
+                found[name] = Load((Group(each, new, context, new),))
+        return found
     if w.prompt > 0:
-        found["prefill"] = _prompts(w.batch if w.kind == "static_batch" else 1.0, w.prompt)
-    if w.kind != "static_batch" and w.prompt > 0:
-        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt)
+        found["prefill"] = _prompts(1.0, w.prompt, chunk_tokens)
+        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt, w.prompt)
     if w.output <= 0:
         return found
-    n, new = w.running, 1.0 + w.drafts
-    stages = [w.prompt + w.output * s for s in (_EARLY, _LATE)]
-    if w.kind == "static_batch":
-        for name, context in zip(("early", "late"), stages, strict=True):
-            found[name] = Load((Group(n, new, context, new),))
-        return found
-    decode = Load(tuple(Group(n / 2, new, context, new) for context in stages))
+    # Half the sequences are in the earlier part of their answer, half in the later; one alone is in the middle.
+    halves = contexts if w.running >= 2 else [w.prompt + w.output / 2]
+    decode = Load(tuple(Group(w.running / len(halves), new, context, new) for context in halves))
     found["decode"] = decode
     if w.prompt > 0:
-        chunk = min(w.prompt, chunk_tokens)
-        found["mixed"] = decode + Load((Group(w.abreast, chunk, (w.prompt - chunk) / 2, chunk / w.prompt),))
+        found["mixed"] = decode + _prompts(float(w.abreast), w.prompt, chunk_tokens)
     return found
 
 
-def _prompts(number: float, length: float) -> Load:
-    return Load((Group(number, length, 0.0, 1.0 if length > 1 else length / 2),))
+def _prompts(number: float, length: float, chunk_tokens: float) -> Load:
+    """Prompts side by side, each with its mean chunk; a chunk's share of a prompt needs its share of the one logit."""
+    chunk = min(length, chunk_tokens)
+    logits = chunk / length if length > 1 else length / 2
+    return Load((Group(number, chunk, (length - chunk) / 2, logits),))
+
+
+def first_token(w: Workload, prefill: Real, chunk_tokens: Real) -> Real:
+    """Return a prompt's own time to its first token from the time of its ``prefill`` pass: nothing else in the way.
+
+    Notes
+    -----
+    A prompt longer than the budget takes a pass per chunk. A static batch over p pipeline stages runs as m = min(p, B)
+    micro-batches, which fill and drain the pipeline: (m + p - 1)/p passes of one micro-batch.
+    """
+    if w.kind == "static_batch":
+        return prefill * np.ones_like(np.asarray(w.prompt, dtype=float)) * (w.micro_batches + w.stages - 1) / w.stages
+    return prefill * np.maximum(np.asarray(w.prompt) / chunk_tokens, 1.0)
 
 
 def static_batch(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
@@ -148,9 +180,10 @@ def static_batch(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     Notes
     -----
     TPOT is the mean over the growing context (two-point quadrature); end to end = prefill + (output - 1) x TPOT.
-    Such runs are timed inside the engine: no request crosses a server.
+    Such runs are timed inside the engine: no request crosses a server. Over pipeline stages a decode step lasts one
+    micro-batch's way through all of them.
     """
-    first = seconds.get("prefill", 0.0) * np.ones_like(np.asarray(w.prompt, dtype=float))
+    first = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
     step = (seconds.get("early", 0.0) + seconds.get("late", 0.0)) / 2
     tpot = step / expected_tokens(c.draft_acceptance, w.drafts)
     later = np.where(np.asarray(w.prompt) > 0, np.maximum(w.output - 1, 0), w.output)
@@ -186,7 +219,7 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     per_step = expected_tokens(c.draft_acceptance, w.drafts)
     pieces = np.maximum(np.asarray(w.prompt) / c.chunk_tokens, 1.0)
     extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
-    alone = seconds.get("prefill", 0.0) + (pieces - 1) * c.step_seconds
+    alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
     x = out * step / per_step
     least, others = x, np.maximum(n - 1, 0.0)
     for _ in range(8):
@@ -196,9 +229,7 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     most = out * full / per_step
     behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
     x = np.minimum(x, most)
-    rho = np.minimum(n * extra / (x + alone + 1e-12), 0.98)
-    seen = rho * others / np.maximum(n, 1e-9)  # an arriving request meets the others only
-    queue = np.minimum(extra * seen / 2 / (1 - seen), others * extra)
+    queue, rho = _queue(n, extra, x + np.maximum(alone - extra, 0.0))
     steady = c.request_seconds + alone + np.maximum(queue, behind) + step / 2
     start = seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens)
     served = alone + np.maximum(queue, behind) + x
@@ -210,6 +241,21 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     x = np.where(only, 0.0, x)
     waiting = np.maximum(w.batch - n, 0.0) / np.maximum(n, 1e-9) * served
     return _joined(w, steady, start, waiting, x, extra, rho, served)
+
+
+def _queue(n: Real, service: Real, away: Real) -> tuple[Real, Real]:
+    """Return (mean wait, utilisation) of n requests that each need `service` seconds of one server between `away` ones.
+
+    Notes
+    -----
+    Schweitzer's approximation of mean-value analysis: R = s (1 + (n - 1) R/(R + Z)), solved for R. Service times are
+    nearly equal, not exponential, so an idle server's queue is half as long (Pollaczek-Khinchine); a busy one's is not:
+    the wait is (R - s)(1 + u)/2 at utilisation u.
+    """
+    gap = service * n - away
+    r = (gap + np.sqrt(gap**2 + 4 * service * away)) / 2
+    busy = np.minimum(n * service / np.maximum(r + away, 1e-12), 1.0)
+    return np.maximum(r - service, 0.0) * (1 + busy) / 2, busy
 
 
 def _joined(
@@ -238,18 +284,21 @@ def disaggregated(w: Workload, seconds: dict[str, Real], c: Numbers, transfer: R
     ----------
     transfer : float or array
         Seconds to move one sequence's cache between the pools.
+
+    Notes
+    -----
+    Prompts wait as in a closed loop of n requests, but before `prefill_pool` replicas that do nothing else; where those
+    are the slower pool they are always busy, and Little's law gives the wait.
     """
     step = seconds.get("decode", 0.0)
     x = np.maximum(w.output, 1e-9) * step / expected_tokens(c.draft_acceptance, w.drafts)
-    alone = seconds.get("prefill", 0.0)
+    alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
+    each = np.minimum(seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), alone) / w.prefill_pool
     n = w.running
-    others = np.maximum(n - 1, 0.0)
-    rho = np.minimum(n * alone / (x + alone + 1e-12), 0.98)
-    seen = rho * others / n
-    queue = np.minimum(alone * seen / 2 / (1 - seen), others * alone)
-    behind = np.maximum(n * alone - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
+    queue, rho = _queue(n, each, x + np.maximum(alone - each, 0.0))
+    behind = np.maximum(n * each - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
     steady = c.request_seconds + alone + np.maximum(queue, behind) + transfer + step / 2
-    start = np.where(behind > 0, 0.0, alone * n)
+    start = np.where(behind > 0, 0.0, each * n)
     waiting = np.maximum(w.batch - w.running, 0.0) / w.running * (x + steady)
     return _joined(w, steady, start, waiting, x, 0.0, rho, steady + x)
 

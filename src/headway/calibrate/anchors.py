@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from headway.hardware import System, chip, system
+from headway.hardware import System, system
 from headway.models import Architecture, model
 from headway.parallel import Layout, build_step, fit
 from headway.roofline import IDEAL, Load, Spread, profile, step_time
@@ -66,7 +66,7 @@ class _Bench:
 
     def __init__(self, arch: Architecture, box: System, layout: Layout, overlap: float = 0.0) -> None:
         self.step = build_step(arch, layout, box.adds_in_network)
-        self.chip = replace(box.chip, link=box.link)
+        self.chip = box.chip
         found = profile("modern")
         self.real = replace(found.on(box.chip), network_overlap=overlap)
         outside = found.uncovered(box.chip, ranks=layout.chips)
@@ -94,9 +94,8 @@ def _rate(value: float, spread: Spread) -> tuple[float, float]:
 def _production() -> list[Anchor]:
     """DeepSeek's nodes of 8 H800: decode at 21 tok/s per user, prefill of what the cache does not have."""
     arch = model("deepseek-v3")
-    one = chip("h800")
     decode = Layout(dp=128, ep=128)
-    box = replace(system("h800x8"), chips=128, link=one.scale_out or one.link)  # experts lie across nodes
+    box = replace(system("h800x8"), chips=128)
     bench = _Bench(arch, box, decode, overlap=1.0)
     context, pace = 4989.0, 1 / 21
     most = fit(arch, decode, box, context).max_batch

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
+
 from headway.batching import Workload, loads
 from headway.calibrate.evidence import Measurement
 from headway.calibrate.names import Engine, engine, machine, served_model
@@ -14,7 +16,7 @@ from headway.errors import InputError, PhysicsError
 from headway.hardware import Chip, System
 from headway.models import Architecture
 from headway.parallel import Layout, build_step, kv_per_chip, weights_per_chip
-from headway.roofline import DEFAULT, Calibration, Load, Profile, Step, profile
+from headway.roofline import DEFAULT, Calibration, Load, Profile, Step, profile, step_time
 
 
 @dataclass(frozen=True)
@@ -102,19 +104,35 @@ def case(m: Measurement, policy: Calibration | None = None, name: str | None = N
         raise InputError(f"{box.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time")
     numbers = policy or profile(served_by.profile).on(box.chip)
     copies = max(m.chips // (layout.chips * m.pp), 1)
-    split = m.disaggregated and m.load == "closed_loop" and copies > 1
-    copies = copies // 2 if split else copies
+    split = m.disaggregated and m.load == "closed_loop" and copies > 1 and m.prompt > 0 and m.output > 1
+    static = m.load == "static_batch"
     # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
-    stages = m.pp if m.load == "closed_loop" else 1
-    shares = min(float(copies * stages), max(m.batch, 1.0))  # a sequence is never split over copies
+    stages = 1 if static else m.pp
+    prefilling = _prefill_pool(arch, box, layout, m, copies) if split else 0
+    shares = min(float((copies - prefilling) * stages), max(m.batch, 1.0))  # a sequence is never split over copies
     kind = "disaggregated" if split else m.load
     slots = _slots(arch, box, layout, m, served_by, numbers.memory_reserve)
     load = Workload(cast(Any, kind), m.batch / shares, m.prompt, m.output, m.drafts, groups=layout.dp)
-    if kind != "static_batch":
-        load = replace(load, slots=max(slots / stages, 1.0))
+    load = replace(load, stages=float(m.pp)) if static else replace(load, slots=max(slots / stages, 1.0))
+    if split:
+        load = replace(load, prefill_pool=prefilling * stages / shares)
     moved = kv_per_chip(arch, layout, m.prompt) if split else 0.0
-    overfull = kind == "static_batch" and slots < load.batch
+    overfull = static and slots < load.batch
     return Case(arch, box, layout, m.pp, shares, load, served_by, moved, overfull)
+
+
+def _prefill_pool(arch: Architecture, box: System, layout: Layout, m: Measurement, copies: int) -> int:
+    """Return how many of a split deployment's replicas compute prompts: those that an ideal machine serves most with.
+
+    Tables state the chips of both pools together; an operator balances them.
+    """
+    step = _step(arch, layout, box.adds_in_network)
+    prefilling = np.arange(1, copies)
+    batch = np.maximum(m.batch / ((copies - prefilling) * m.pp), 1.0)
+    prompt = float(step_time(step, Load.prefill(1.0, m.prompt), box.chip).seconds)
+    decode = step_time(step, Load.decode(batch, m.prompt + m.output / 2), box.chip).seconds * m.output
+    rate = np.minimum(prefilling * m.pp / prompt, m.batch / (decode + prompt))
+    return int(prefilling[np.argmax(rate)])
 
 
 def _expert_groups(arch: Architecture, m: Measurement) -> int:

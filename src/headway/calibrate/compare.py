@@ -137,7 +137,12 @@ class Accuracy:
         }
 
 
-def accuracy(log_ratio: Array, measured: Array | None = None, inside: Array | None = None) -> Accuracy | None:
+def accuracy(
+    log_ratio: Array,
+    measured: Array | None = None,
+    inside: Array | None = None,
+    kinds: NDArray[np.str_] | None = None,
+) -> Accuracy | None:
     """Return the statistics of rows that have a value, or None when none has.
 
     Parameters
@@ -148,6 +153,8 @@ def accuracy(log_ratio: Array, measured: Array | None = None, inside: Array | No
         What was measured, for the rank correlation.
     inside : array
         1 where the measurement lies in its interval, 0 where not, NaN without one.
+    kinds : array of str
+        Quantity of each row: only values of one quantity are ranked against each other.
     """
     have = np.isfinite(log_ratio)
     if not have.any():
@@ -156,13 +163,23 @@ def accuracy(log_ratio: Array, measured: Array | None = None, inside: Array | No
     e = np.abs(np.expm1(log))
     rank = float("nan")
     if measured is not None and have.sum() > 2:
-        known = np.log(measured[have])
-        rank = _correlation(_ranks(known), _ranks(known + log))
+        rank = _rank(np.log(measured[have]), log, np.full(log.size, "") if kinds is None else kinds[have])
     covered = float("nan") if inside is None else float(np.nanmean(inside[have]))
     return Accuracy(
         int(have.sum()), float(np.median(e)), float(e.mean()), float(np.quantile(e, 0.9)), float((e <= 0.2).mean()),
         float(np.expm1(np.median(log))), rank, covered,
     )  # fmt: skip
+
+
+def _rank(measured: Array, log: Array, kinds: NDArray[np.str_]) -> float:
+    """Spearman's correlation: the mean over quantities, weighted by rows."""
+    each = [
+        (_correlation(_ranks(measured[k]), _ranks(measured[k] + log[k])), float(k.sum()))
+        for k in (kinds == name for name in sorted(set(kinds.tolist())))
+        if k.sum() > 2
+    ]
+    known = [(r, n) for r, n in each if not np.isnan(r)]
+    return float(np.average([r for r, _ in known], weights=[n for _, n in known])) if known else float("nan")
 
 
 def _ranks(values: Array) -> Array:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headway.calibrate.tabular import FAULT, Table, read_table
 from headway.catalog import SHIPPED, Row
 from headway.errors import InputError
 
@@ -26,7 +23,6 @@ COLUMNS = (
 )  # fmt: skip
 NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
 _RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
-_SURPLUS = "\0"  # no header can have it: a nameless column, such as a table's own index, is not surplus
 _COUNTED = re.compile(r"(\d+)\s*[x*]\s*[^\d\s].*|.*[^\d\s]\s*[x*]\s*(\d+)", re.IGNORECASE)
 _NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
 
@@ -77,54 +73,20 @@ class Measurement:
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
-def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) of a CSV file (also ``.gz``), any column order.
+def table(file: str | Path) -> Table:
+    """Open a table of serving benchmarks: CSV (also ``.gz``), any column order.
 
     Raises
     ------
     InputError
         When the file cannot be read, is empty, or lacks a column that has no default.
     """
-    path = Path(file)
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
-        raise InputError(f"{file}: cannot be read as UTF-8 CSV ({error.__class__.__name__})") from None
-    yield from rows_of(text, path.name)
+    return read_table(file, COLUMNS, NEEDED)
 
 
-def rows_of(text: str, name: str) -> Iterator[tuple[str, Row]]:
-    """Yield (place, row) of CSV text; a row with more cells than columns keeps its surplus under ``""``."""
-    reader = csv.DictReader(
-        io.StringIO(text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")), restkey=_SURPLUS, strict=False
-    )
-    header = [h.strip() for h in reader.fieldnames or []]
-    if not any(header):
-        raise InputError(f"{name}: is empty; a header like {', '.join(NEEDED)}, ... and one row per case is needed")
-    reader.fieldnames = header
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        raise InputError(f"{name}: its columns are not separated by commas; headway reads comma-separated tables")
-    lacking = [c for c in NEEDED if c not in header]
-    if lacking:
-        known = [c for c in header if c in COLUMNS]
-        raise InputError(
-            f"{name}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing; needed: {', '.join(NEEDED)}; "
-            f"found: {', '.join(known) or 'none that headway knows'}"
-        )
-    double = sorted({h for h in header if h and header.count(h) > 1})
-    if double:
-        raise InputError(f"{name}: column {double[0]!r} appears twice")
-    try:
-        for row in reader:
-            surplus = row.pop(_SURPLUS, None)
-            cells = {k: (v or "").strip() for k, v in row.items() if k}
-            if surplus and any(surplus):
-                cells[_SURPLUS] = "surplus"
-            if any(cells.values()):
-                yield f"{name} line {reader.line_num}", cells
-    except csv.Error as error:
-        raise InputError(f"{name} line {reader.line_num}: not CSV: {error}") from None
+def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
+    """Yield (place, row) of such a table."""
+    yield from table(file).rows
 
 
 def _number(row: Row, key: str, default: float | None, *, low: float = 0.0, whole: bool = False) -> float:
@@ -167,10 +129,11 @@ def measurement(place: str, row: Row) -> Measurement:
     -----
     Traps of the sources: `attention_dp` is a flag or a number of groups; the InferenceX dump of 2026-04-06 multiplies
     `tp` (or `attention_dp`) and `chips` by `ep`, its run names tell the truth; gpt-fast generates 200 tokens where its
-    table has no column for it; a TPU table's `tp` counts cores, two to a chip.
+    table has no column for it; a TPU table's `tp` counts cores, two to a chip; PaLM's table times prefill and generation
+    apart, so its time of a generation is not end to end.
     """
-    if _SURPLUS in row:
-        raise InputError("more cells than the header has columns")
+    if FAULT in row:
+        raise InputError(row[FAULT])
     layout = _layout(row)
     engine = row.get("engine", "")
     output = _number(row, "osl", 200.0 if engine.lower().startswith("gpt-fast") else None)
@@ -187,7 +150,7 @@ def measurement(place: str, row: Row) -> Measurement:
         chips=layout["chips"], tp=layout["tp"], pp=layout["pp"], ep=layout["ep"], dp=layout["dp"],
         drafts=_drafts(row), disaggregated=_flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
     )  # fmt: skip
-    object.__setattr__(found, "measured", _measured(row, found.chips))
+    object.__setattr__(found, "measured", _measured(row, found.chips, output))
     return found
 
 
@@ -242,7 +205,7 @@ def _drafts(row: Row) -> int:
     raise InputError(f"speculative is {text!r}; accepted: none, mtp, mtp2, eagle")
 
 
-def _measured(row: Row, chips: int) -> dict[str, float]:
+def _measured(row: Row, chips: int, output: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for key in MEASURES:
         try:
@@ -251,6 +214,8 @@ def _measured(row: Row, chips: int) -> dict[str, float]:
             continue  # a measurement that cannot be read is no reason to refuse a prediction
         if value > 0:
             found[key.replace("_ms", "")] = value / 1e3 if "_ms" in key else value
+    if row.get("source", "").startswith("Pope et al. 2022") and output > 0 and "e2e_mean" in found:
+        found["tpot_mean"] = found.pop("e2e_mean") / output
     if "output_tok_s_per_chip" in found and "output_tok_s" not in found:
         found["output_tok_s"] = found["output_tok_s_per_chip"] * chips
     found.pop("output_tok_s_per_chip", None)

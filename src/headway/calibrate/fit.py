@@ -20,6 +20,7 @@ from headway.calibrate.cases import Case
 from headway.calibrate.compare import Truth, ratios, truth
 from headway.calibrate.estimate import Batch, estimate
 from headway.calibrate.evidence import Measurement
+from headway.calibrate.intervals import voices
 from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError
 from headway.roofline import NUMBERS, years_since
@@ -170,6 +171,26 @@ class Data:
                 return [c.chip.name for c in self.cases]
             case _:
                 return [""] * len(self.cases)
+
+    @functools.cached_property
+    def models(self) -> list[str]:
+        """Model of each row: the first name among those of its shape, however it is spelled."""
+        shapes = [(c.model.hidden, sum(x.count for x in c.model.layers), c.model.total_parameters) for c in self.cases]
+        names = [r.model.rsplit("/", 1)[-1] for r in self.rows]
+        first: dict[tuple[int, int, int], str] = {}
+        for shape, name in sorted(zip(shapes, names, strict=True)):
+            first.setdefault(shape, name)
+        return [first[s] for s in shapes]
+
+    @functools.cached_property
+    def pairs(self) -> NDArray[np.str_]:
+        """The (model, chip) of each row, as one label: the folds of every out-of-fold figure."""
+        return np.array([f"{m} on {c.chip.name}" for m, c in zip(self.models, self.cases, strict=True)])
+
+    @functools.cached_property
+    def voices(self) -> dict[str, NDArray[np.bool_]]:
+        """Which rows' residuals speak for which interval."""
+        return voices([r.load for r in self.rows], self.truth.names, np.array(self.who("engine")), self.pairs)
 
     def years(self) -> Array:
         """Return how many years after the reference date each row's modern engine was released; 0 where not known."""

@@ -31,8 +31,10 @@ from headway.roofline import (
 Array = NDArray[np.float64]
 Numbers = Mapping[str, Any]  # a number of the calibration -> one value for all cases, or one per case
 
-_AMOUNTS = ("flops", "bytes", "temporaries", "peak", "bandwidth", "kernels", "products", "layers")
-_TRANSFER = ("sent", "messages", "ranks", "link")
+_AMOUNTS = ("flops", "bytes", "temporaries", "peak", "bandwidth", "kernels", "products", "layers",
+    "uneven_bytes", "uneven_flops",
+)  # fmt: skip
+_TRANSFER = ("sent", "messages", "ranks", "link", "outside", "scale_out")
 
 
 class PerCase:

@@ -36,14 +36,6 @@ class OutOfFold:
     fold: NDArray[np.str_]
 
 
-def pair_of(data: Data) -> NDArray[np.str_]:
-    """Return the (model, chip) of each row, as one label."""
-    labels = [
-        f"{row.model.rsplit('/', 1)[-1]} on {case.chip.name}" for row, case in zip(data.rows, data.cases, strict=True)
-    ]
-    return np.array(labels)
-
-
 def out_of_fold(
     data: Data,
     fold: NDArray[np.str_],

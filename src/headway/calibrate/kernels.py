@@ -21,8 +21,8 @@ from headway.hardware import chip
 from headway.roofline import Amounts, Calibration, Kind, Transfer, kernel_time, transfer_time
 
 Array = NDArray[np.float64]
-_BYTES = {"bfloat16": 2.0, "fp8": 1.0, "fp8_block": 1.0, "nvfp4": 0.5625}
-_RATES = {"bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4"}
+_BYTES = {"bfloat16": 2.0, "fp8": 1.0, "fp8_block": 1.0, "nvfp4": 0.5625, "w4a16_mxfp4": 0.53125}
+_RATES = {"bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "w4a16_mxfp4": "bf16"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,53 @@ def kernel_fits() -> list[KernelFit]:
     """
     rows = kernel_rows()
     found = [_gemm(rows, dtype) for dtype in ("bfloat16", "fp8", "nvfp4")]
-    return [*found, _decode(rows), _prefill(rows), _experts(rows), _all_reduce(rows)]
+    return [*found, _decode(rows), _prefill(rows), _experts(rows, found), _all_reduce(rows)]
+
+
+def kernel_differences(fits: Sequence[KernelFit]) -> dict[str, tuple[float, int]]:
+    """Return what special kernels take beyond plain ones, as (median seconds, rows): the other priors.
+
+    Parameters
+    ----------
+    fits : sequence of KernelFit
+        Of `kernel_fits`.
+
+    Notes
+    -----
+    Quantising: an FP8 product's launch over a 16-bit one's. Attention: decodes of at most 2,048 cached tokens, over one
+    launch. Unpacking: INT8 and INT4 weights at up to 64 tokens over 16-bit ones of the same shape; MXFP4 experts at up
+    to 64 tokens on Hopper over what the law of the balanced ones gives. Exchange: the smallest all-to-alls.
+    """
+    rows, by_family = kernel_rows(), {f.family: f for f in fits}
+    launch = by_family["GEMM bfloat16"].numbers["kernel_seconds"]
+    fp8 = by_family["GEMM fp8"]
+    small = [r for r in rows if r["op"] == "attn_decode" and float(r["batch"]) * float(r["step"]) <= 2048]
+    exchange = [r for r in rows if r["op"] == "nccl_alltoall" and float(r["message_elems"]) <= 256]
+    weights = [r for r in rows if r["op"] == "gemm" and float(r["m"]) <= 64]
+    unpacked = [d for dtype in ("int8_wo", "int4_wo") for d in _over(weights, dtype, ("system", "m", "n", "k"))]
+    few = [r for r in rows if r["op"] == "moe" and r["dtype"] == "w4a16_mxfp4" and r["system"].startswith("h")]
+    few = [r for r in few if float(r["tokens"]) <= 64]
+    amounts, measured = _grouped(few, fits)
+    law = dataclasses.replace(Calibration(knee=0.5), **dict(by_family["balanced MoE"].numbers))
+    more = measured - _kernel(Kind("experts"), amounts)(law)
+    return {
+        "quantise_seconds": (fp8.numbers["kernel_seconds"] - launch, fp8.rows),
+        "attention_seconds": (_median(small) - launch, len(small)),
+        "dequantise_seconds": (float(np.median(unpacked)), len(unpacked)),
+        "expert_dequantise_seconds": (float(np.median(more)), len(few)),
+        "exchange_seconds": (_median(exchange), len(exchange)),
+    }
+
+
+def _median(rows: Sequence[Row]) -> float:
+    return float(np.median(_columns(rows, "latency_ms")[0])) / 1e3
+
+
+def _over(rows: Sequence[Row], dtype: str, shape: Sequence[str]) -> list[float]:
+    """Seconds that kernels of one format take beyond 16-bit ones of the same shape."""
+    plain = {tuple(r[k] for k in shape): float(r["latency_ms"]) for r in rows if r["dtype"] == "bfloat16"}
+    mine = [(tuple(r[k] for k in shape), float(r["latency_ms"])) for r in rows if r["dtype"] == dtype]
+    return [(ms - plain[key]) / 1e3 for key, ms in mine if key in plain]
 
 
 def _columns(rows: Sequence[Row], *names: str) -> list[Array]:
@@ -113,21 +159,30 @@ def _prefill(rows: Sequence[Row]) -> KernelFit:
     return _fit("prefill attention", start, ms / 1e3, _kernel(Kind("attention"), a))
 
 
-def _experts(rows: Sequence[Row]) -> KernelFit:
-    mine = [
-        r for r in rows if r["op"] == "moe" and r["distribution"] == "balanced" and r["dtype"] in ("bfloat16", "fp8")
-    ]
+def _grouped(mine: Sequence[Row], products: Sequence[KernelFit]) -> tuple[Amounts, Array]:
+    """Amounts and measured seconds of MoE kernels; rates are what single products of the format reach."""
     tokens, hidden, inner, k, count, tp, ep, ms = _columns(
         mine, "tokens", "hidden", "inter", "topk", "experts", "moe_tp", "moe_ep", "latency_ms"
     )
+    plain = {"bf16": "compute_efficiency", "fp8": "fp8_efficiency"}
+    single = {r: next(f.numbers[plain[r]] for f in products if plain[r] in f.numbers) for r in plain}
+    chips = {s: chip(s) for s in {r["system"] for r in mine}}
+    peaks = [chips[r["system"]].peak((_RATES[r["dtype"]], "bf16")) * single[_RATES[r["dtype"]]] for r in mine]
     width = np.array([_BYTES[r["dtype"]] for r in mine])
-    peaks = [_machine([r], _RATES[r["dtype"]])[0][0] for r in mine]
     weights, here = 3 * hidden * inner / tp, tokens * k / ep
     touched = count * (1 - (1 - k / count) ** tokens) / ep
     moved = touched * weights * width + here * (2 * hidden + 3 * inner / tp) * 2
-    a = Amounts(2 * here * weights, moved, 0.0, np.array(peaks), _machine(mine, "bf16")[1], 7.0, 2.0, 1.0)
+    bandwidth = _machine(mine, "bf16")[1]
+    return Amounts(2 * here * weights, moved, 0.0, np.array(peaks), bandwidth, 7.0, 2.0, 1.0), ms / 1e3
+
+
+def _experts(rows: Sequence[Row], products: Sequence[KernelFit]) -> KernelFit:
+    mine = [
+        r for r in rows if r["op"] == "moe" and r["distribution"] == "balanced" and r["dtype"] in ("bfloat16", "fp8")
+    ]
+    amounts, measured = _grouped(mine, products)
     start = {"expert_memory_efficiency": 0.8, "expert_compute_efficiency": 0.5, "kernel_seconds": 4e-6}
-    return _fit("balanced MoE", start, ms / 1e3, _kernel(Kind("experts"), a))
+    return _fit("balanced MoE", start, measured, _kernel(Kind("experts"), amounts))
 
 
 def _all_reduce(rows: Sequence[Row]) -> KernelFit:

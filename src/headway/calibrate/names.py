@@ -49,11 +49,12 @@ class Engine:
 @functools.lru_cache(maxsize=512)
 def _engine(facts: Catalogue, name: str) -> Engine:
     table = facts.table("engines")
-    number = None
-    for text in (name, re.split(r"[:@/ ]", name)[0], re.sub(r"[-_ ]?v?\d[\d.]*\w*$", "", name)):
-        if text and number is None:
+    number = table.find(name)
+    own = number is None and name in profile_names()
+    for text in (re.split(r"[:@/ ]", name)[0], re.sub(r"[-_ ]?v?\d[\d.]*\w*$", "", name)):
+        if text and number is None and not own:
             number = table.find(text)
-    if number is None and name in profile_names():  # a profile of the user's: its base says what the engine does
+    if own:  # a profile of the user's: its base says what the engine does
         habits = _engine(facts, str(profile(name).about.get("base", "modern")))
         return Engine(name, name, habits.kv_of_quantised, habits.holds_whole)
     if number is None:
@@ -129,13 +130,24 @@ def _served_model(facts: Catalogue, name: str, weights: str, kv: str, served_by:
         elif wanted == "fp4" and arch.experts and arch.precision.weights.name.startswith("int4"):
             pass  # a checkpoint whose experts are 4-bit integers is "fp4" in tables that know only widths
         else:
-            precision = number_format("nvfp4" if wanted == "fp4" else wanted).name
+            precision = number_format(_converted(arch, wanted, found)).name
     quantised = (number_format(precision).bytes if precision else arch.precision.weights.bytes) < 1.5
     cache = _DTYPES.get(kv, kv)
     if cache in ("", "auto"):
         cache = "fp8" if served_by.kv_of_quantised == "fp8" and quantised else "bf16"
     source = released if wanted and not precision and (released := _released(facts, found, name, wanted)) else found
     return model(source if precision is None else found, precision=precision, kv_precision=cache)
+
+
+def _converted(arch: Architecture, wanted: str, name: str) -> str:
+    """Return the format that a table's word means where no release is catalogued.
+
+    FP8 of a dense 16-bit checkpoint is an engine's own conversion, one scale per tensor (or row); mixtures of experts,
+    and everything of Qwen since Qwen3, are released in blocks of 128 (their model cards).
+    """
+    if wanted == "fp8" and not arch.experts and not re.search(r"qwen-?3", name, re.IGNORECASE):
+        return "fp8-tensor"
+    return "nvfp4" if wanted == "fp4" else wanted
 
 
 def _find(facts: Catalogue, name: str) -> tuple[str, str]:

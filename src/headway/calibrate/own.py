@@ -14,11 +14,12 @@ from headway.calibrate.compare import Accuracy, accuracy, ratios
 from headway.calibrate.data import prior_policy, usable
 from headway.calibrate.estimate import Batch, estimate, numbers_of
 from headway.calibrate.evidence import Measurement
-from headway.calibrate.fit import Data, Fitted, Prior, fit, priors
+from headway.calibrate.fit import SHARES, Data, Fitted, Prior, fit, priors
 from headway.calibrate.folds import labels, out_of_fold
 from headway.calibrate.intervals import spread_of
 from headway.calibrate.predict import floors
-from headway.calibrate.profiles import today
+from headway.calibrate.profiles import covers_of, today
+from headway.catalog import catalogue
 from headway.errors import InputError
 from headway.roofline import Profile, profile, profile_names
 
@@ -75,6 +76,8 @@ def own_profile(name: str, rows: Sequence[Measurement], base: str | None = None)
         raise InputError(f"--name {name!r}: use letters, digits, dots, dashes and underscores, at most 64")
     if name in ("ideal", "modern") or name in _shipped():
         raise InputError(f"--name {name!r} is a profile that ships with headway; choose another")
+    if catalogue().table("engines").find(name) is not None:
+        raise InputError(f"--name {name!r} is an engine that headway knows; choose another, like {name}-mine")
     if base == "ideal":
         raise InputError("--engine ideal: nothing can be fitted on top of it; start from modern or an engine")
     data, refused = usable(rows, base)
@@ -98,7 +101,7 @@ def _believable(data: Data) -> tuple[Data, list[tuple[Measurement, str]]]:
     """Leave out rows that measured nothing readable, beat physics, or are further off than any machine of the evidence."""
     if not data.rows:
         return data, []
-    floor, known = floors(data.batch), data.truth
+    floor, known = floors(data.batch).tpot, data.truth
     own, first = ratios(known, estimate(data.batch, numbers_of([c.profile.on(c.chip) for c in data.cases])))
     good: list[int] = []
     left: list[tuple[Measurement, str]] = []
@@ -167,10 +170,23 @@ def _own(
     }  # fmt: skip
     if enough:
         written["spreads"] = _spreads(data, own, ttft, labels(spots))
+    else:
+        written["in_sample"] = True
+    written["covers"] = _covers(start, data)
     return Own(
         written, start.name, accuracy(before[0]), error, {n: (start.numbers[n], v) for n, v in numbers.items()},
         unsure, refused,
     )  # fmt: skip
+
+
+def _covers(start: Profile, data: Data) -> dict[str, Any]:
+    """What the base's evidence covers, and these rows' machines and ranges beside it."""
+    mine = covers_of(list(zip(data.rows, data.cases, strict=True)))
+    found = {k: sorted({*start.covers.get(k, ()), *v}) for k, v in mine.items() if isinstance(v[0], str)}
+    for name, (low, high) in ((k, v) for k, v in mine.items() if not isinstance(v[0], str)):
+        known = start.covers.get(name, (low, high))
+        found[name] = [min(low, known[0]), max(high, known[1])]
+    return found
 
 
 def _numbers(known: dict[str, Prior], moved: dict[str, float]) -> dict[str, Any]:
@@ -179,11 +195,7 @@ def _numbers(known: dict[str, Prior], moved: dict[str, float]) -> dict[str, Any]
 
 def _held(name: str, value: float) -> float:
     """Keep a share at most 1."""
-    return (
-        min(value, 1.0)
-        if priors()[name].value <= 1.0 and name.endswith(("efficiency", "acceptance", "knee"))
-        else value
-    )
+    return min(value, 1.0) if name in SHARES else value
 
 
 def _spreads(data: Data, own: Any, ttft: Any, fold: Any) -> dict[str, Any]:

@@ -10,16 +10,18 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headway.batching import first_token
 from headway.calibrate.cases import Case, case
 from headway.calibrate.estimate import Batch, Estimate, bounds, estimate, numbers_of
-from headway.calibrate.evidence import Measurement, measurement, read_rows
+from headway.calibrate.evidence import COLUMNS, Measurement, measurement, table
+from headway.calibrate.tabular import FAULT, Table
 from headway.catalog import Catalogue, Row, catalogue
 from headway.errors import HeadwayError, InputError
 from headway.hardware import Chip
@@ -84,24 +86,46 @@ def predict_cases(cases: Sequence[Case], dates: Sequence[str], name: str | None 
     used = [_calibration(facts, n, c.chip, d) for n, c, d in zip(names, cases, dates, strict=True)]
     batch = Batch.of(cases, [float(u.chunk_tokens) for u in used])
     found = estimate(batch, numbers_of(used))
-    floor, bound = floors(batch), bounds(batch, found)
-    return [
-        _prediction(cases[i], found, i, float(floor[i]), str(bound[i]), profile(names[i])) for i in range(len(cases))
-    ]
+    least, bound = floors(batch), bounds(batch, found)
+    return [_prediction(cases[i], found, i, least, str(bound[i]), profile(names[i])) for i in range(len(cases))]
 
 
-def floors(batch: Batch) -> Array:
-    """Return each case's floor of TPOT: its decode steps alone, on an ideal machine, every draft accepted. [s]"""
-    seconds = batch.flat.seconds(IDEAL.numbers())
-    by_name = batch.flat.named(seconds)
+@dataclass(frozen=True)
+class Floors:
+    """What no prediction of a case may beat; arrays of seconds.
+
+    Attributes
+    ----------
+    tpot : array
+        Decode steps alone, on an ideal machine, every draft accepted.
+    ttft : array
+        One prompt's prefill (of a static batch: all its prompts') on an ideal machine.
+    request : array
+        Both: TTFT + (output - 1) x TPOT.
+    """
+
+    tpot: Array
+    ttft: Array
+    request: Array
+
+
+def floors(batch: Batch) -> Floors:
+    """Return the physical floors of each case."""
+    by_name = batch.flat.named(batch.flat.seconds(IDEAL.numbers()))
     nothing = np.zeros(len(batch.cases))
-    static = (by_name.get("early", nothing) + by_name.get("late", nothing)) / 2
-    drafts = np.array([c.workload.drafts for c in batch.cases], dtype=float)
-    return (by_name.get("decode", nothing) + static) / (1 + drafts)
+    steps = by_name.get("decode", nothing) + (by_name.get("early", nothing) + by_name.get("late", nothing)) / 2
+    tpot, ttft, later = steps.copy(), nothing.copy(), nothing.copy()
+    for k in batch.kinds:
+        w = k.workload
+        first = by_name.get("prefill", nothing)[k.chosen]
+        tpot[k.chosen] = steps[k.chosen] / (1 + w.drafts)
+        ttft[k.chosen] = first_token(w, first, k.chunk_tokens)
+        later[k.chosen] = np.where(w.prompt > 0, np.maximum(w.output - 1, 0), w.output)
+    return Floors(tpot, ttft, ttft + later * tpot)
 
 
-def _prediction(c: Case, e: Estimate, i: int, floor: float, bound: str, found: Profile) -> Prediction:
-    w = c.workload
+def _prediction(c: Case, e: Estimate, i: int, least: Floors, bound: str, found: Profile) -> Prediction:
+    w, floor = c.workload, float(least.tpot[i])
     tpot = float(e.served.tpot[i]) if w.output > 1 or w.prompt <= 0 else math.nan  # one token has no next
     ttft = float(e.served.ttft[i]) if w.prompt > 0 else math.nan
     outside = found.uncovered(
@@ -117,7 +141,7 @@ def _prediction(c: Case, e: Estimate, i: int, floor: float, bound: str, found: P
     return Prediction(
         ttft=ttft, tpot=tpot, output_rate=float(e.output_rate[i]),
         tpot_interval=_interval(tpot, found.spread(kind, "tpot", outside), floor),
-        ttft_interval=_interval(ttft, found.spread(kind, "ttft", outside), 0.0),
+        ttft_interval=_interval(ttft, found.spread(kind, "ttft", outside), float(least.ttft[i])),
         floor=math.nan if math.isnan(tpot) else floor, bound=bound, profile=found.name, outside=outside,
     )  # fmt: skip
 
@@ -160,16 +184,21 @@ def predicted_rows(rows: Iterable[tuple[str, Row]], name: str | None = None) -> 
             try:
                 m = measurement(place, row)
                 good.append((i, m, case(m, name=name)))
-            except HeadwayError as error:
-                reasons[i] = str(error)
-            except Exception as error:  # a fault of headway's must not cost the rows around it
-                if os.environ.get("HEADWAY_DEBUG"):
-                    raise
-                reasons[i] = f"a fault in headway itself ({error.__class__.__name__}: {error})"
+            except Exception as error:
+                reasons[i] = _reason(error)
         answers = _answers(good, name, reasons)
         for i, (_, row) in enumerate(piece):
             added = cells(answers[i]) if i in answers else dict.fromkeys(ADDED, "") | {"refused": reasons[i]}
-            yield {k: v for k, v in row.items() if k != "\0"} | added
+            yield {k: v for k, v in row.items() if k != FAULT} | added
+
+
+def _reason(error: Exception) -> str:
+    """Say why a row is refused; a fault of headway's own must not cost the rows around it."""
+    if isinstance(error, HeadwayError):
+        return str(error)
+    if os.environ.get("HEADWAY_DEBUG"):
+        raise error
+    return f"a fault in headway itself ({error.__class__.__name__}: {error})"
 
 
 def _answers(
@@ -179,9 +208,9 @@ def _answers(
     try:
         found = predict_cases([c for _, _, c in good], [m.date for _, m, _ in good], name)
         return {i: p for (i, _, _), p in zip(good, found, strict=True)}
-    except HeadwayError as error:
+    except Exception as error:
         if len(good) == 1:
-            reasons[good[0][0]] = str(error)
+            reasons[good[0][0]] = _reason(error)
             return {}
     middle = len(good) // 2
     return _answers(good[:middle], name, reasons) | _answers(good[middle:], name, reasons)
@@ -196,7 +225,7 @@ def _pieces(rows: Iterable[tuple[str, Row]], size: int) -> Iterator[list[tuple[s
 def predict_file(
     file: str, out: str, name: str | None = None, progress: Callable[[int], None] | None = None
 ) -> Mapping[str, Any]:
-    """Read a table, write it with predictions, and return counts.
+    """Read a table, write it with predictions, and return counts. Rows stream through: size does not matter.
 
     Parameters
     ----------
@@ -209,29 +238,44 @@ def predict_file(
     Returns
     -------
     dict
-        rows, answered, refused, and reasons with their counts.
+        rows, answered, refused, reasons with their counts, and `unread`: columns that mean nothing to headway, each
+        with the known one that it resembles.
 
     Raises
     ------
     InputError
         When the file cannot be read, has no row, or the output cannot be written; an existing output is kept then.
     """
-    source = read_rows(file)
-    first = next(source, None)
-    if first is None:
-        raise InputError(f"{file}: has a header and no row")
-    header = [k for k in first[1] if k and k not in ADDED]
     if not out.strip() or Path(out).is_dir():
         raise InputError(f"-o {out!r}: name a file, not a folder")
-    rows = itertools.chain([first], source)
+    source = opened(file)
+
+    def fill(stream: TextIO) -> dict[str, Any]:
+        return write_predictions(source, stream, name, progress)
+
     target = Path(out).resolve()  # a link's target is written, not the link replaced
     if target.exists() and not target.is_file():  # a device or a pipe: nothing to keep, nothing to replace
         try:
-            with target.open("w", newline="", encoding="utf-8") as stream:
-                return _write(stream, header, rows, name, progress)
+            with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+                return fill(stream)
         except OSError as error:
             raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-    return _replace(target, out, lambda stream: _write(stream, header, rows, name, progress))
+    return _replace(target, out, fill)
+
+
+def opened(file: str) -> Table:
+    """Open a table that has at least one row.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read or has no row.
+    """
+    source = table(file)
+    first = next(source.rows, None)
+    if first is None:
+        raise InputError(f"{file}: has a header and no row")
+    return replace(source, rows=itertools.chain([first], source.rows))
 
 
 def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -> dict[str, Any]:
@@ -243,8 +287,8 @@ def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -
         raise InputError(f"{out}: cannot be written ({error.strerror})") from None
     try:
         os.close(handle)
-        opened = gzip.open if target.suffix == ".gz" else open
-        with cast(TextIO, opened(half, "wt", newline="", encoding="utf-8")) as stream:
+        writer = gzip.open if target.suffix == ".gz" else open
+        with cast(TextIO, writer(half, "wt", newline="", encoding="utf-8", errors="surrogateescape")) as stream:
             counts = fill(stream)
         if mode is None:
             umask = os.umask(0)
@@ -261,18 +305,17 @@ def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -
     return counts
 
 
-def _write(
-    stream: TextIO,
-    header: list[str],
-    rows: Iterable[tuple[str, Row]],
-    name: str | None,
-    progress: Callable[[int], None] | None,
+def write_predictions(
+    source: Table, stream: TextIO, name: str | None = None, progress: Callable[[int], None] | None = None
 ) -> dict[str, Any]:
-    writer = csv.DictWriter(stream, [*header, *ADDED], extrasaction="ignore", restval="", lineterminator="\n")
-    writer.writeheader()
+    """Write a table's own columns as they came, then `ADDED`; return counts as `predict_file` does."""
+    kept = [(k, t) for k, t in zip(source.keys, source.titles, strict=True) if k not in ADDED]
+    keys = [*(k for k, _ in kept), *ADDED]
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*(t for _, t in kept), *ADDED])
     total, refused, reasons = 0, 0, dict[str, int]()
-    for row in predicted_rows(rows, name):
-        writer.writerow(row)
+    for row in predicted_rows(source.rows, name):
+        writer.writerow([row.get(k, "") for k in keys])
         total += 1
         if row["refused"]:
             refused += 1
@@ -281,4 +324,7 @@ def _write(
             progress(total)
     if progress:
         progress(total)
-    return {"rows": total, "answered": total - refused, "refused": refused, "reasons": reasons}
+    return {
+        "rows": total, "answered": total - refused, "refused": refused, "reasons": reasons,
+        "unread": source.unread((*COLUMNS, *ADDED)),
+    }  # fmt: skip

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headway.calibrate.cases import Case
 from headway.calibrate.compare import accuracy
+from headway.calibrate.evidence import Measurement
 from headway.calibrate.fit import MODERN, Data, Fitted, fit, release_years
-from headway.calibrate.folds import OutOfFold, labels, out_of_fold, pair_of
+from headway.calibrate.folds import OutOfFold, labels, out_of_fold
 from headway.calibrate.intervals import spread_of, widening
 from headway.errors import InputError
 from headway.roofline import Spread
@@ -38,7 +40,7 @@ def shipped_profiles(data: Data, date: str, progress: Progress | None = None) ->
     without a whole chip, generation, vendor or engine with those out of fold.
     """
     full = fit(data)
-    pairs = pair_of(data)
+    pairs = data.pairs
     base = _folds(data, pairs, "model and chip", progress)
     wider = {
         level: widening(_folds(data, labels(data.who(level)), level, progress).own, base.own)
@@ -95,7 +97,7 @@ def _profile(
         "numbers": {k: _short(v) for k, v in numbers.items()},
         "machines": {k: {n: _short(x) for n, x in v.items()} for k, v in sorted(full.machines().items())},
         "releases": {k: _short(v) if name in MODERN else 0.0 for k, v in full.releases().items()},
-        "spreads": _spreads(data, base, mine),
+        "spreads": _spreads(data, base, name),
         "widen": {k: round(v, 3) for k, v in wider.items()},
         "covers": _covers(data, mine if seen else np.ones(len(data.rows), dtype=bool)),
     }
@@ -127,16 +129,15 @@ def _pooled_old(full: Fitted, engines: list[str]) -> dict[str, float]:
     }
 
 
-def _spreads(data: Data, base: OutOfFold, mine: NDArray[np.bool_]) -> dict[str, dict[str, dict[str, float]]]:
-    """Spreads by kind of load and quantity: of the engine's own rows in its own kind, else of all rows of that kind."""
-    closed = np.array([r.load == "closed_loop" for r in data.rows])
-    modern = np.isin(np.array(data.who("engine")), MODERN)
+def _spreads(data: Data, base: OutOfFold, name: str) -> dict[str, dict[str, dict[str, float]]]:
+    """Spreads by kind of load and quantity: of the engine's own rows where they speak for it, else of all."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for load, rows in (("closed_loop", closed), ("static_batch", ~closed)):
-        for what, values in (("tpot", base.own), ("ttft", base.ttft if load == "closed_loop" else base.own)):
-            chosen = rows
-            if load == "static_batch" and (rows & mine).sum() >= 100 and not (mine & modern).any():
-                chosen = rows & mine
+    closed = np.array([r.load == "closed_loop" for r in data.rows])
+    for load in ("closed_loop", "static_batch"):
+        for what in ("tpot", "ttft"):
+            rows = data.voices.get(f"{load} {what} {name}", data.voices[f"{load} {what}"])
+            first = (load, what) == ("closed_loop", "ttft")
+            values, chosen = (base.ttft, closed) if first else (base.own, rows)
             s = spread_of(values[chosen], base.fold[chosen])
             if s:
                 found.setdefault(load, {})[what] = _spread(s)
@@ -149,24 +150,31 @@ def _spread(s: Spread) -> dict[str, float]:
 
 def _covers(data: Data, mine: NDArray[np.bool_]) -> dict[str, Any]:
     """What the evidence covers: machines, engines, and the ranges of what a case is made of."""
-    rows = [(r, c) for r, c, m in zip(data.rows, data.cases, mine, strict=True) if m]
     all_rows = list(zip(data.rows, data.cases, strict=True))
+    # The trend is pooled over the engines of the present, so its dates are too.
+    years = [y for r, c in all_rows if (y := release_years(r.date, c.engine.profile))]
+    everything = covers_of(all_rows)
+    found = covers_of([x for x, m in zip(all_rows, mine, strict=True) if m])
+    found |= {k: everything[k] for k in ("chips", "generations", "vendors")}
+    found["engines"] = sorted({c.engine.profile for _, c in all_rows})
+    found["release"] = [round(v, 3) for v in (min(years), max(years))] if years else [0.0, 0.0]
+    return found
+
+
+def covers_of(rows: Sequence[tuple[Measurement, Case]]) -> dict[str, Any]:
+    """Return the machines that rows were measured on and the ranges of what their cases are made of."""
 
     def span(values: list[float]) -> list[float]:
         return [float(min(values)), float(max(values))]
 
-    # The trend is pooled over the engines of the present, so its dates are too.
-    years = [y for r, c in all_rows if (y := release_years(r.date, c.engine.profile))]
     return {
-        "chips": sorted({c.chip.name for _, c in all_rows}),
-        "generations": sorted({c.chip.generation for _, c in all_rows}),
-        "vendors": sorted({c.chip.vendor for _, c in all_rows}),
-        "engines": sorted({c.engine.profile for _, c in all_rows}),
+        "chips": sorted({c.chip.name for _, c in rows}),
+        "generations": sorted({c.chip.generation for _, c in rows}),
+        "vendors": sorted({c.chip.vendor for _, c in rows}),
         "batch": span([r.batch for r, _ in rows]),
         "prompt": span([r.prompt for r, _ in rows]),
         "output": span([r.output for r, _ in rows]),
         "ranks": span([c.layout.chips for _, c in rows]),
-        "release": [round(v, 3) for v in span(years)] if years else [0.0, 0.0],
     }
 
 

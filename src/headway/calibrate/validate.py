@@ -9,17 +9,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from headway.calibrate.cases import Case
 from headway.calibrate.compare import Accuracy, accuracy, ratios
 from headway.calibrate.estimate import estimate
 from headway.calibrate.fit import Data
-from headway.calibrate.folds import out_of_fold, pair_of
+from headway.calibrate.folds import out_of_fold
 from headway.calibrate.intervals import covered
 from headway.calibrate.predict import floors
 from headway.roofline import IDEAL
 
 Array = NDArray[np.float64]
-By = Literal["chip", "model", "engine", "set"]
-GROUPS: tuple[By, ...] = ("chip", "model", "engine", "set")
+By = Literal["chip", "model", "engine", "layout", "set"]
+GROUPS: tuple[By, ...] = ("chip", "model", "engine", "layout", "set")
 WHATS = ("closed-loop TPOT", "closed-loop TTFT", "static batch")
 
 
@@ -84,7 +85,8 @@ class Validation:
             inside = (self.ttft_inside if what == "closed-loop TTFT" else self.own_inside)[chosen]
         if not chosen.any():
             return None
-        return accuracy(self.log(what, who)[chosen], self.measured(what)[chosen], inside)
+        kinds = None if what == "closed-loop TTFT" else self.data.truth.names[chosen]
+        return accuracy(self.log(what, who)[chosen], self.measured(what)[chosen], inside, kinds)
 
     def labels(self, by: By) -> list[str]:
         """Return the group of each row."""
@@ -92,9 +94,11 @@ class Validation:
             case "chip":
                 return [c.chip.name for c in self.data.cases]
             case "model":
-                return [r.model.rsplit("/", 1)[-1] for r in self.data.rows]
+                return self.data.models
             case "engine":
                 return [c.engine.profile for c in self.data.cases]
+            case "layout":
+                return [_layout(c) for c in self.data.cases]
             case "set":
                 return [r.source for r in self.data.rows]
 
@@ -120,19 +124,22 @@ def validate(data: Data, progress: Callable[[int, int], None] | None = None) -> 
     progress : callable
         Called with (folds done, folds).
     """
-    pairs = pair_of(data)
+    pairs = data.pairs
     found = out_of_fold(data, pairs, progress=progress)
     closed = np.array([r.load == "closed_loop" for r in data.rows])
     ideal, ideal_ttft = ratios(data.truth, estimate(data.batch, IDEAL.numbers()))
-    parts = [
-        (closed, found.own), (~closed, found.own), (closed, found.ttft),
-    ]  # fmt: skip
-    inside = [np.where(rows, covered(np.where(rows, values, np.nan), pairs), np.nan) for rows, values in parts]
     return Validation(
-        data, found.own, found.ttft, np.where(closed, inside[0], inside[1]), inside[2], ideal, ideal_ttft,
+        data, found.own, found.ttft, covered(found.own, pairs, data.voices),
+        covered(found.ttft, pairs, {"closed_loop ttft": closed}), ideal, ideal_ttft,
         np.where(closed, _constant(ideal, closed, pairs), _constant(ideal, ~closed, pairs)),
-        _constant(ideal_ttft, closed, pairs), _violations(data, found.own),
+        _constant(ideal_ttft, closed, pairs), _violations(data, found.own, found.ttft),
     )  # fmt: skip
+
+
+def _layout(c: Case) -> str:
+    """Name the dimensions that a row's replica is cut along."""
+    cut = [name for name, ways in (("tp", c.layout.tp), ("pp", c.pp), ("ep", c.layout.ep)) if ways > 1]
+    return " + ".join([*cut, *(["attention dp"] if c.layout.dp > 1 else [])]) or "one chip"
 
 
 def _constant(ideal: Array, rows: NDArray[np.bool_], fold: NDArray[np.str_]) -> Array:
@@ -144,9 +151,16 @@ def _constant(ideal: Array, rows: NDArray[np.bool_], fold: NDArray[np.str_]) -> 
     return found
 
 
-def _violations(data: Data, own: Array) -> int:
-    """Count out-of-fold TPOT predictions below their floor."""
-    floor = floors(data.batch)
-    is_tpot = data.truth.names == "tpot"
-    predicted = data.truth.values * np.exp(own)
-    return int(np.sum(is_tpot & np.isfinite(own) & (predicted < floor * (1 - 1e-9))))
+def _violations(data: Data, own: Array, ttft: Array) -> int:
+    """Count out-of-fold predictions that beat their physical floor, each row's own measure and its TTFT."""
+    least, known, names = floors(data.batch), data.truth, data.truth.names
+    rate = np.isin(names, ("output", "input"))
+    predicted = known.values * np.exp(np.where(rate, -own, own))
+    tokens = np.array([r.output if n == "output" else r.prompt for r, n in zip(data.rows, names, strict=True)])
+    inverse = least.request / np.maximum([r.batch for r in data.rows], 1.0) / np.maximum(tokens, 1.0)
+    floor = np.select([names == "tpot", names == "ttft", names == "request"], [least.tpot, least.ttft, least.request])
+    seconds, bound = np.where(rate, 1 / predicted, predicted), np.where(rate, inverse, floor)
+    first, when = np.full(len(own), np.nan), np.full(len(own), np.nan)
+    for rows, values in (known.ttft, known.ttft_median):
+        first[rows], when[rows] = values * np.exp(ttft[rows]), least.ttft[rows]
+    return int(np.sum(seconds < bound * (1 - 1e-9)) + np.sum(first < when * (1 - 1e-9)))

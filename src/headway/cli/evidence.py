@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +40,19 @@ class Bar:
 
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
     """Predict every row of a table."""
-    from headway.calibrate.predict import predict_file, predicted_rows
+    from headway.calibrate.predict import opened, predict_file, predicted_rows, write_predictions
     from headway.tables import table_text
 
     facts.use(catalog)
     if engine is not None:
         profile(engine)  # an unknown one is refused before any row is read
     if out is None:
-        rows = list(predicted_rows(read_rows(file), engine))
-        if not rows:
-            raise InputError(f"{file}: has a header and no row")
+        source = opened(file)
         if json:
-            emit(rows)
+            names = dict(zip(source.keys, source.titles, strict=True))
+            emit([{names.get(k, k): v for k, v in row.items()} for row in predicted_rows(source.rows, engine)])
         else:
-            emit_csv([{k: r.get(k, "") for k in rows[0]} for r in rows])
+            _note(write_predictions(source, sys.stdout, engine))
         return
     total = _count(file)
     bar = Bar("predicting")
@@ -62,11 +61,19 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
         emit({**counts, "file": out})
         return
     print(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
+    _note(counts)
     reasons = sorted(counts["reasons"].items(), key=lambda x: -x[1])
     if reasons:
         print("\n" + table_text(["rows", "refused because"], reasons[:20], left=True))
         if len(reasons) > 20:
             print(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
+
+
+def _note(counts: Mapping[str, Any]) -> None:
+    """Name columns that look like known ones but are not."""
+    for title, near in counts["unread"].items():
+        if near:
+            print(f"! column {title!r} is not read; did you mean {near!r}?", file=sys.stderr)
 
 
 def _count(file: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from headway import figures
 from headway.calibrate.anchors import Anchor
-from headway.calibrate.validate import WHATS, By, Validation
+from headway.calibrate.validate import GROUPS, WHATS, By, Validation
 from headway.errors import InputError
 from headway.tables import table_text
 
@@ -79,16 +79,25 @@ def figure(v: Validation) -> figures.Spec:
     engines = v.labels("engine")
     chips, models = v.labels("chip"), v.labels("model")
     values: list[dict[str, Any]] = []
+    quantity = v.data.truth.names
+    panels = [w for w in WHATS if w != "static batch"] + [f"static: {t}" for t in _QUANTITIES.values()]
     for what in WHATS:
         rows, measured, log = v.rows_of(what), v.measured(what), v.log(what)
         unit = 1e3
         for i in rows.nonzero()[0]:
             if log[i] == log[i] and measured[i] == measured[i]:
+                panel = f"static: {_QUANTITIES[str(quantity[i])]}" if what == "static batch" else what
                 values.append({
-                    "what": what, "measured": _short(measured[i] * unit), "error": _short(float(log[i])),
+                    "what": panel, "measured": _short(measured[i] * unit), "error": _short(float(log[i])),
                     "engine": engines[i], "chip": chips[i], "model": models[i],
                 })  # fmt: skip
-    return figures.against_measured(values, WHATS)
+    return figures.against_measured(values, [p for p in panels if any(x["what"] == p for x in values)])
+
+
+_QUANTITIES = {
+    "tpot": "TPOT", "request": "end to end", "output": "time per output token", "input": "time per prompt token",
+    "ttft": "TTFT",
+}  # fmt: skip
 
 
 def _short(value: float) -> float:
@@ -130,7 +139,7 @@ def page(v: Validation, cases: Sequence[Anchor]) -> str:
         "The ideal floor and a roofline times one constant (fitted out of fold) stand beside it on the same rows.</p>"
     ]
     parts += [_html(title, heads, rows) for title, heads, rows in tables(v, None)]
-    for by in ("engine", "chip", "model", "set"):
+    for by in GROUPS:
         parts += [_html(f"{title}, by {by}", heads, rows) for title, heads, rows in tables(v, by) if rows]
     parts.append(_html("Public anchors", ANCHOR_HEADS, anchor_rows(cases)))
     notes = "".join(f"<li>{html.escape(a.name)}: {html.escape(a.note)}. {html.escape(a.source)}</li>" for a in cases)

@@ -74,6 +74,11 @@ class Chip:
         )
 
     @property
+    def joined(self) -> int:
+        """Chips that the link joins: the scale-up domain, or a host's PCIe slots."""
+        return max(self.domain, _CARDS_PER_HOST if self.link_kind == "pcie" else 1)
+
+    @property
     def drain_time(self) -> float:
         """Seconds to read the whole memory once (E9)."""
         return drain_time(self.memory, self.bandwidth)
@@ -188,15 +193,15 @@ def _system(row: Row, place: str) -> System:
     if read.chips < 1:
         raise InputError(f"{place}: column 'chips' is {read.chips}; a system has at least one chip")
     one = chip(read.chip)
-    link = read.link or one.link
+    link, domain, scale_out = read.link or one.link, read.domain or one.domain, read.scale_out or one.scale_out
     return System(
         name=read.name,
-        chip=replace(one, link=link),  # the box decides what its chips' links reach
+        chip=replace(one, link=link, domain=domain, scale_out=scale_out),  # the box decides what its links reach
         chips=read.chips,
-        domain=read.domain or one.domain,
+        domain=domain,
         link=link,
         link_kind=read.link_kind or one.link_kind,
-        scale_out=read.scale_out or one.scale_out,
+        scale_out=scale_out,
         price=read.price if read.price is not None else one.price,
         price_note=read.price_note or one.price_note,
         source=read.source,

@@ -2,7 +2,7 @@
 
 from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State
 from headway.models.config import build, model
-from headway.models.experts import fraction_touched, hottest_expert, touched_experts
+from headway.models.experts import busiest_group, fraction_touched, hottest_expert, touched_experts
 from headway.models.kv import (
     bytes_per_token_closed_form,
     kv_bytes_per_token,
@@ -26,6 +26,7 @@ __all__ = [
     "Reach",
     "State",
     "build",
+    "busiest_group",
     "bytes_per_token_closed_form",
     "fraction_touched",
     "hottest_expert",

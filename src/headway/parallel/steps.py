@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from headway.models import Architecture, Attend, Layer, hottest_expert, touched_experts
+from headway.models import Architecture, Attend, Layer, busiest_group, hottest_expert, touched_experts
 from headway.models.architecture import Linear
 from headway.parallel.layout import Layout, check
 from headway.roofline import Row, Send, Step
@@ -104,6 +104,7 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
             weight_bytes=model.head.bytes / layout.tp,
             products=1,
             bytes_per_weight=model.head.format.bytes,
+            block_scales=model.head.format.scales > 0,
             flops_per_logit=model.head.flops / layout.tp,
             groups=layout.dp,
         ),
@@ -111,7 +112,7 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
     sends = tuple(_sends(model, layout, adds_in_network))
     layers = sum(x.count for x in model.layers)
     body = (ends[0], *rows.finish(), ends[1])
-    return Step(body, sends, model.name, str(layout), layers, layout.dp, touched_experts, hottest_expert)
+    return Step(body, sends, model.name, str(layout), layers, layout.dp, touched_experts, hottest_expert, busiest_group)
 
 
 def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
@@ -157,6 +158,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
         chain=chain,
         products=products,
         bytes_per_weight=matrices[0].format.bytes,
+        block_scales=matrices[0].format.scales > 0,
         weight_bytes=total(lambda m: m.bytes),
         flops_per_token=total(lambda m: m.flops),
         temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * _ACTIVATION_BYTES),

@@ -58,10 +58,14 @@ class Calibration:
     activation_traffic: Real = _number(
         0.0, "times", "that temporaries between kernels go through memory (lecture E24: 0)"
     )
-    expert_imbalance: Real = _number(1.0, "times", "load of the busiest chip in the experts over the mean", 1.0)
+    expert_imbalance: Real = _number(
+        0.0, "times", "the busiest chip's excess of experts and tokens under uniform routing (0: even, over 1: skewed)"
+    )
     kernel_seconds: Real = _time("per kernel: launch, ramp and tail")
     attention_seconds: Real = _time("per attention kernel, beyond a plain one")
-    quantise_seconds: Real = _time("per matrix product whose activations are quantised first")
+    quantise_seconds: Real = _time(
+        "per FP8 matrix product whose activations are quantised first, in blocks with scales of their own"
+    )
     dequantise_seconds: Real = _time("per matrix product whose weights are unpacked to 16 bits")
     expert_dequantise_seconds: Real = _time("per layer of routed experts whose weights are unpacked to 16 bits")
     step_seconds: Real = _time("per forward pass: scheduling, sampling, input preparation")
@@ -72,6 +76,7 @@ class Calibration:
     network_overlap: Real = _number(1.0, "share", "of the communication hidden behind kernels", 0.0, 1.0)
     message_seconds: Real = _time("latency of an all-reduce")
     exchange_seconds: Real = _time("latency of an all-to-all")
+    outside_seconds: Real = _time("more, where a collective leaves its scale-up domain")
     message_bytes: Real = _number(
         0.0, "bytes", "payload at which (ranks - 1) x the square-root term equals the linear one"
     )

@@ -28,11 +28,14 @@ class Kind(NamedTuple):
         Compute kind used: ``bf16``, ``fp8``, ``int8`` or ``fp4``.
     weight_only : bool
         Weights of fewer bits than the multiplication: they are unpacked first.
+    block_scales : bool
+        Activations get a scale per group of elements at run time; one fixed scale costs nothing beside the norm before.
     """
 
     family: str
     rate: str = "bf16"
     weight_only: bool = False
+    block_scales: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Amounts:
         [FLOP/s, bytes/s]
     kernels, products, layers : float or array
         Kernels launched; matrix products (or attention reads) among them; layers.
+    uneven_bytes, uneven_flops : float or array
+        How far the busiest chip lies above these amounts by the luck of routing, as shares of them.
     """
 
     flops: Real
@@ -59,6 +64,8 @@ class Amounts:
     kernels: Real
     products: Real
     layers: Real
+    uneven_bytes: Real = 0.0
+    uneven_flops: Real = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +74,20 @@ class Transfer:
 
     Attributes
     ----------
-    sent : float or array
-        [bytes]
+    sent, outside : float or array
+        Over the scale-up link; over the scale-out network, where the ranks are more than the link joins. [bytes]
     messages, ranks : float or array
-        Collectives one after another; chips that take part in each.
-    link : float or array
-        Bandwidth per direction. [bytes/s]
+        Collectives one after another; chips of one scale-up domain that take part in each.
+    link, scale_out : float or array
+        Bandwidths per direction. [bytes/s]
     """
 
     sent: Real
     messages: Real
     ranks: Real
     link: Real
+    outside: Real = 0.0
+    scale_out: Real = 1.0
 
 
 class Parts(NamedTuple):
@@ -115,7 +124,7 @@ def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
     per kernel makes efficiency a saturating curve of operation size, b/(b + b0): what small GEMMs measure.
     """
     share = getattr(c, _SHARES[kind.rate])
-    memory_share, uneven = c.memory_efficiency, 1.0
+    memory_share, flops, moved = c.memory_efficiency, a.flops, a.bytes
     overhead = a.kernels * c.kernel_seconds
     match kind.family:
         case "attention":
@@ -123,18 +132,20 @@ def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
             overhead = overhead + a.products * c.attention_seconds
         case "experts":
             share, memory_share = share * c.expert_compute_efficiency, c.expert_memory_efficiency
-            uneven = c.expert_imbalance
+            flops = flops * (1 + c.expert_imbalance * a.uneven_flops)
+            moved = moved * (1 + c.expert_imbalance * a.uneven_bytes)
             if kind.weight_only:
                 overhead = overhead + a.layers * c.expert_dequantise_seconds
         case "linear" | "head":
             if kind.weight_only:
                 overhead = overhead + a.products * c.dequantise_seconds
-            elif kind.rate != "bf16":
-                overhead = overhead + a.products * c.quantise_seconds
+            elif kind.rate != "bf16" and kind.block_scales:
+                # FP4 engines scale activations in one more launch; FP8 ones, per token and block of 128, in a dearer pass
+                overhead = overhead + a.products * (c.quantise_seconds if kind.rate == "fp8" else c.kernel_seconds)
         case _:
             pass
-    compute = a.flops * uneven / (a.peak * share)
-    memory = (a.bytes + c.activation_traffic * a.temporaries) * uneven / (a.bandwidth * memory_share)
+    compute = flops / (a.peak * share)
+    memory = (moved + c.activation_traffic * a.temporaries) / (a.bandwidth * memory_share)
     return Parts(compute, memory, together(compute, memory, c.knee), overhead)
 
 
@@ -158,10 +169,13 @@ def transfer_time(kind: Kind, t: Transfer, c: Numbers) -> tuple[Real, Real]:
     -----
     Per message of s bytes over n ranks: s/(B e) + (n - 1) sqrt(s s0)/(B e), plus a latency. The square-root term is
     what NVLink all-reduces of 0.1 to 100 MB measure between their latency and their full bandwidth; s0 is
-    `message_bytes`.
+    `message_bytes`. An all-reduce that leaves its domain runs inside, then outside; an all-to-all uses both networks at
+    once. Leaving costs a latency of its own.
     """
     rate = t.link * c.network_efficiency
     each = t.sent / np.maximum(t.messages, 1.0)
     ramp = (np.minimum(t.ranks, c.ramp_ranks) - 1.0) * np.sqrt(each * c.message_bytes) * t.messages
-    latency = c.exchange_seconds if kind.family == "all-to-all" else c.message_seconds
-    return (t.sent + ramp) / rate, t.messages * latency
+    inside, outside = (t.sent + ramp) / rate, t.outside / (t.scale_out * c.network_efficiency)
+    apart = kind.family == "all-to-all"
+    latency = (c.exchange_seconds if apart else c.message_seconds) + np.where(t.outside > 0, c.outside_seconds, 0.0)
+    return np.maximum(inside, outside) if apart else inside + outside, t.messages * latency

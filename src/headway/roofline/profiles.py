@@ -133,7 +133,8 @@ class Profile:
         about = self.about
         if not about:
             return Calibration().provenance
-        error = f", median error out of fold {about['residual']:.1%}" if about.get("residual") is not None else ""
+        how = "in sample" if about.get("in_sample") else "out of fold"
+        error = f", median error {how} {about['residual']:.1%}" if about.get("residual") is not None else ""
         return f"fitted on {about.get('rows', 0):,} rows ({about.get('fitted_on', 'not stated')}){error}; {about.get('date', '')}"
 
     def spread(self, load: str, what: str, unseen: tuple[str, ...] = ()) -> Spread | None:
@@ -250,10 +251,39 @@ def read_profile(file: Path, depth: int = 0) -> Profile:
     except (AttributeError, TypeError):
         raise InputError(f"{file}: [spreads.LOAD.WHAT] needs low, high and rows") from None
     Calibration(name=str(file), **cast(dict[str, Any], numbers))  # refuses a value outside its range
+    _check(file, tables["widen"], tables["covers"], data)
     found = Profile(file.stem, numbers, machines, releases, spreads, tables["widen"], tables["covers"], data)
     if "base" in data:
         found = _on_top(_base(file, str(data["base"]), depth), found)
+    for where, names in (
+        {f"machines.{k}": v for k, v in found.machines.items()} | {"releases": found.releases}
+    ).items():
+        missing = sorted(names.keys() - found.numbers.keys())
+        if missing:
+            raise InputError(f"{file}: [{where}] changes {missing[0]}, which [numbers] does not have")
     return found
+
+
+def _check(file: Path, widen: Mapping[str, Any], covers: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """Refuse tables that would fail only when they are used."""
+
+    def numeric(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+    for name, value in widen.items():
+        if not numeric(value) or value < 1:
+            raise InputError(f"{file}: [widen].{name} is {value!r}; it must be a number of at least 1")
+    for name, value in covers.items():
+        items = cast(list[Any], value) if isinstance(value, list) else None
+        names = name in ("chips", "generations", "vendors", "engines")
+        good = items is not None and (
+            all(isinstance(v, str) for v in items) if names else len(items) == 2 and all(map(numeric, items))
+        )
+        if not good:
+            raise InputError(f"{file}: [covers].{name} must be {'a list of names' if names else '[lowest, highest]'}")
+    residual, rows = about.get("residual"), about.get("rows", 0)
+    if not (residual is None or numeric(residual)) or not numeric(rows):
+        raise InputError(f"{file}: residual and rows must be numbers")
 
 
 def _base(file: Path, name: str, depth: int) -> Profile:

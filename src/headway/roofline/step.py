@@ -38,6 +38,8 @@ class Row:
         Weights on this chip, read once a pass. [bytes]
     bytes_per_weight : float
         Of one stored weight: below the multiplication's width, weights are unpacked first. [bytes]
+    block_scales : bool
+        Whether groups of elements have scales of their own: activations are then scaled group by group at run time.
     flops_per_token, bytes_per_token : float
         Of each new token on this chip: FLOPs; cache appended. [FLOP, bytes]
     temporaries_per_token : float
@@ -69,6 +71,7 @@ class Row:
     weight_bytes: float = 0.0
     products: float = 0.0
     bytes_per_weight: float = 2.0
+    block_scales: bool = False
     flops_per_token: float = 0.0
     bytes_per_token: float = 0.0
     temporaries_per_token: float = 0.0
@@ -127,6 +130,9 @@ class Step:
         Expected distinct experts of a pass, (experts, active, tokens, skew) -> number; None for a dense model.
     hottest : callable or None
         Chance per token of the most popular expert, (experts, active, skew) -> share.
+    busiest : callable or None
+        How far the busiest chip lies above the mean under uniform routing, (experts, active, groups, tokens) ->
+        (excess of touched experts, excess of tokens).
     """
 
     rows: tuple[Row, ...]
@@ -137,6 +143,7 @@ class Step:
     groups: float = 1.0
     touched: Callable[[Real, Real, Real, float], Real] | None = None
     hottest: Callable[[int, int, float], float] | None = None
+    busiest: Callable[[int, int, int, Real], tuple[Real, Real]] | None = None
 
     @property
     def weight_bytes(self) -> float:

@@ -37,6 +37,16 @@ class Machine(Protocol):
         """Link bandwidth per direction. [bytes/s]"""
         ...
 
+    @property
+    def scale_out(self) -> Any:
+        """Bandwidth per direction of the network beyond the link. [bytes/s]"""
+        ...
+
+    @property
+    def joined(self) -> Any:
+        """Chips that the link joins."""
+        ...
+
     def peak(self, chain: tuple[str, ...]) -> Any:
         """Dense peak of the first compute kind in the chain that the chip has. [FLOP/s]"""
         ...
@@ -161,15 +171,23 @@ def step_time(
 def row_kind(row: Row, chip: Machine) -> Kind:
     """Return which efficiencies and overheads the kernels of a row meet on a chip."""
     rate = chip.rate_kind(row.chain)
-    return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < 1.5)
+    return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < 1.5, row.block_scales)
 
 
 def row_amounts(row: Row, step: Step, load: Load, chip: Machine) -> Amounts:
     """Return what the kernels of a row do in a pass on the busiest chip."""
     work, temporaries = row_work(row, step, load)
     return Amounts(
-        work.flops, work.bytes, temporaries, chip.peak(row.chain), chip.bandwidth, row.kernels, row.products, row.layers
-    )
+        work.flops, work.bytes, temporaries, chip.peak(row.chain), chip.bandwidth, row.kernels, row.products, row.layers,
+        *_uneven(row, step, load),
+    )  # fmt: skip
+
+
+def _uneven(row: Row, step: Step, load: Load) -> tuple[Real, Real]:
+    """Excess of the busiest chip by the luck of uniform routing; popularity that the load states decides alone."""
+    if step.busiest is None or load.skew or not 0 < row.on_chip < row.experts:
+        return 0.0, 0.0
+    return step.busiest(row.experts, row.active, round(row.experts / row.on_chip), load.tokens)
 
 
 def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
@@ -178,14 +196,30 @@ def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
     Raises
     ------
     InputError
-        When the chip has no link in the catalogue.
+        When the chip has no link in the catalogue, or no scale-out network and the layout needs one.
+
+    Notes
+    -----
+    Over more ranks than the link joins: an all-reduce is hierarchical (each chip carries its share of the payload
+    outside); of a uniform all-to-all the share (ranks - joined)/(ranks - 1) goes outside.
     """
     if not chip.link:
         raise InputError(
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
     sent = load.busiest(send.groups, new_tokens) * send.bytes_per_token
-    return Transfer(sent, send.messages, send.ranks, chip.link)
+    inside = min(send.ranks, chip.joined)
+    if inside >= send.ranks:
+        return Transfer(sent, send.messages, send.ranks, chip.link)
+    if not chip.scale_out:
+        raise InputError(
+            f"{send.name} over {send.ranks:g} chips: the link joins {chip.joined}, and the chip has no scale-out network "
+            "in the catalogue"
+        )
+    if send.kind == "all-to-all":
+        away = (send.ranks - inside) / (send.ranks - 1)
+        return Transfer(sent * (1 - away), send.messages, inside, chip.link, sent * away, chip.scale_out)
+    return Transfer(sent, send.messages, inside, chip.link, sent / inside, chip.scale_out)
 
 
 def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
@@ -200,7 +234,8 @@ def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Cali
 def _send_time(send: Send, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
     amounts = send_amounts(send, load, chip)
     network, overhead = transfer_time(Kind(send.kind), amounts, calibration)
-    return RowTime(send.name, "collective", Work(sent=amounts.sent), 0.0, 0.0, network, overhead, network + overhead)
+    sent = amounts.sent + amounts.outside
+    return RowTime(send.name, "collective", Work(sent=sent), 0.0, 0.0, network, overhead, network + overhead)
 
 
 def row_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:

@@ -1,0 +1,126 @@
+"""Tables as people's tools write them: every row is answered or refused in its place, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import subprocess
+import sys
+
+import pytest
+
+from headway.calibrate.evidence import COLUMNS, table
+from headway.calibrate.predict import predict_file
+from headway.errors import InputError
+
+HEAD = "system,chips,model,weights_dtype,engine,tp,load,batch_or_concurrency,isl,osl\n"
+GOOD = "H200-SXM,8,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024\n"
+
+
+def predicted(tmp_path, data, name="in.csv"):
+    (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    counts = predict_file(str(tmp_path / name), str(tmp_path / "out.csv"))
+    raw = (tmp_path / "out.csv").read_bytes()
+    return counts, list(csv.reader(io.StringIO(raw.decode("utf-8", "surrogateescape")))), raw
+
+
+def test_a_stray_quote_costs_one_row(tmp_path):
+    stray = GOOD.replace("DeepSeek", '"DeepSeek')
+    counts, (_, *rows), _ = predicted(tmp_path, HEAD + GOOD + stray + GOOD * 60 + stray + GOOD)
+    assert (counts["rows"], counts["answered"]) == (64, 62)
+    assert counts["reasons"] == {'a quote (") is opened and not closed': 2}
+    assert [i for i, r in enumerate(rows) if r[-1]] == [1, 62]  # each in its place
+    assert rows[1][0] == "H200-SXM"  # what could be read is kept
+
+
+def test_a_cell_may_hold_lines_commas_and_quotes(tmp_path):
+    head = HEAD.replace("\n", ",note\n")
+    text = head + GOOD.replace("\n", ',"two\nlines, and ""quotes"""\n') + GOOD.replace("\n", ',5" disk\n')
+    counts, (_, *rows), _ = predicted(tmp_path, text)
+    assert (counts["rows"], counts["answered"]) == (2, 2)
+    assert [r[10] for r in rows] == ['two\nlines, and "quotes"', '5" disk']
+
+
+def test_empty_rows_are_refused_in_their_place(tmp_path):
+    counts, (_, *rows), _ = predicted(tmp_path, HEAD + GOOD + ",,,,,,,,,\n" + "\n" + GOOD)
+    assert [r[-1] for r in rows] == ["", "the row is empty", ""]
+    assert counts["answered"] == 2
+
+
+def test_columns_without_a_name_and_of_no_meaning_pass_through(tmp_path):
+    text = "," + HEAD.replace("\n", ",colour,\n") + "".join(f"{i}," + GOOD.replace("\n", ",red,x\n") for i in range(2))
+    counts, (head, *rows), _ = predicted(tmp_path, text)
+    assert head[:13] == ["", *HEAD.strip().split(","), "colour", ""]
+    assert [(r[0], r[11], r[12]) for r in rows] == [("0", "red", "x"), ("1", "red", "x")]
+    assert counts["unread"] == {"colour": ""}
+
+
+def test_titles_in_other_letters_are_read_and_kept(tmp_path):
+    text = (
+        HEAD.replace("tp,", "TP,").replace("isl", " ISL ").replace("batch_or_concurrency", "Batch or concurrency")
+        + GOOD
+    )
+    _, (head, row), _ = predicted(tmp_path, text)
+    plain = predicted(tmp_path, HEAD + GOOD)[1][1]
+    assert "TP" in head
+    assert row == plain
+
+
+def test_a_title_like_a_known_one_is_pointed_at(tmp_path):
+    counts, _, _ = predicted(tmp_path, HEAD.replace("weights_dtype", "weight_dtype") + GOOD)
+    assert counts["unread"] == {"weight_dtype": "weights_dtype"}
+
+
+def test_bytes_that_are_not_text_go_out_as_they_came_in(tmp_path):
+    data = (HEAD.replace("\n", ",note\n") + GOOD.replace("\n", ",caf\xe9\n") + GOOD.replace("\n", ",\n")).encode(
+        "latin-1"
+    )
+    counts, _, raw = predicted(tmp_path, data)
+    assert counts["answered"] == 2
+    assert b"caf\xe9" in raw
+    with pytest.raises(InputError, match="UTF-8"):
+        table(_file(tmp_path, (HEAD + GOOD).encode("utf-16")))
+    counts, (head, _), _ = predicted(tmp_path, (HEAD + GOOD).encode("utf-8-sig"))
+    assert head[0] == "system"
+
+
+def _file(tmp_path, data):
+    (tmp_path / "other.csv").write_bytes(data)
+    return tmp_path / "other.csv"
+
+
+def test_a_file_that_breaks_off_keeps_what_came_before(tmp_path):
+    import random
+
+    rng = random.Random(1)  # noise that gzip cannot shorten: the cut lies inside the rows
+    noisy = "".join(GOOD.replace("\n", f",{rng.random()}{rng.random()}\n") for _ in range(3000))
+    whole = gzip.compress((HEAD.replace("\n", ",note\n") + noisy).encode())
+    counts, (_, *rows), _ = predicted(tmp_path, whole[: len(whole) // 2], "in.csv.gz")
+    assert 500 < counts["answered"] < 3000
+    assert counts["answered"] >= counts["rows"] - 2
+    assert "breaks off" in rows[-1][-1]
+
+
+def test_a_million_rows_stream_through(tmp_path):
+    """Reading takes no more memory for a million rows than for a thousand (the head of them is answered as usual)."""
+    with (tmp_path / "big.csv").open("w") as stream:
+        stream.write(HEAD)
+        for _ in range(1000):
+            stream.write(GOOD * 1000)
+    code = f"""
+import resource
+from headway.calibrate.evidence import read_rows
+rows = read_rows({str(tmp_path / "big.csv")!r})
+for _ in range(1000): next(rows)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(sum(1 for _ in rows) + 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    count, grown = map(int, done.stdout.split())
+    assert count == 1_000_000
+    assert grown < 20_000  # kB
+
+
+def test_known_columns_are_the_schema_of_the_evidence():
+    assert len(set(COLUMNS)) == len(COLUMNS) == 29
