@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from headway.calibrate.fit import fit, priors
 from headway.calibrate.folds import out_of_fold
 from headway.calibrate.intervals import covered, spread_of
 from headway.calibrate.kernels import kernel_differences, kernel_fits
-from headway.calibrate.names import engine, machine, served_model
+from headway.calibrate.names import engine, machine, served_model, stated_chips
 from headway.calibrate.predict import floors, predict_cases
 from headway.errors import InputError, PhysicsError
 from headway.roofline import (
@@ -196,9 +197,9 @@ def test_a_saturated_closed_loop_is_full_of_prompts():
 
 
 def _closed(slots, output, step, extra, most):
-    w = Workload("closed_loop", slots, 1000.0, output)
+    w = Workload("closed_loop", float(slots), 1000.0, float(output))
     passes = {"decode": step, "mixed": step + extra, "prefill": step + extra, "burst": step + extra * min(most, slots)}
-    return closed_loop(w, passes, Calibration(chunk_tokens=1000.0 * most))
+    return closed_loop(w, passes, Calibration(chunk_tokens=1000.0 * most, run_rounds=10.0))
 
 
 def test_closed_loop_limits():
@@ -206,7 +207,7 @@ def test_closed_loop_limits():
     assert alone.tpot == pytest.approx(0.01)  # nobody else's prompt
     free = _closed(64, 500, 0.01, 0.0, 8)
     assert free.tpot == pytest.approx(0.01)
-    w = Workload("closed_loop", 100.0, 1000.0, 500.0, slots=40.0, rounds=np.inf)
+    w = Workload("closed_loop", 100.0, 1000.0, 500.0, slots=40.0)
     found = closed_loop(
         w, {"decode": 0.01, "mixed": 0.03, "prefill": 0.03, "burst": 0.17}, Calibration(chunk_tokens=8000.0)
     )
@@ -221,7 +222,8 @@ def test_closed_loop_limits():
     ({}, 1e-9), ({"attention_dp": "true", "ep": 8}, 1e-9), ({"disaggregated": "true", "chips": 16}, 1e-9),
     ({"disaggregated": "true", "chips": 16, "isl": 100_000}, 1e-3), ({"isl": 100, "osl": 8000}, 1e-9),
     ({"isl": 32_000}, 1e-9), ({"isl": 100_000, "osl": 100}, 0.05), ({"chips": 16, "pp": 2}, 1e-9),
-    ({"speculative": "mtp"}, 1e-9), ({"load": "static_batch", "chips": 16, "pp": 2}, 1e-9),
+    ({"speculative": "mtp"}, 1e-9), ({"model": "Mixtral-8x7B", "weights_dtype": "bf16", "ep": 8}, 1e-9),
+    ({"chips": 64, "disaggregated": "true", "isl": 8000, "osl": 200}, 1e-9), ({"load": "static_batch", "chips": 16, "pp": 2}, 1e-9),
 ])  # fmt: skip
 def test_more_requests_in_flight_never_speed_anyone_up(cells, slack):
     """Mean values may lose a few per cent of throughput where a pool begins to be saturated by very long prompts."""
@@ -259,12 +261,11 @@ def test_static_batches_fill_a_pipeline_with_micro_batches():
 
 def test_long_prompts_take_a_pass_per_chunk():
     w = Workload("closed_loop", 1.0, 4000.0, 100.0)
-    found = closed_loop(
-        w, {"decode": 0.01, "mixed": 0.05, "prefill": 0.05, "burst": 0.2}, Calibration(chunk_tokens=1000.0)
-    )
-    assert found.ttft == pytest.approx(
-        4 * 0.05 + 0.01 / 2 + 0.2 / 20
-    )  # own chunks, half a step, a tenth of a first round
+    passes = {"decode": 0.01, "mixed": 0.05, "prefill": 0.05, "burst": 0.05}
+    steady = closed_loop(w, passes, Calibration(chunk_tokens=1000.0))
+    assert steady.ttft == pytest.approx(4 * 0.05 + 0.01 / 2)  # own chunks, half a step
+    started = closed_loop(w, passes, Calibration(chunk_tokens=1000.0, run_rounds=10.0))
+    assert started.ttft == pytest.approx(steady.ttft + 4 * 0.05 / 20)  # and half of the first of ten rounds
     (chunk,) = case(measured(isl=32_768)).passes(8192.0)["prefill"].groups
     assert (chunk.new, chunk.context, chunk.logits) == (8192, (32_768 - 8192) / 2, 0.25)
 
@@ -315,6 +316,49 @@ def test_split_pools_have_no_pauses_but_a_hand_over():
     found = case(measured(disaggregated="true", chips=16))
     assert (found.workload.kind, found.replicas, found.workload.batch) == ("disaggregated", 1, 16)
     assert found.transfer_bytes > 0
+
+
+@pytest.mark.parametrize(("name", "chips"), [
+    ("RTX 4090", 1), ("rtx4090", 1), ("GeForce RTX 3090", 1), ("RTX 6000 Ada", 1), ("H200-SXM", 1), ("8xMI355X", 8),
+    ("H200x8", 8), ("h200x8", 8), ("4 x H100", 4), ("GB200-NVL72", 1), ("gb200-nvl72", 1), ("8x H200-SXM-141GB", 8),
+])  # fmt: skip
+def test_chips_that_a_name_states(name, chips):
+    assert stated_chips(name) == chips
+
+
+@pytest.mark.parametrize("cells", [
+    {"system": "4xH200", "chips": ""}, {"system": "0xH200"}, {"system": "8x8xH200"}, {"system": "H200x8x2"}, {"pp": 62},
+    {"date": "27/03/2026"}, {"date": "2026-13-40"}, {"model": "unsloth/DeepSeek-R1-GGUF", "weights_dtype": ""},
+])  # fmt: skip
+def test_contradictions_are_refused(cells):
+    with pytest.raises(InputError):
+        assert case(measured(**{"chips": 999 if "pp" in cells else 8, **cells})).step
+
+
+@pytest.mark.parametrize(
+    "image", ["lmsysorg/sglang:v0.5.9-cu130", "nvcr.io/nvidia/tensorrt-llm/release:1.2.0rc2", "rocm/vllm:7.0"]
+)
+def test_images_name_their_engine(image):
+    assert engine(image).profile in ("sglang", "trtllm", "vllm")
+
+
+def test_attention_dp_in_either_convention():
+    """SGLang's tp counts all groups together, vLLM's each; chips tell which."""
+    theirs, ours = case(measured(tp=8, attention_dp=4, chips=8)), case(measured(tp=2, attention_dp=4, chips=8))
+    assert (str(theirs.layout), str(ours.layout)) == ("tp2dp4", "tp2dp4")
+
+
+def test_experts_that_do_not_divide_get_second_copies():
+    rack = case(measured(system="GB200-NVL72", tp=72, chips=72, attention_dp="true", ep=72, batch_or_concurrency=2048))
+    assert str(rack.layout) == "dp72ep72r32"
+    fewer = case(measured(system="GB200-NVL72", tp=64, chips=64, attention_dp="true", ep=64, batch_or_concurrency=2048))
+    a, b = predict_cases([rack, fewer], ["", ""])
+    assert a.tpot == pytest.approx(b.tpot, rel=0.15)
+
+
+def test_a_split_of_one_replica_is_told(data):
+    (found,) = predict_cases([case(measured(disaggregated="true"))], [""])
+    assert "disaggregated" in found.outside
 
 
 def test_a_sequence_is_never_split_over_copies():
@@ -393,18 +437,69 @@ def test_every_number_of_the_record_changes_some_prediction(data):
 
 
 # Numbers in the code that predicts: counts, halves and tolerances. Everything else must be a field of the record.
-_PLAIN = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 0.5, 1e-3, 1e-9, 1e-12, 0.1, 0.98, 1.2816, 1.5}
-_SHOWN = {1e9, 2048, 1.0737}  # in messages and cache sizes; GiB in GB, which only refuses
+# Every number in the modules that predict, how often, and why it is no departure from ideal. 0 and 1 are left out.
+_NUMBERS_IN_CODE = {
+    "roofline/kernels.py": {1e-3: 1},  # the knee below which a corner is sharp: numerical
+    "roofline/time.py": {2: 5, 1.5: 1},  # reduce-scatter and all-gather; ranks of a hand-over; 16-bit or wider weights
+    "roofline/load.py": {},
+    "roofline/profiles.py": {
+        2: 2,
+        3: 1,
+        5: 1,
+        7: 1,
+        10: 1,
+        12: 2,
+        15: 1,
+        30.4: 1,
+        31: 1,
+        64: 1,
+        2026: 1,
+    },  # dates, limits, caches
+    "batching/serving.py": {
+        1e-12: 3,
+        1e-9: 7,  # against division by zero
+        0.5: 6,
+        2: 13,
+        3: 2,
+        4: 1,  # Gauss-Legendre points, halves and squares of the queueing formulas
+        8: 1,  # turns of the fixed point
+        0.1: 1,
+        1.2816: 1,  # p90
+    },
+    "batching/speculative.py": {},
+    "calibrate/estimate.py": {},
+    "calibrate/flat.py": {2: 1},
+    "parallel/steps.py": {2: 4, 8: 1},  # 16-bit activations; read and written; a cache's size
+    "calibrate/cases.py": {1.0737: 1, 2: 2, 2048: 1, 1e9: 3},  # GiB, half an answer, a cache's size, messages
+    "calibrate/evidence.py": {2: 1, 16: 1, 200: 1, 1e3: 1, 1e12: 1},  # limits of cells; gpt-fast's 200 tokens; ms
+    "calibrate/names.py": {1.5: 1, 2: 1, 512: 2, 1024: 1},  # widths of formats, caches
+    "calibrate/predict.py": {1e-9: 2, 2: 2, 80: 1, 100: 1, 0o666: 1, 1000: 2, 0o7777: 1, 4096: 1},  # files; ms
+    "models/experts.py": {0.25: 1, 0.375: 1, 2: 1, 64: 1},  # Blom's order statistics
+    "hardware/chips.py": {8: 2, 3600: 2, 1e6: 1, 1e9: 7, 1e12: 4},  # units
+}
 
 
-@pytest.mark.parametrize("file", [
-    "roofline/kernels.py", "roofline/time.py", "batching/serving.py", "batching/speculative.py", "calibrate/estimate.py",
-    "calibrate/flat.py", "parallel/steps.py", "calibrate/cases.py",
-])  # fmt: skip
+@pytest.mark.parametrize("file", _NUMBERS_IN_CODE)
 def test_no_constant_outside_the_record_changes_a_prediction(file):
     tree = ast.parse((ROOT / "src" / "headway" / file).read_text())
-    found = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, int | float)}
-    assert {v for v in found if not isinstance(v, bool)} <= _PLAIN | _SHOWN
+    values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, int | float)]
+    found = Counter(v for v in values if not isinstance(v, bool) and v not in (0, 1))
+    assert found == _NUMBERS_IN_CODE[file], "a new number: put it into the calibration record or the catalogue"
+
+
+def test_an_ideal_record_leaves_nothing_but_amounts_over_rates():
+    """The converse: with every departure at ideal, a prediction is what a hand calculation gives."""
+    c = case(measured(model="llama-3.1-70b", weights_dtype="fp8", kv_dtype="bf16", engine="vllm", tp=8, load="static_batch",
+                      batch_or_concurrency=4, isl=1000, osl=2))  # fmt: skip
+    batch = Batch.of([c], [float("inf")])
+    found = estimate(batch, IDEAL.numbers()).served
+    weights, kv = 69.5e9 / 8, 4 * 1001 * 2 * 80 * 8 * 128 * 2 / 8
+    head = 8192 * 128_256 * 2 / 8  # 16-bit, and the embedding is only looked up
+    assert float(found.tpot[0]) == pytest.approx((weights - 2 * 8192 * 128_256 / 8 + head + kv) / 4.8e12, rel=0.02)
+    flops = 4 * (1000 * 2 * 68.45e9 + 80 * 64 * 128 * 4 * 1000 * 1001 / 2 / 2 * 2) / 8
+    attention = 4 * 80 * 64 * 128 * 4 * 1000 * 1001 / 2 / 8 / 989e12
+    assert float(found.ttft[0]) == pytest.approx(4 * 1000 * 2 * 68.45e9 / 8 / 1979e12 + attention, rel=0.05)
+    assert flops > 0
 
 
 def test_profiles_are_complete_and_named_for_people():
@@ -529,7 +624,11 @@ def test_a_fit_says_what_it_could_not_determine_and_keeps_it():
     assert kept <= set(found.undetermined)
     base = profile("sglang").numbers
     assert all(n not in found.profile["numbers"] or found.profile["numbers"][n] == base[n] for n in found.undetermined)
-    assert "spreads" not in found.profile  # two rows say nothing about an interval
+    for what, s in found.profile["spreads"]["closed_loop"].items():  # two rows can only widen an interval
+        wider = profile("sglang").spread("closed_loop", what)
+        assert s["low"] <= wider.low + 1e-4
+        assert s["high"] >= wider.high - 1e-4
+    assert found.profile["in_sample"]
 
 
 @pytest.mark.parametrize(

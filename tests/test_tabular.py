@@ -34,6 +34,41 @@ def test_a_stray_quote_costs_one_row(tmp_path):
     assert rows[1][0] == "H200-SXM"  # what could be read is kept
 
 
+def test_a_stray_quote_never_takes_its_neighbour_in(tmp_path):
+    """The next row's own quotes close the stray one, but leave text behind them: that is no record."""
+    head = HEAD.replace("\n", ",note\n")
+    text = head + GOOD.replace("\n", ',"24 GB\n') + GOOD.replace("\n", ',"x"\n') + GOOD.replace("\n", ',rack 19"\n')
+    counts, (_, *rows), _ = predicted(tmp_path, text)
+    assert (counts["rows"], counts["answered"]) == (3, 2)
+    assert [r[10] for r in rows] == ['"24 GB', "x", 'rack 19"']
+
+
+def test_decimal_commas_are_refused_and_thousands_read(tmp_path):
+    for isl, answered in (('"1,024"', 1), ('"12,5"', 0), ('"0,9"', 0), ('"1,02,4"', 0)):
+        counts, _, _ = predicted(tmp_path, HEAD + GOOD.replace("16,1024", f"16,{isl}"))
+        assert counts["answered"] == answered
+
+
+def test_ways_of_none_are_one(tmp_path):
+    head = HEAD.replace("\n", ",attention_dp,pp,ep\n")
+    _, (_, off, plain), _ = predicted(tmp_path, head + GOOD.replace("\n", ",0,0,0\n") + GOOD.replace("\n", ",,,\n"))
+    assert off[13:] == plain[13:]
+
+
+def test_two_columns_of_one_unknown_title_pass_through(tmp_path):
+    text = HEAD.replace("\n", ",note,note\n") + GOOD.replace("\n", ",a,b\n")
+    _, (head, row), _ = predicted(tmp_path, text)
+    assert (head[10:12], row[10:12]) == (["note", "note"], ["a", "b"])
+
+
+def test_cells_beyond_any_size_are_one_line(tmp_path):
+    with pytest.raises(InputError, match="header is not CSV"):
+        table(_file(tmp_path, b"system," + b"x" * 200_000 + b"\n1,2\n"))
+    (tmp_path / "in.csv").write_text(HEAD + GOOD.replace("sglang", "x" * 200_000) + GOOD)
+    counts = predict_file(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+    assert (counts["rows"], counts["answered"]) == (2, 1)
+
+
 def test_a_cell_may_hold_lines_commas_and_quotes(tmp_path):
     head = HEAD.replace("\n", ",note\n")
     text = head + GOOD.replace("\n", ',"two\nlines, and ""quotes"""\n') + GOOD.replace("\n", ',5" disk\n')

@@ -151,8 +151,9 @@ def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
     if plan.spread is None:
         return []
     rows: list[Spec] = []
-    for a, t in zip(curve.x, curve.seconds, strict=True):
-        low, high = plan.interval(float(t)) or (0.0, 0.0)
+    for a, t, b in zip(curve.x, curve.seconds, curve.batch, strict=True):
+        spread, _ = plan.spread_at(curve.axis, float(a), float(b))
+        low, high = spread.around(float(t)) if spread else (0.0, 0.0)
         rows.append({curve.axis: float(a), "low": 1e3 * low, "high": 1e3 * high})
     y: Spec = {"field": "low", "type": "quantitative", "scale": {"type": "log"}, "title": "time of a pass (ms)"}
     mark: Spec = {"type": "area", "opacity": 0.18, "color": _COLOURS["step"], "clip": True}
@@ -198,8 +199,9 @@ def _cost_band(plan: Plan, curve: Curve, x: Spec, y: Spec) -> list[Spec]:
     if plan.spread is None:
         return []
     rows: list[Spec] = []
-    for a, c in zip(curve.x, curve.cost, strict=True):
-        low, high = plan.interval(1e6 * float(c)) or (0.0, 0.0)
+    for a, c, b in zip(curve.x, curve.cost, curve.batch, strict=True):
+        spread, _ = plan.spread_at(curve.axis, float(a), float(b))
+        low, high = spread.around(1e6 * float(c)) if spread else (0.0, 0.0)
         rows.append({curve.axis: float(a), "dollars": low, "high": high})
     mark: Spec = {"type": "area", "opacity": 0.18, "color": _COLOURS["step"], "clip": True}
     return [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}]

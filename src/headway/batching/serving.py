@@ -37,8 +37,6 @@ class Workload:
         Mean tokens per request (ISL and OSL).
     drafts : float or array
         Tokens drafted per step (multi-token prediction); 0 for none.
-    rounds : float or array
-        Requests that each slot serves in a run: the first round starts all at once (infinite for a steady state).
     slots : float or array
         Sequences that memory or the engine lets run at a time; the rest of the closed loop waits.
     groups : float or array
@@ -46,6 +44,8 @@ class Workload:
     stages : float or array
         Pipeline stages of a static batch, which runs as that many micro-batches at the most. (A closed loop's replica
         is one of the micro-batches already.)
+    piece : float or array
+        Tokens of each prompt that a pass of a static batch computes; infinite for whole prompts.
     prefill_pool : float or array
         Replicas that compute prompts for each replica that decodes, where the pools are split.
     """
@@ -55,10 +55,10 @@ class Workload:
     prompt: Real
     output: Real
     drafts: Real = 0.0
-    rounds: Real = 10.0
     slots: Real = np.inf
     groups: Real = 1.0
     stages: Real = 1.0
+    piece: Real = np.inf
     prefill_pool: Real = 1.0
 
     @property
@@ -128,14 +128,14 @@ def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     if w.kind == "static_batch":
         each = w.batch / float(w.micro_batches)
         if w.prompt > 0:
-            found["prefill"] = _prompts(each, w.prompt, w.prompt)
+            found["prefill"] = _prompts(each, w.prompt, float(w.piece))
         for name, context in zip(("early", "late"), contexts, strict=True):
             if w.output > 0:
                 found[name] = Load((Group(each, new, context, new),))
         return found
     if w.prompt > 0:
         found["prefill"] = _prompts(1.0, w.prompt, chunk_tokens)
-        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt, w.prompt)
+        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt, chunk_tokens)
     if w.output <= 0:
         return found
     # Half the sequences are in the earlier part of their answer, half in the later; one alone is in the middle.
@@ -154,16 +154,27 @@ def _prompts(number: float, length: float, chunk_tokens: float) -> Load:
     return Load((Group(number, chunk, (length - chunk) / 2, logits),))
 
 
-def first_token(w: Workload, prefill: Real, chunk_tokens: Real) -> Real:
+def first_token(w: Workload, prefill: Real, chunk_tokens: Real, drain: bool = True) -> Real:
     """Return a prompt's own time to its first token from the time of its ``prefill`` pass: nothing else in the way.
+
+    Parameters
+    ----------
+    w : Workload
+    prefill : float or array
+        [s]
+    chunk_tokens : float or array
+        Budget of a closed loop's pass.
+    drain : bool
+        False leaves out that a pipeline fills and drains: no order of work is faster.
 
     Notes
     -----
     A prompt longer than the budget takes a pass per chunk. A static batch over p pipeline stages runs as m = min(p, B)
-    micro-batches, which fill and drain the pipeline: (m + p - 1)/p passes of one micro-batch.
+    micro-batches of c pieces each, which fill and drain the pipeline: (m c + p - 1)/p passes of one piece.
     """
     if w.kind == "static_batch":
-        return prefill * np.ones_like(np.asarray(w.prompt, dtype=float)) * (w.micro_batches + w.stages - 1) / w.stages
+        pieces = w.micro_batches * np.maximum(np.asarray(w.prompt, dtype=float) / w.piece, 1.0)
+        return prefill * (pieces + (w.stages - 1 if drain else 0.0)) / w.stages
     return prefill * np.maximum(np.asarray(w.prompt) / chunk_tokens, 1.0)
 
 
@@ -206,13 +217,11 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
 
         x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
 
-    TTFT = request overhead + own prefill + wait. Steps are busy with prompts a share rho = n extra/(x + f) of the time;
-    an arriving prompt waits for half a step and for the prompts before it, extra r/2/(1 - r) with r = rho (n-1)/n (mean
-    wait behind deterministic service, Pollaczek-Khinchine, closed by the arrival theorem: an arriving customer sees
-    the others only). Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
-    Little's law the requests that do not decode wait for their prompt. The first of `rounds` rounds starts all at
-    once: its mean wait is half a round of full prefill passes. Requests beyond the slots wait for one: Little's law,
-    (N - n)/n x time in service.
+    TTFT = request overhead + own prefill + wait + half a step. The wait is that of `_queue`: each prompt holds the
+    server up for `extra` seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its
+    length, and by Little's law the requests that do not decode wait for their prompt. The first of `run_rounds` rounds
+    starts all at once: it waits half a round of full prefill passes instead. Requests beyond the slots wait for one:
+    Little's law, (N - n)/n x time in service.
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
     step = seconds.get("decode", 0.0)
@@ -230,17 +239,19 @@ def closed_loop(w: Workload, seconds: dict[str, Real], c: Numbers) -> Served:
     behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
     x = np.minimum(x, most)
     queue, rho = _queue(n, extra, x + np.maximum(alone - extra, 0.0))
-    steady = c.request_seconds + alone + np.maximum(queue, behind) + step / 2
-    start = seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens)
-    served = alone + np.maximum(queue, behind) + x
+    wait = np.maximum(queue, behind)
+    steady = c.request_seconds + alone + wait + step / 2
+    burst = np.maximum(pieces * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), extra)  # seconds per prompt
+    start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
+    served = alone + wait + x
     # Without a second token there is no decode: every pass is a full one of prompts, and each waits for all others.
     only = np.asarray(w.output) <= 1
-    prompts = np.maximum(seconds.get("burst", 0.0) * n / w.at_once(c.chunk_tokens), alone)
+    prompts = np.maximum(burst * n, alone)
     steady, start = np.where(only, c.request_seconds + prompts, steady), np.where(only, 0.0, start)
     served = np.where(only, prompts, served)
     x = np.where(only, 0.0, x)
     waiting = np.maximum(w.batch - n, 0.0) / np.maximum(n, 1e-9) * served
-    return _joined(w, steady, start, waiting, x, extra, rho, served)
+    return _joined(w, steady, start, waiting, x, extra, rho, served, c.run_rounds)
 
 
 def _queue(n: Real, service: Real, away: Real) -> tuple[Real, Real]:
@@ -259,11 +270,11 @@ def _queue(n: Real, service: Real, away: Real) -> tuple[Real, Real]:
 
 
 def _joined(
-    w: Workload, steady: Real, start: Real, waiting: Real, x: Real, extra: Real, rho: Real, served: Real
+    w: Workload, steady: Real, start: Real, waiting: Real, x: Real, extra: Real, rho: Real, served: Real, rounds: Real
 ) -> Served:
     """Mix the first round with the others, and add spreads: pauses are counts of independent arrivals (Poisson)."""
     n, out = w.running, np.maximum(w.output, 1e-9)
-    first = 1.0 / np.asarray(w.rounds, dtype=float)
+    first = 1.0 / np.asarray(rounds, dtype=float)
     ttft = steady + first * start / 2 + waiting
     # a tenth of all requests wait longer than p90: with one round in ten at the start, those of the first round
     p90 = steady * (1 + rho) + waiting + start * np.clip((first - 0.1) / np.maximum(first, 1e-9), 0.0, 1.0)
@@ -292,15 +303,17 @@ def disaggregated(w: Workload, seconds: dict[str, Real], c: Numbers, transfer: R
     """
     step = seconds.get("decode", 0.0)
     x = np.maximum(w.output, 1e-9) * step / expected_tokens(c.draft_acceptance, w.drafts)
+    pieces = np.maximum(np.asarray(w.prompt) / c.chunk_tokens, 1.0)
     alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
-    each = np.minimum(seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), alone) / w.prefill_pool
+    each = np.minimum(pieces * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), alone) / w.prefill_pool
     n = w.running
     queue, rho = _queue(n, each, x + np.maximum(alone - each, 0.0))
     behind = np.maximum(n * each - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
-    steady = c.request_seconds + alone + np.maximum(queue, behind) + transfer + step / 2
-    start = np.where(behind > 0, 0.0, each * n)
+    wait = np.maximum(queue, behind)
+    steady = c.request_seconds + alone + wait + transfer + step / 2
+    start = np.maximum(each * n - 2 * wait, 0.0)
     waiting = np.maximum(w.batch - w.running, 0.0) / w.running * (x + steady)
-    return _joined(w, steady, start, waiting, x, 0.0, rho, steady + x)
+    return _joined(w, steady, start, waiting, x, 0.0, rho, steady + x, c.run_rounds)
 
 
 def served(w: Workload, seconds: dict[str, Real], c: Numbers, transfer: Real = 0.0) -> Served:

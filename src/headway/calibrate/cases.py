@@ -28,9 +28,7 @@ class Case:
     model : Architecture
     system : System
     layout : Layout
-        Of one replica, without its pipeline stages.
-    pp : int
-        Pipeline stages, one after another.
+        Of one replica.
     replicas : float
         Copies that share the load.
     workload : Workload
@@ -40,17 +38,19 @@ class Case:
         Cache of one prompt that a split deployment hands over, per chip. [bytes]
     overfull : bool
         A static batch whose cache, laid out as stated, exceeds the memory: the engine must do something else.
+    undivided : bool
+        Said to be disaggregated, but of one replica: there is nothing to split, and it is predicted whole.
     """
 
     model: Architecture
     system: System
     layout: Layout
-    pp: int
     replicas: float
     workload: Workload
     engine: Engine
     transfer_bytes: float = 0.0
     overfull: bool = False
+    undivided: bool = False
 
     @property
     def chip(self) -> Chip:
@@ -99,52 +99,62 @@ def case(m: Measurement, policy: Calibration | None = None, name: str | None = N
     served_by = engine(said or DEFAULT)
     box = machine(m.system)
     arch = served_model(m.model, m.weights, m.kv, served_by)
-    layout = Layout(tp=m.tp, dp=m.dp, ep=_expert_groups(arch, m))
+    ep, redundant = _expert_groups(arch, m)
+    layout = Layout(tp=m.tp, dp=m.dp, ep=ep, pp=m.pp, redundant=redundant)
     if layout.chips > 1 and not box.link:
         raise InputError(f"{box.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time")
     numbers = policy or profile(served_by.profile).on(box.chip)
-    copies = max(m.chips // (layout.chips * m.pp), 1)
+    copies = max(m.chips // layout.chips, 1)
     split = m.disaggregated and m.load == "closed_loop" and copies > 1 and m.prompt > 0 and m.output > 1
     static = m.load == "static_batch"
     # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
     stages = 1 if static else m.pp
-    prefilling = _prefill_pool(arch, box, layout, m, copies) if split else 0
+    slots = _slots(arch, box, layout, m, served_by, numbers.memory_reserve)
+    prefilling = _prefill_pool(arch, box, layout, m, copies, slots) if split else 0
     shares = min(float((copies - prefilling) * stages), max(m.batch, 1.0))  # a sequence is never split over copies
     kind = "disaggregated" if split else m.load
-    slots = _slots(arch, box, layout, m, served_by, numbers.memory_reserve)
     load = Workload(cast(Any, kind), m.batch / shares, m.prompt, m.output, m.drafts, groups=layout.dp)
-    load = replace(load, stages=float(m.pp)) if static else replace(load, slots=max(slots / stages, 1.0))
+    load = (
+        replace(load, stages=float(m.pp), piece=served_by.prompt_piece)
+        if static
+        else replace(load, slots=max(slots / stages, 1.0))
+    )
     if split:
         load = replace(load, prefill_pool=prefilling * stages / shares)
     moved = kv_per_chip(arch, layout, m.prompt) if split else 0.0
     overfull = static and slots < load.batch
-    return Case(arch, box, layout, m.pp, shares, load, served_by, moved, overfull)
+    whole = m.disaggregated and not split
+    return Case(arch, box, layout, shares, load, served_by, moved, overfull, whole)
 
 
-def _prefill_pool(arch: Architecture, box: System, layout: Layout, m: Measurement, copies: int) -> int:
-    """Return how many of a split deployment's replicas compute prompts: those that an ideal machine serves most with.
+def _prefill_pool(arch: Architecture, box: System, layout: Layout, m: Measurement, copies: int, slots: float) -> int:
+    """Return how many of a split deployment's replicas compute prompts: those that a full ideal machine serves most with.
 
-    Tables state the chips of both pools together; an operator balances them.
+    Tables state the chips of both pools together; an operator balances them for the most that memory holds, so the split
+    does not change with the load.
     """
     step = _step(arch, layout, box.adds_in_network)
     prefilling = np.arange(1, copies)
-    batch = np.maximum(m.batch / ((copies - prefilling) * m.pp), 1.0)
+    full = max((slots if math.isfinite(slots) else m.batch) / m.pp, 1.0)
     prompt = float(step_time(step, Load.prefill(1.0, m.prompt), box.chip).seconds)
-    decode = step_time(step, Load.decode(batch, m.prompt + m.output / 2), box.chip).seconds * m.output
-    rate = np.minimum(prefilling * m.pp / prompt, m.batch / (decode + prompt))
+    decode = float(step_time(step, Load.decode(full, m.prompt + m.output / 2), box.chip).seconds) * m.output
+    rate = np.minimum(prefilling / prompt, (copies - prefilling) * full / decode)
     return int(prefilling[np.argmax(rate)])
 
 
-def _expert_groups(arch: Architecture, m: Measurement) -> int:
-    """Return the expert-parallel groups that divide both the experts and the chips, at most those stated.
+def _expert_groups(arch: Architecture, m: Measurement) -> tuple[int, int]:
+    """Return expert-parallel groups, at most those stated, and how many experts have a second copy to fill them.
 
-    Engines spread experts unevenly or copy some of them (288 slots on 144 chips for 256 experts); the nearest even
-    layout below stands for it.
+    Engines copy some experts where they do not divide (288 slots on 144 chips for 256 experts).
     """
     if arch.experts is None:
-        return 1
-    shared = math.gcd(arch.experts.count, m.tp * m.dp)
-    return max(d for d in range(1, shared + 1) if shared % d == 0 and d <= m.ep)
+        return 1, 0
+    chips = m.tp * m.dp
+    groups = max(d for d in range(1, chips + 1) if chips % d == 0 and d <= m.ep)
+    redundant = -arch.experts.count % groups
+    if redundant <= arch.experts.count:
+        return groups, redundant
+    return max(d for d in range(1, groups + 1) if chips % d == 0 and arch.experts.count % d == 0), 0
 
 
 _GIB = 1.0737
@@ -153,15 +163,12 @@ _GIB = 1.0737
 def _slots(arch: Architecture, box: System, layout: Layout, m: Measurement, e: Engine, reserve: float) -> float:
     """Sequences that fit beside the weights: held to their last token, or as they grow.
 
-    Where the reserve would take more than half of what the weights leave, it takes half: engines are then started with
-    a larger share.
-
     Raises
     ------
     PhysicsError
         When the weights, or the first sequence of a closed loop, do not fit.
     """
-    weights, memory = weights_per_chip(arch, layout) / m.pp, box.chip.memory
+    weights, memory = weights_per_chip(arch, layout, even=m.load == "static_batch"), box.chip.memory
     if weights > memory:
         raise PhysicsError(
             f"{arch.name} as {layout} does not fit on {box.chip.name}: {weights / 1e9:,.1f} GB of weights per chip, "
@@ -169,12 +176,14 @@ def _slots(arch: Architecture, box: System, layout: Layout, m: Measurement, e: E
         )
     static = m.load == "static_batch"
     # Cards sold as 24 GB hold 24 GiB, 7 % more: a static batch that was run is not doubted for that.
-    free = memory * _GIB - weights if static else max(memory * (1 - reserve) - weights, (memory - weights) / 2)
+    free = memory * _GIB - weights if static else memory * (1 - reserve) - weights
     tokens = m.prompt + (m.output if e.holds_whole or static else m.output / 2)
-    each = kv_per_chip(arch, layout, tokens) / m.pp
+    each = kv_per_chip(arch, layout, tokens)
     if each <= 0:
         return math.inf
-    slots = math.floor(free / each) * layout.dp
+    slots = math.floor(free / each) * layout.dp if free > 0 else 0
+    if memory - weights >= each and not static:
+        slots = max(slots, 1)  # an engine is started with less in reserve before it is not started
     if slots < 1 and not static:
         raise PhysicsError(
             f"{arch.name} as {layout} does not fit on {box.chip.name}: {weights / 1e9:,.1f} GB of weights per chip leave "

@@ -38,7 +38,7 @@ def usable(rows: Sequence[Measurement], engine: str | None = None) -> tuple[Data
             good.append(row)
         except HeadwayError as error:
             left.append((row, str(error)))
-    return Data(good, Batch.of(cases, [policy.chunk_tokens] * len(cases))), left
+    return Data(good, Batch.of(cases, [min(float(policy.chunk_tokens), c.engine.prompt_piece) for c in cases])), left
 
 
 def evidence() -> Data:

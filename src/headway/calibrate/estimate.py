@@ -62,7 +62,7 @@ class Batch:
 def _one_kind(kind: Kind, cases: Sequence[Case], budget: Array) -> OneKind:
     chosen = np.array([i for i, c in enumerate(cases) if c.workload.kind == kind], dtype=np.intp)
     here = [cases[i] for i in chosen]
-    fields = ("batch", "prompt", "output", "drafts", "rounds", "slots", "groups", "stages", "prefill_pool")
+    fields = ("batch", "prompt", "output", "drafts", "slots", "groups", "stages", "piece", "prefill_pool")
     columns = {f: np.array([getattr(c.workload, f) for c in here], dtype=float) for f in fields}
     moved = np.array([c.transfer_bytes for c in here], dtype=float)
     link = np.array([c.system.scale_out or c.system.link or np.inf for c in here], dtype=float)

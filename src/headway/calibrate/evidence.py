@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headway.calibrate.names import stated_chips
 from headway.calibrate.tabular import FAULT, Table, read_table
-from headway.catalog import SHIPPED, Row
+from headway.catalog import SHIPPED, Row, default
 from headway.errors import InputError
+from headway.roofline import years_since
 
 MEASURES = (
     "ttft_ms_mean", "ttft_ms_median", "tpot_ms_mean", "tpot_ms_median", "e2e_ms_mean", "e2e_ms_median",
@@ -23,7 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
 _RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
-_COUNTED = re.compile(r"(\d+)\s*[x*]\s*[^\d\s].*|.*[^\d\s]\s*[x*]\s*(\d+)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 _NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
 
 
@@ -90,7 +92,9 @@ def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
 
 
 def _number(row: Row, key: str, default: float | None, *, low: float = 0.0, whole: bool = False) -> float:
-    text = row.get(key, "").replace(",", "").strip()
+    text = row.get(key, "").strip()
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
     if text.lower() in _NOTHING:
         if default is None:
             raise InputError(f"{key} is empty; a number is needed")
@@ -144,8 +148,11 @@ def measurement(place: str, row: Row) -> Measurement:
     load = row.get("load", "").lower() or "closed_loop"
     if load not in ("static_batch", "closed_loop"):
         raise InputError(f"load is {load!r}; accepted: static_batch, closed_loop")
+    date = row.get("date", "")
+    if date and years_since(date) is None:
+        raise InputError(f"date is {date!r}; write it like 2026-05-18 (or leave it empty for the latest release)")
     found = Measurement(
-        place=place, row=row, source=row.get("source", ""), date=row.get("date", ""), system=row["system"],
+        place=place, row=row, source=row.get("source", ""), date=date, system=row["system"],
         model=row["model"], weights=row.get("weights_dtype", ""), kv=row.get("kv_dtype", ""), engine=engine, load=load,
         chips=layout["chips"], tp=layout["tp"], pp=layout["pp"], ep=layout["ep"], dp=layout["dp"],
         drafts=_drafts(row), disaggregated=_flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
@@ -155,24 +162,25 @@ def measurement(place: str, row: Row) -> Measurement:
 
 
 def _layout(row: Row) -> dict[str, int]:
-    pp = int(_number(row, "pp", 1.0, low=1, whole=True))
-    counted = _COUNTED.match(row["system"].strip())
-    boxed = float(counted[1] or counted[2]) if counted else 1.0
-    told_chips = row.get("chips", "").strip().lower() not in _NOTHING
-    chips = int(_number(row, "chips", max(_number(row, "tp", boxed, low=1, whole=True) * pp, boxed), low=1, whole=True))
+    pp = _ways(row, "pp")
+    boxed = float(stated_chips(row["system"]))
+    told_chips = row.get("chips", "").strip().lower() not in _NOTHING or boxed > 1
+    implied = boxed if boxed > 1 else _number(row, "tp", 1.0, low=1, whole=True) * pp
+    chips = int(_number(row, "chips", implied, low=1, whole=True))
     tp = int(_number(row, "tp", max(chips // pp, 1), low=1, whole=True))
-    ep = int(_number(row, "ep", 1.0, low=1, whole=True))
+    ep = _ways(row, "ep")
     text = row.get("attention_dp", "").strip().lower()
     groups = 1
     if text in ("true", "yes"):
         groups = tp
     elif text not in ("", "false", "no", "unknown"):
-        groups = int(_number(row, "attention_dp", 1.0, low=1, whole=True))
+        groups = _ways(row, "attention_dp")
     told = _RUN_NAME.search(row.get("source_path", ""))
     if told and row.get("source", "").startswith("InferenceX") and ep > 1:
         ranks, ep = int(told[1]), int(told[2])
         chips, tp, groups = ranks, ranks, ranks if groups > 1 else 1
-    if groups > 1 and tp > 1:
+    apart = told_chips and tp * groups * pp <= chips  # tp of each group (vLLM), not of all groups together (SGLang)
+    if groups > 1 and tp > 1 and not apart:
         if tp % groups:
             raise InputError(f"attention_dp {groups} does not divide tp {tp}")
         tp //= groups
@@ -188,9 +196,9 @@ def _layout(row: Row) -> dict[str, int]:
     return {"chips": chips, "tp": tp, "pp": pp, "ep": ep, "dp": groups}
 
 
-# Multi-token prediction drafts per step where a table only says that it is on: DeepSeek-V3's one module run three
-# times, the setting of SGLang's and TensorRT-LLM's own DeepSeek recipes.
-_MTP_DRAFTS = 3
+def _ways(row: Row, key: str) -> int:
+    """Read a number of ways; 0 means, as 1 does, that nothing is cut."""
+    return max(int(_number(row, key, 1.0, whole=True)), 1)
 
 
 def _drafts(row: Row) -> int:
@@ -201,7 +209,7 @@ def _drafts(row: Row) -> int:
     if match:
         return min(int(match[0]), 16)
     if text in ("mtp", "eagle", "eagle3", "true", "nextn", "draft"):
-        return _MTP_DRAFTS
+        return int(default("mtp_drafts"))
     raise InputError(f"speculative is {text!r}; accepted: none, mtp, mtp2, eagle")
 
 

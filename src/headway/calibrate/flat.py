@@ -34,7 +34,7 @@ Numbers = Mapping[str, Any]  # a number of the calibration -> one value for all 
 _AMOUNTS = ("flops", "bytes", "temporaries", "peak", "bandwidth", "kernels", "products", "layers",
     "uneven_bytes", "uneven_flops",
 )  # fmt: skip
-_TRANSFER = ("sent", "messages", "ranks", "link", "outside", "scale_out")
+_TRANSFER = ("sent", "messages", "ranks", "link", "outside", "scale_out", "leaving")
 
 
 class PerCase:

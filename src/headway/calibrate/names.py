@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headway.catalog import Catalogue, Row, catalogue
 from headway.errors import HeadwayError, InputError, unknown
@@ -38,12 +39,13 @@ _COUNT = re.compile(r"(?:^\d+\s*[x*]\s*)|(?:\s*[x*]\s*\d+$)|(?:[-_ ]\d+[-_ ]?gpu
 
 @dataclass(frozen=True)
 class Engine:
-    """What a serving engine does by default."""
+    """What a serving engine does by default; `prompt_piece` is how many tokens of a prompt it computes at a time."""
 
     name: str
     profile: str
     kv_of_quantised: str
     holds_whole: bool
+    prompt_piece: float = math.inf
 
 
 @functools.lru_cache(maxsize=512)
@@ -51,17 +53,19 @@ def _engine(facts: Catalogue, name: str) -> Engine:
     table = facts.table("engines")
     number = table.find(name)
     own = number is None and name in profile_names()
-    for text in (re.split(r"[:@/ ]", name)[0], re.sub(r"[-_ ]?v?\d[\d.]*\w*$", "", name)):
+    parts = re.split(r"[:@ ]", name)[0].split("/")  # an image: registry, owner, repository
+    for text in (*parts, re.sub(r"[-_ ]?v?\d[\d.]*\w*$", "", name)):
         if text and number is None and not own:
             number = table.find(text)
     if own:  # a profile of the user's: its base says what the engine does
         habits = _engine(facts, str(profile(name).about.get("base", "modern")))
-        return Engine(name, name, habits.kv_of_quantised, habits.holds_whole)
+        return replace(habits, name=name, profile=name)
     if number is None:
         known = [*table.names(), *profile_names()]
         raise unknown("engine", name, known, "`headway catalog engines` lists them.")
     row: Row = table.rows[number]
-    return Engine(row["name"], row["profile"], row["kv_of_quantised"], row["holds"] == "whole")
+    piece = float(row["prompt_piece"] or math.inf)
+    return Engine(row["name"], row["profile"], row["kv_of_quantised"], row["holds"] == "whole", piece)
 
 
 def engine(name: str) -> Engine:
@@ -87,6 +91,29 @@ def _machine(facts: Catalogue, name: str) -> System:
             first = first or error
     assert first is not None
     raise first
+
+
+def stated_chips(name: str) -> int:
+    """Return how many chips a name itself states (``8xMI355X``, ``H200x8``); 1 where it states none.
+
+    Raises
+    ------
+    InputError
+        When the number is 0, or there are two.
+    """
+    text = name.strip()
+    try:
+        found = system(text)
+    except InputError:
+        counts = _COUNT.findall(text)
+        rest = _COUNT.sub("", text).strip()
+        if counts and (len(counts) > 1 or _COUNT.search(rest) or not int(re.sub(r"\D", "", counts[0]))):
+            raise InputError(f"system is {name!r}; state its chips once, like 8xH200, at least 1") from None
+        return int(re.sub(r"\D", "", counts[0])) if counts else 1
+    return found.chips if _STATES.search(text) else 1
+
+
+_STATES = re.compile(r"^\d+\s*[x*]|[x*]\s*\d+$", re.IGNORECASE)
 
 
 def machine(name: str) -> System:
@@ -119,7 +146,7 @@ def served_model(name: str, weights: str, kv: str, served_by: Engine) -> Archite
 
 @functools.lru_cache(maxsize=1024)
 def _served_model(facts: Catalogue, name: str, weights: str, kv: str, served_by: Engine) -> Architecture:
-    found, said = _find(facts, name)
+    found, said = _find(facts, name, weights)
     wanted = _DTYPES.get(weights, weights) or said
     arch = model(found)
     precision: str | None = None
@@ -150,7 +177,7 @@ def _converted(arch: Architecture, wanted: str, name: str) -> str:
     return "nvfp4" if wanted == "fp4" else wanted
 
 
-def _find(facts: Catalogue, name: str) -> tuple[str, str]:
+def _find(facts: Catalogue, name: str, weights: str) -> tuple[str, str]:
     """Return (name that the catalogue knows, storage format that its suffix says)."""
     table = facts.table("models")
     said = ""
@@ -165,6 +192,10 @@ def _find(facts: Catalogue, name: str) -> tuple[str, str]:
             if not match:
                 break
             word = match[1].lower()
+            if word == "gguf" and not weights:
+                raise InputError(
+                    f"model {name!r} says GGUF but not which quantisation; give weights_dtype, like q4_k_m"
+                )
             if re.fullmatch(_STORED, word) and not said:
                 said = _FORMATS.get(word, word if word in _known_formats(facts) else "")
             text = text[: match.start()]

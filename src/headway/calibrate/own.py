@@ -17,7 +17,7 @@ from headway.calibrate.evidence import Measurement
 from headway.calibrate.fit import SHARES, Data, Fitted, Prior, fit, priors
 from headway.calibrate.folds import labels, out_of_fold
 from headway.calibrate.intervals import spread_of
-from headway.calibrate.predict import floors
+from headway.calibrate.predict import below_floors, floors
 from headway.calibrate.profiles import covers_of, today
 from headway.catalog import catalogue
 from headway.errors import InputError
@@ -101,7 +101,9 @@ def _believable(data: Data) -> tuple[Data, list[tuple[Measurement, str]]]:
     """Leave out rows that measured nothing readable, beat physics, or are further off than any machine of the evidence."""
     if not data.rows:
         return data, []
-    floor, known = floors(data.batch).tpot, data.truth
+    known = data.truth
+    beaten = below_floors(data, np.zeros(len(data.rows)), np.zeros(len(data.rows)))
+    floor = floors(data.batch).tpot
     own, first = ratios(known, estimate(data.batch, numbers_of([c.profile.on(c.chip) for c in data.cases])))
     good: list[int] = []
     left: list[tuple[Measurement, str]] = []
@@ -112,6 +114,8 @@ def _believable(data: Data) -> tuple[Data, list[tuple[Measurement, str]]]:
             left.append((row, "no readable measurement: give tpot_ms_mean, ttft_ms_mean, e2e_ms_mean or output_tok_s"))
         elif tpot and tpot < floor[i]:
             left.append((row, f"TPOT of {tpot * 1e3:.4g} ms is below the physical floor of {floor[i] * 1e3:.4g} ms"))
+        elif beaten[i]:
+            left.append((row, "a measurement beats the physical floor of its case: check units, chips and batch"))
         elif far > _ABSURD:
             left.append(
                 (row, f"measured {np.exp(far):,.3g} times away from {data.cases[i].engine.profile}: check the units")
@@ -120,13 +124,21 @@ def _believable(data: Data) -> tuple[Data, list[tuple[Measurement, str]]]:
             good.append(i)
     if len(good) == len(data.rows):
         return data, []
-    chunk = prior_policy().chunk_tokens
+    chunk = float(prior_policy().chunk_tokens)
     cases = [data.cases[i] for i in good]
-    return Data([data.rows[i] for i in good], Batch.of(cases, [chunk] * len(cases))), left
+    budget = [min(chunk, c.engine.prompt_piece) for c in cases]
+    return Data([data.rows[i] for i in good], Batch.of(cases, budget)), left
 
 
 def _shipped() -> list[str]:
-    return [n for n in profile_names() if profile(n).about.get("own") is None]
+    return [n for n in profile_names() if n == "ideal" or not _is_own(n)]
+
+
+def _is_own(name: str) -> bool:
+    try:
+        return profile(name).about.get("own") is not None
+    except InputError:  # a broken file of the user's is not one that ships
+        return True
 
 
 def _around(start: Profile, data: Data) -> dict[str, Prior]:
@@ -146,6 +158,7 @@ def _own(
     unsure: list[str],
     refused: list[tuple[Measurement, str]],
 ) -> Own:
+    latest = start.on()
     moved = {f.name: float(np.exp(v)) for f, v in zip(fitted.factors, fitted.values, strict=True)}
     numbers = {n: _held(n, v * moved[n]) for n, v in start.numbers.items() if n in moved}
     before = ratios(data.truth, estimate(data.batch, {n: p.value for n, p in known.items()}))
@@ -172,9 +185,11 @@ def _own(
         written["spreads"] = _spreads(data, own, ttft, labels(spots))
     else:
         written["in_sample"] = True
+        written["spreads"] = _at_least(start, data, own, ttft)
     written["covers"] = _covers(start, data)
     return Own(
-        written, start.name, accuracy(before[0]), error, {n: (start.numbers[n], v) for n, v in numbers.items()},
+        written, start.name, accuracy(before[0]), error,
+        {n: (float(getattr(latest, n)), float(getattr(latest, n)) * moved[n]) for n in numbers},
         unsure, refused,
     )  # fmt: skip
 
@@ -186,6 +201,22 @@ def _covers(start: Profile, data: Data) -> dict[str, Any]:
     for name, (low, high) in ((k, v) for k, v in mine.items() if not isinstance(v[0], str)):
         known = start.covers.get(name, (low, high))
         found[name] = [min(low, known[0]), max(high, known[1])]
+    return found
+
+
+def _at_least(start: Profile, data: Data, own: Any, ttft: Any) -> dict[str, Any]:
+    """The base's spreads, stretched to reach every one of too few rows."""
+    found: dict[str, Any] = {}
+    for load, what, values in (
+        ("closed_loop", "tpot", own),
+        ("closed_loop", "ttft", ttft),
+        ("static_batch", "tpot", own),
+    ):
+        s = start.spread(load, what)
+        mine = -values[np.array([r.load == load for r in data.rows]) & np.isfinite(values)]
+        if s is not None and mine.size:
+            low, high = min(s.low, float(mine.min())), max(s.high, float(mine.max()))
+            found.setdefault(load, {})[what] = {"low": round(low, 4), "high": round(high, 4), "rows": int(mine.size)}
     return found
 
 

@@ -21,6 +21,7 @@ from headway.batching import first_token
 from headway.calibrate.cases import Case, case
 from headway.calibrate.estimate import Batch, Estimate, bounds, estimate, numbers_of
 from headway.calibrate.evidence import COLUMNS, Measurement, measurement, table
+from headway.calibrate.fit import Data
 from headway.calibrate.tabular import FAULT, Table
 from headway.catalog import Catalogue, Row, catalogue
 from headway.errors import HeadwayError, InputError
@@ -84,7 +85,9 @@ def predict_cases(cases: Sequence[Case], dates: Sequence[str], name: str | None 
     facts = catalogue()
     names = [name or c.engine.profile for c in cases]
     used = [_calibration(facts, n, c.chip, d) for n, c, d in zip(names, cases, dates, strict=True)]
-    batch = Batch.of(cases, [float(u.chunk_tokens) for u in used])
+    batch = Batch.of(
+        cases, [min(float(u.chunk_tokens), c.engine.prompt_piece) for u, c in zip(used, cases, strict=True)]
+    )
     found = estimate(batch, numbers_of(used))
     least, bound = floors(batch), bounds(batch, found)
     return [_prediction(cases[i], found, i, least, str(bound[i]), profile(names[i])) for i in range(len(cases))]
@@ -99,7 +102,7 @@ class Floors:
     tpot : array
         Decode steps alone, on an ideal machine, every draft accepted.
     ttft : array
-        One prompt's prefill (of a static batch: all its prompts') on an ideal machine.
+        One prompt's prefill (of a static batch: all its prompts') on an ideal machine, pipelines filled without a gap.
     request : array
         Both: TTFT + (output - 1) x TPOT.
     """
@@ -119,9 +122,31 @@ def floors(batch: Batch) -> Floors:
         w = k.workload
         first = by_name.get("prefill", nothing)[k.chosen]
         tpot[k.chosen] = steps[k.chosen] / (1 + w.drafts)
-        ttft[k.chosen] = first_token(w, first, k.chunk_tokens)
+        ttft[k.chosen] = first_token(w, first, k.chunk_tokens, drain=False)
         later[k.chosen] = np.where(w.prompt > 0, np.maximum(w.output - 1, 0), w.output)
     return Floors(tpot, ttft, ttft + later * tpot)
+
+
+def below_floors(data: Data, own: Array, ttft: Array) -> NDArray[np.bool_]:
+    """Return which rows beat a physical floor, with their own measure or their TTFT.
+
+    Parameters
+    ----------
+    data : Data
+    own, ttft : array
+        log(predicted/measured) of `compare.ratios`; zeros ask about the measurements themselves.
+    """
+    least, known, names = floors(data.batch), data.truth, data.truth.names
+    rate = np.isin(names, ("output", "input"))
+    predicted = known.values * np.exp(np.where(rate, -own, own))
+    tokens = np.array([r.output if n == "output" else r.prompt for r, n in zip(data.rows, names, strict=True)])
+    inverse = least.request / np.maximum([r.batch for r in data.rows], 1.0) / np.maximum(tokens, 1.0)
+    floor = np.select([names == "tpot", names == "ttft", names == "request"], [least.tpot, least.ttft, least.request])
+    seconds, bound = np.where(rate, 1 / predicted, predicted), np.where(rate, inverse, floor)
+    first, when = np.full(len(own), np.nan), np.full(len(own), np.nan)
+    for rows, values in (known.ttft, known.ttft_median):
+        first[rows], when[rows] = values * np.exp(ttft[rows]), least.ttft[rows]
+    return (seconds < bound * (1 - 1e-9)) | (first < when * (1 - 1e-9))
 
 
 def _prediction(c: Case, e: Estimate, i: int, least: Floors, bound: str, found: Profile) -> Prediction:
@@ -137,6 +162,8 @@ def _prediction(c: Case, e: Estimate, i: int, least: Floors, bound: str, found: 
         outside = (*outside, "context")
     if c.overfull:
         outside = (*outside, "memory")
+    if c.undivided:
+        outside = (*outside, "disaggregated")
     kind = "static_batch" if w.kind == "static_batch" else "closed_loop"
     return Prediction(
         ttft=ttft, tpot=tpot, output_rate=float(e.output_rate[i]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headway.calibrate.cases import Case
 from headway.calibrate.compare import accuracy
 from headway.calibrate.evidence import Measurement
-from headway.calibrate.fit import MODERN, Data, Fitted, fit, release_years
+from headway.calibrate.fit import MODERN, SHARES, Data, Fitted, fit, release_years
 from headway.calibrate.folds import OutOfFold, labels, out_of_fold
 from headway.calibrate.intervals import spread_of, widening
 from headway.errors import InputError
@@ -86,6 +86,12 @@ def _profile(
     seen = name in engine
     if not seen and name not in MODERN:
         numbers = _pooled_old(full, sorted({e for e in engine if e not in MODERN}))
+    machines = {k: dict(v) for k, v in full.machines().items()}
+    for number, value in numbers.items():
+        if number in SHARES and value > 1:  # what the product of its factors is, not the clipped share times them
+            for vendor in sorted(set(data.who("vendor"))):
+                machines.setdefault(vendor, {})[number] = machines.get(vendor, {}).get(number, 1.0) * value
+            numbers[number] = 1.0
     error = accuracy(base.own[mine])
     found: dict[str, Any] = {
         "about": _about(name, seen),
@@ -95,7 +101,7 @@ def _profile(
         "date": date,
         "undetermined": full.undetermined("pooled") if name == "modern" else [],
         "numbers": {k: _short(v) for k, v in numbers.items()},
-        "machines": {k: {n: _short(x) for n, x in v.items()} for k, v in sorted(full.machines().items())},
+        "machines": {k: {n: _short(x) for n, x in v.items()} for k, v in sorted(machines.items())},
         "releases": {k: _short(v) if name in MODERN else 0.0 for k, v in full.releases().items()},
         "spreads": _spreads(data, base, name),
         "widen": {k: round(v, 3) for k, v in wider.items()},

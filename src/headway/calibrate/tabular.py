@@ -16,7 +16,7 @@ from headway.catalog import Row
 from headway.errors import InputError
 
 FAULT = "\0"  # key of what is wrong with a row; no header can have it
-_UNNAMED = "\0unnamed "  # key of a column without a name, such as a table's own index
+_UNNAMED = "\0unnamed "  # key of a column without a name (such as a table's own index) or with another's
 _LONGEST = 50  # lines that one quoted cell may span: beyond, a stray quote has swallowed its neighbours
 
 
@@ -80,13 +80,16 @@ def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) ->
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file}: cannot be read as UTF-8 CSV ({error.__class__.__name__})") from None
     titles = [t.strip() for t in first.rstrip("\n").split(",")] if first else []
-    titles = (_cells(first) if first else None) or titles
     try:
+        titles = (_cells(first) if first else None) or titles
         if not any(titles):
             raise InputError(
                 f"{path.name}: is empty; a header like {', '.join(needed)}, ... and one row per case is needed"
             )
         keys = _keys(path.name, titles, known, needed)
+    except csv.Error as error:
+        stream.close()
+        raise InputError(f"{path.name}: its header is not CSV: {error}") from None
     except InputError:
         stream.close()
         raise
@@ -111,14 +114,22 @@ class _Lines:
         self.number -= len(lines)
 
 
-def _cells(text: str) -> list[str] | None:
-    """Split one record; None where a quote is open at its end."""
+def _cells(text: str, strict: bool = False) -> list[str] | None:
+    """Split one record; None where a quote is open at its end, or (strict) where text follows a closing one.
+
+    Raises
+    ------
+    csv.Error
+        For a cell that is too long.
+    """
     try:
         return [c.strip() for c in next(csv.reader([text], strict=True), [])]
     except csv.Error as error:
-        if "unexpected end" in str(error):
+        if "field larger" in str(error):
+            raise
+        if strict or "unexpected end" in str(error):
             return None
-        return [c.strip() for c in next(csv.reader([text], strict=False), [])]  # text after a closing quote
+        return [c.strip() for c in next(csv.reader([text], strict=False), [])]
 
 
 def _keys(name: str, titles: list[str], known: Sequence[str], needed: Sequence[str]) -> tuple[str, ...]:
@@ -129,7 +140,8 @@ def _keys(name: str, titles: list[str], known: Sequence[str], needed: Sequence[s
     keys: list[str] = []
     for number, title in enumerate(titles):
         meant = title if title in known or _plain(title) not in known or _plain(title) in titles else _plain(title)
-        keys.append(meant or f"{_UNNAMED}{number}")
+        again = meant in keys and meant not in known
+        keys.append(f"{_UNNAMED}{number}" if again or not meant else meant)
     lacking = [c for c in needed if c not in keys]
     if lacking:
         here = [k for k in keys if k in known]
@@ -146,6 +158,7 @@ def _keys(name: str, titles: list[str], known: Sequence[str], needed: Sequence[s
 def _rows(lines: _Lines, name: str, keys: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
     with lines.stream:
         while True:
+            line = None
             try:
                 line = lines.next()
                 if line is None:
@@ -163,7 +176,8 @@ def _rows(lines: _Lines, name: str, keys: tuple[str, ...]) -> Iterator[tuple[str
                 )
                 return
             except csv.Error as error:
-                yield f"{name} line {lines.number}", {FAULT: f"not CSV: {error}"}
+                told = [c.strip() for c in line.rstrip("\n").split(",")] if line else []
+                yield f"{name} line {lines.number}", {**dict(zip(keys, told, strict=False)), FAULT: f"not CSV: {error}"}
                 continue
             yield place, _row(keys, cells, line)
 
@@ -173,11 +187,9 @@ def _closed(line: str, lines: _Lines, columns: int) -> list[str] | None:
     taken: list[str] = []
     while len(taken) < _LONGEST and (more := lines.next()) is not None:
         taken.append(more)
-        cells = _cells(line + "".join(taken))
-        if cells is not None:
-            if len(cells) == columns:
-                return cells
-            break
+        cells = _cells(line + "".join(taken), strict=True)
+        if cells is not None and len(cells) == columns:
+            return cells
     lines.give_back(taken)
     return None
 
@@ -188,7 +200,7 @@ def _row(keys: tuple[str, ...], cells: list[str] | None, line: str) -> Row:
         return {**dict(zip(keys, cells, strict=False)), FAULT: 'a quote (") is opened and not closed'}
     row = dict(zip(keys, cells, strict=False)) | dict.fromkeys(keys[len(cells) :], "")
     if any(cells[len(keys) :]):
-        row[FAULT] = "more cells than the header has columns"
+        row[FAULT] = f"more cells than the header has columns: {', '.join(cells[len(keys) :])[:80]}"
     elif not any(cells):
         row[FAULT] = "the row is empty"
     return row

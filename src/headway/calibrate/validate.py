@@ -15,7 +15,7 @@ from headway.calibrate.estimate import estimate
 from headway.calibrate.fit import Data
 from headway.calibrate.folds import out_of_fold
 from headway.calibrate.intervals import covered
-from headway.calibrate.predict import floors
+from headway.calibrate.predict import below_floors
 from headway.roofline import IDEAL
 
 Array = NDArray[np.float64]
@@ -132,13 +132,13 @@ def validate(data: Data, progress: Callable[[int, int], None] | None = None) -> 
         data, found.own, found.ttft, covered(found.own, pairs, data.voices),
         covered(found.ttft, pairs, {"closed_loop ttft": closed}), ideal, ideal_ttft,
         np.where(closed, _constant(ideal, closed, pairs), _constant(ideal, ~closed, pairs)),
-        _constant(ideal_ttft, closed, pairs), _violations(data, found.own, found.ttft),
+        _constant(ideal_ttft, closed, pairs), int(below_floors(data, found.own, found.ttft).sum()),
     )  # fmt: skip
 
 
 def _layout(c: Case) -> str:
     """Name the dimensions that a row's replica is cut along."""
-    cut = [name for name, ways in (("tp", c.layout.tp), ("pp", c.pp), ("ep", c.layout.ep)) if ways > 1]
+    cut = [name for name, ways in (("tp", c.layout.tp), ("pp", c.layout.pp), ("ep", c.layout.ep)) if ways > 1]
     return " + ".join([*cut, *(["attention dp"] if c.layout.dp > 1 else [])]) or "one chip"
 
 
@@ -149,18 +149,3 @@ def _constant(ideal: Array, rows: NDArray[np.bool_], fold: NDArray[np.str_]) -> 
         held = rows & (fold == name)
         found[held] = ideal[held] - np.nanmedian(ideal[rows & (fold != name)])
     return found
-
-
-def _violations(data: Data, own: Array, ttft: Array) -> int:
-    """Count out-of-fold predictions that beat their physical floor, each row's own measure and its TTFT."""
-    least, known, names = floors(data.batch), data.truth, data.truth.names
-    rate = np.isin(names, ("output", "input"))
-    predicted = known.values * np.exp(np.where(rate, -own, own))
-    tokens = np.array([r.output if n == "output" else r.prompt for r, n in zip(data.rows, names, strict=True)])
-    inverse = least.request / np.maximum([r.batch for r in data.rows], 1.0) / np.maximum(tokens, 1.0)
-    floor = np.select([names == "tpot", names == "ttft", names == "request"], [least.tpot, least.ttft, least.request])
-    seconds, bound = np.where(rate, 1 / predicted, predicted), np.where(rate, inverse, floor)
-    first, when = np.full(len(own), np.nan), np.full(len(own), np.nan)
-    for rows, values in (known.ttft, known.ttft_median):
-        first[rows], when[rows] = values * np.exp(ttft[rows]), least.ttft[rows]
-    return int(np.sum(seconds < bound * (1 - 1e-9)) + np.sum(first < when * (1 - 1e-9)))

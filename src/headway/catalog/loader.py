@@ -168,3 +168,13 @@ def use(folders: Iterable[str | os.PathLike[str]]) -> Catalogue:
     """Make the shipped catalogue plus `folders` the one in use, and return it."""
     _current[:] = [Catalogue(folders)]
     return _current[-1]
+
+
+def default(name: str) -> float:
+    """Return a value of the table of defaults."""
+    return _default(catalogue(), name)
+
+
+@functools.lru_cache(maxsize=64)
+def _default(facts: Catalogue, name: str) -> float:
+    return float(facts.row("defaults", name, "default")[0]["value"])

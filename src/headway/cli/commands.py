@@ -145,7 +145,7 @@ def curve(
         found = against_pass_length(p.scene, tokens, p.point.batch, p.context, chips, price)
     if out:
         figures.write(figures.curve_figure(p, found), out)
-    rows = [_sure(p, row) for row in found.rows()]
+    rows = [_sure(p, found.axis, row) for row in found.rows()]
     if json:
         emit({"plan": record(p), "curve": rows} | ({"why": report.why_rows(p)} if why else {}))
         return
@@ -165,12 +165,14 @@ def curve(
         print(f"\nchart written to {out}")
 
 
-def _sure(p: Plan, row: dict[str, Any]) -> dict[str, Any]:
-    """Put the 80 % interval beside the step time; empty for the ideal machine."""
-    low, high = p.interval(row["step_s"]) or (None, None)
+def _sure(p: Plan, axis: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Put the 80 % interval beside the step time, and what the evidence does not cover last; empty for the ideal machine."""
+    spread, outside = p.spread_at(axis, row[axis.replace(" ", "_")], row["batch"])
+    low, high = spread.around(row["step_s"]) if spread else (None, None)
     at = list(row).index("step_s") + 1
     items = list(row.items())
-    return dict([*items[:at], ("step_low_s", low), ("step_high_s", high), *items[at:]])
+    last = [("outside", " ".join(outside))] if spread else []
+    return dict([*items[:at], ("step_low_s", low), ("step_high_s", high), *items[at:], *last])
 
 
 def _shown(key: str, value: Any) -> str:

@@ -161,6 +161,9 @@ def _plain(value: float) -> float | None:
     return value if value != float("inf") else None
 
 
+_FAR_OFF = 0.25  # twice the median error of the engines that headway knows, and more
+
+
 def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bool) -> None:
     from headway.calibrate.own import own_profile
     from headway.calibrate.profiles import write
@@ -187,6 +190,8 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
         print(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
     if found.before and found.after and found.after.median > found.before.median:
         print(f"! no better than {found.base} on these rows: prefer that, or give more rows")
+    if found.after and found.after.median > _FAR_OFF:
+        print("! the fit misses these rows by much: do they share one machine, engine and way of measuring?")
     body = [[n, f"{a:.4g}", f"{b:.4g}", f"{b / a:.2f}x"] for n, (a, b) in found.determined.items()]
     if body:
         print("\n" + table_text(["number", found.base, name, "change"], body))

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from headway.catalog import Row, catalogue, column, from_row
+from headway.catalog import Row, catalogue, column, default, from_row
 from headway.errors import InputError, unknown
 from headway.hardware.ratios import drain_time
+
+
+def _cards_per_host() -> int:
+    return int(default("cards_per_host"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class Chip:
     link: float = column("GB/s per direction", "scale-up link", name="scaleup_GBps", factor=1e9, default=0.0)
     link_kind: str = column("", "kind of scale-up link", name="scaleup_kind", default="none")
     domain: int = column("chips", "scale-up domain", name="scaleup_domain", default=1)
+    host: float = column(
+        "GB/s per direction", "PCIe to a host's cards beyond a bridge", name="host_GBps", factor=1e9, default=0.0
+    )
     scale_out: float = column("Gbit/s", "scale-out NIC", name="scaleout_Gbps", factor=1e9 / 8, default=0.0)
     year: int = column("", "year of release", default=0)
     power: float | None = column("W", "thermal design power", name="power_W", default=None)
@@ -76,7 +83,11 @@ class Chip:
     @property
     def joined(self) -> int:
         """Chips that the link joins: the scale-up domain, or a host's PCIe slots."""
-        return max(self.domain, _CARDS_PER_HOST if self.link_kind == "pcie" else 1)
+        return max(self.domain, _cards_per_host() if self.link_kind == "pcie" else 1)
+
+    def beyond(self, ranks: float) -> float:
+        """Return the bandwidth per direction of what joins `ranks` chips beyond the link: the host's PCIe, or the NIC."""
+        return self.host if self.host and ranks <= _cards_per_host() else self.scale_out
 
     @property
     def drain_time(self) -> float:
@@ -210,8 +221,6 @@ def _system(row: Row, place: str) -> System:
     )
 
 
-_CARDS_PER_HOST = 8  # PCIe slots of the largest common server
-
 _COUNTED = (re.compile(r"(?P<chip>.+?)\s*[x*×]\s*(?P<n>\d+)"), re.compile(r"(?P<n>\d+)\s*[x*×]\s*(?P<chip>.+)"))
 
 
@@ -244,7 +253,7 @@ def _of_chip(one: Chip, count: int) -> System:
 
     A box larger than the chip's domain is joined by the scale-out NIC; PCIe cards share one host, up to eight of them.
     """
-    shared = min(count, _CARDS_PER_HOST) if one.link_kind == "pcie" else 1
+    shared = min(count, _cards_per_host()) if one.link_kind == "pcie" else 1
     return System(
         name=f"{one.name} x{count}" if count > 1 else one.name,
         chip=one,

@@ -67,7 +67,7 @@ def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0
 
 
 def busiest_group(experts: int, active: int, groups: int, tokens: Real) -> tuple[Real, Real]:
-    """Return how far the busiest of `groups` equal groups of experts lies above the mean one under uniform routing.
+    """Return how far the busiest of `groups` equal groups of experts lies above an even share under uniform routing.
 
     Parameters
     ----------
@@ -79,13 +79,14 @@ def busiest_group(experts: int, active: int, groups: int, tokens: Real) -> tuple
     Returns
     -------
     (float or array, float or array)
-        Excess of touched experts and of tokens, as shares of the mean; 0 for one group.
+        Excess of touched experts and of tokens, as shares of an even share (of at least one expert or token); 0 for one
+        group.
 
     Notes
     -----
     Moments are exact: of two experts both stay untouched with chance ((E-k)(E-k-1)/(E(E-1)))^T; a token sends k draws
-    without replacement. The largest of g nearly normal values lies z(g) deviations above their mean, z = 0.56, 1.03,
-    1.42 for 2, 4, 8 (Blom's order statistics). No group touches more than it has, or than there are choices.
+    without replacement. The largest of g nearly normal values lies z(g) deviations above their mean (Blom 1958: 0.59,
+    1.05, 1.43 for 2, 4, 8). No group touches more than it has, or than there are choices.
     """
     if groups <= 1 or experts <= active:
         return 0.0, 0.0
@@ -93,13 +94,16 @@ def busiest_group(experts: int, active: int, groups: int, tokens: Real) -> tuple
     z = NormalDist().inv_cdf((groups - 0.375) / (groups + 0.25))
     missed = (1 - active / experts) ** t
     both = ((experts - active) * (experts - active - 1) / (experts * (experts - 1))) ** t
-    touched = np.maximum(each * (1 - missed), 1e-12)
+    touched = each * (1 - missed)
     spread = np.sqrt(np.maximum(each * missed * (1 - missed) + each * (each - 1) * (both - missed**2), 0.0))
-    most = np.minimum(np.minimum(touched + z * spread, each), np.maximum(t * active, touched))
+    most = np.minimum(touched + z * spread, np.minimum(each, t * active))
     share = 1 / groups
-    here = np.maximum(t * active * share, 1e-12)
-    drawn = np.sqrt(t * active * share * (1 - share) * (experts - active) / (experts - 1))
-    return most / touched - 1, np.minimum(z * drawn, here * (groups - 1)) / here
+    here = t * active * share
+    drawn = np.sqrt(here * (1 - share) * (experts - active) / (experts - 1))
+    carried = np.minimum(here + z * drawn, t * min(active, each))
+    least = np.minimum(1.0, t * active)  # somebody computes a whole expert for a whole token
+    even = np.maximum(touched, least), np.maximum(here, least)
+    return np.maximum(most, even[0]) / even[0] - 1, np.maximum(carried, even[1]) / even[1] - 1
 
 
 def hottest_expert(experts: int, active: int, skew: float) -> float:

@@ -1,6 +1,15 @@
 """How a model lies on chips: Layout, memory fit, Architecture x Layout -> Step, racks and pipelines in closed form."""
 
-from headway.parallel.layout import Layout, candidates, check
+from headway.parallel.layout import (
+    Deployment,
+    Layout,
+    Pool,
+    candidates,
+    check,
+    completed,
+    read_deployment,
+    read_layout,
+)
 from headway.parallel.memory import Capacity, Fit, capacity_per_chip, fit, kv_per_chip, require_fit, weights_per_chip
 from headway.parallel.pipeline import (
     activations_held,
@@ -23,16 +32,19 @@ from headway.parallel.steps import build_step
 
 __all__ = [
     "Capacity",
+    "Deployment",
     "Domain",
     "ExpertPlacement",
     "Fit",
     "Layout",
+    "Pool",
     "activations_held",
     "all_to_all_slowdown",
     "build_step",
     "candidates",
     "capacity_per_chip",
     "check",
+    "completed",
     "crossing_fraction",
     "decode_idle_fraction",
     "decode_token_latency",
@@ -42,6 +54,8 @@ __all__ = [
     "kv_per_chip",
     "latency_with_hops",
     "place_experts",
+    "read_deployment",
+    "read_layout",
     "require_fit",
     "scale_up_over_scale_out",
     "training_bubble",

@@ -1,17 +1,23 @@
-"""Layout: how one copy of a model is cut over chips, written as people write it (``tp8``, ``dp64ep64``)."""
+"""Layout: how one copy of a model is cut over chips, and pools of copies, written as people write them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from headway.errors import InputError
 from headway.models import Architecture
 from headway.parallel.racks import largest_divisor
 
+_NAMES = ("tp", "cp", "dp", "ep", "pp")
+_PART = re.compile(r"(tp|cp|dp|ep|pp|r)[ =]*(\d+)", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Tensor, attention-data and expert parallelism of one replica; chips = tp x dp.
+    """How one replica lies on chips: tensor, context, attention-data, expert and pipeline parallelism.
+
+    Chips of one stage = tp x cp x dp; of the replica, that times pp.
 
     Attributes
     ----------
@@ -20,34 +26,171 @@ class Layout:
     dp : int
         Attention-data-parallel groups: each holds its own sequences and its own copy of attention and dense weights.
     ep : int
-        Groups of chips over which the experts are spread; it divides tp x dp, and the chips of a group slice each
-        expert.
+        Groups of chips over which the experts are spread; it divides the stage's chips, and the chips of a group slice
+        each expert.
+    pp : int
+        Pipeline stages, each with its share of the layers.
+    cp : int
+        Chips that share each sequence: its prompt's tokens and its cache.
+    redundant : int
+        Experts that have a second copy, so that the busiest chip has less to do (DeepSeek: 32 of 256 on 144 chips).
+    shared_copies : bool
+        Keep shared experts whole on every chip instead of slicing them over tp.
     """
 
     tp: int = 1
     dp: int = 1
     ep: int = 1
+    pp: int = 1
+    cp: int = 1
+    redundant: int = 0
+    shared_copies: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("tp", "dp", "ep"):
+        for name in _NAMES:
             if getattr(self, name) < 1:
                 raise InputError(f"--{name}: {getattr(self, name)} must be at least 1")
-        if self.chips % self.ep:
-            raise InputError(f"layout {self}: ep{self.ep} must divide the {self.chips} chips of tp x dp")
+        if self.redundant < 0:
+            raise InputError(f"layout {self}: {self.redundant} redundant experts must not be negative")
+        if self.redundant and self.ep == 1:
+            raise InputError(f"layout {self}: redundant experts need experts spread over chips (ep)")
+        if self.stage_chips % self.ep:
+            cut = "tp x dp" if self.cp == 1 else "tp x cp x dp"
+            raise InputError(f"layout {self}: ep{self.ep} must divide the {self.stage_chips} chips of {cut}")
+
+    @property
+    def stage_chips(self) -> int:
+        """Chips of one pipeline stage."""
+        return self.tp * self.cp * self.dp
 
     @property
     def chips(self) -> int:
         """Chips used by one replica (design rule 6: the product closes)."""
-        return self.tp * self.dp
+        return self.stage_chips * self.pp
 
     @property
     def slices(self) -> int:
         """Chips that share each expert."""
-        return self.chips // self.ep
+        return self.stage_chips // self.ep
 
     def __str__(self) -> str:
-        parts = [f"{k}{v}" for k, v in (("tp", self.tp), ("dp", self.dp), ("ep", self.ep)) if v > 1]
-        return "".join(parts) or "tp1"
+        parts = [f"{k}{getattr(self, k)}" for k in _NAMES if getattr(self, k) > 1]
+        text = "".join(parts) or "tp1"
+        return text + (f"r{self.redundant}" if self.redundant else "") + ("+shared" if self.shared_copies else "")
+
+
+def read_layout(text: str) -> Layout:
+    """Read a layout as people write it: ``tp8``, ``tp4pp2``, ``dp8ep64`` (tp8 follows), ``dp144ep144r32``.
+
+    Raises
+    ------
+    InputError
+        When something in it is not a dimension with its number, or one is there twice.
+
+    Notes
+    -----
+    ``r32`` gives 32 experts a second copy; ``+shared`` keeps shared experts whole on every chip. Where ep is larger than
+    tp x cp x dp, the missing ways are data-parallel groups when dp is not given, else tensor-parallel.
+    """
+    plain = text.strip().lower().replace("tensor", "tp").replace(" ", "")
+    body, plus, flag = plain.partition("+")
+    if plus and flag not in ("shared", "sharedcopies"):
+        raise InputError(f"layout {text!r}: +{flag} is not known; accepted: +shared")
+    rest = re.sub(r"[-_,x/;]", "", body)
+    found: dict[str, int] = {}
+    while rest:
+        match = _PART.match(rest)
+        if not match:
+            raise InputError(f"layout {text!r}: {rest!r} is not understood; write it like tp8, tp4pp2 or dp8ep64")
+        if match[1] in found:
+            raise InputError(f"layout {text!r}: {match[1]} is there twice")
+        found[match[1]] = int(match[2])
+        rest = rest[match.end() :]
+    if not found:
+        raise InputError("a layout is empty; write it like tp8, tp4pp2 or dp8ep64")
+    redundant = found.pop("r", 0)
+    return Layout(**completed(found), redundant=redundant, shared_copies=bool(plus))
+
+
+def completed(given: dict[str, int]) -> dict[str, int]:
+    """Fill in what expert parallelism implies: with ep larger than the other ways, dp (or tp, where dp is given)."""
+    known = given.get("tp", 1) * given.get("dp", 1) * given.get("cp", 1)
+    ep = given.get("ep", 1)
+    if known < 1 or ep <= known or ep % known:
+        return given
+    missing = ep // known
+    if "tp" not in given and "dp" not in given:
+        return {**given, "tp": missing}
+    if "dp" not in given:
+        return {**given, "dp": missing}
+    return given if "tp" in given else {**given, "tp": missing}
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """So many replicas of one layout, for prompts, for answers, or for both."""
+
+    layout: Layout
+    replicas: int = 1
+
+    @property
+    def chips(self) -> int:
+        """Chips of the pool."""
+        return self.layout.chips * self.replicas
+
+    def __str__(self) -> str:
+        return f"{self.layout} x {self.replicas}" if self.replicas > 1 else str(self.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One pool that does everything, or one for prompts and one for answers.
+
+    Attributes
+    ----------
+    decode : Pool
+    prefill : Pool or None
+        None: `decode` computes the prompts too.
+    """
+
+    decode: Pool
+    prefill: Pool | None = None
+
+    @property
+    def chips(self) -> int:
+        """Chips of both pools."""
+        return self.decode.chips + (self.prefill.chips if self.prefill else 0)
+
+    def __str__(self) -> str:
+        return str(self.decode) if self.prefill is None else f"prefill: {self.prefill}, decode: {self.decode}"
+
+
+_REPLICAS = re.compile(r"\s*[x*×]\s*(\d+)\s*$", re.IGNORECASE)
+
+
+def read_deployment(text: str) -> Deployment:
+    """Read a deployment: ``tp8``, ``tp4pp2 x 3``, ``prefill: tp4 x 2, decode: dp32ep32``.
+
+    Raises
+    ------
+    InputError
+        When a part has no layout, or only one of prefill and decode is given.
+    """
+    named = re.findall(r"(prefill|decode)\s*:\s*([^:]*?)(?=,?\s*(?:prefill|decode)\s*:|$)", text, re.IGNORECASE)
+    if not named:
+        return Deployment(_pool(text))
+    pools = {name.lower(): _pool(body.rstrip(" ,;")) for name, body in named}
+    if len(named) != 2 or set(pools) != {"prefill", "decode"}:
+        raise InputError(f"{text!r}: give both pools once, like `prefill: tp4 x 2, decode: dp32ep32`")
+    return Deployment(pools["decode"], pools["prefill"])
+
+
+def _pool(text: str) -> Pool:
+    match = _REPLICAS.search(text)
+    replicas = int(match[1]) if match else 1
+    if replicas < 1:
+        raise InputError(f"{text!r}: a pool has at least one replica")
+    return Pool(read_layout(text[: match.start()] if match else text), replicas)
 
 
 def check(model: Architecture, layout: Layout) -> None:
@@ -56,18 +199,30 @@ def check(model: Architecture, layout: Layout) -> None:
     Raises
     ------
     InputError
-        When the experts do not divide over ep, or the attention heads over tp.
+        When the experts (with their second copies) do not divide over ep, the attention heads over tp, or there are more
+        stages than layers.
     """
     experts = model.experts
     if layout.ep > 1 and experts is None:
         raise InputError(f"--ep {layout.ep}: {model.name} is dense, it has no experts to spread; use --tp")
-    if experts and experts.count % layout.ep:
+    if experts and (experts.count + layout.redundant) % layout.ep:
+        if layout.redundant:
+            more = -experts.count % layout.ep
+            raise InputError(
+                f"layout {layout}: {experts.count} experts and {layout.redundant} second copies do not divide over ep{layout.ep}; "
+                f"r{more} does"
+            )
         fit = largest_divisor(experts.count, layout.ep)
         raise InputError(f"--ep {layout.ep}: {experts.count} experts do not divide evenly; the nearest is ep{fit}")
+    if experts and layout.redundant > experts.count:
+        raise InputError(f"layout {layout}: {layout.redundant} second copies are more than the {experts.count} experts")
     heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
     if heads and heads % layout.tp:
         fit = largest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
+    layers = sum(x.count for x in model.layers)
+    if layout.pp > layers:
+        raise InputError(f"--pp {layout.pp}: {model.name} has {layers} layers; at most pp{layers}")
 
 
 def candidates(model: Architecture, chips: int) -> list[Layout]:

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from headway.catalog import catalogue
+from headway.catalog import default
 from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
+from headway.models.architecture import Linear
 from headway.parallel.layout import Layout, candidates
 from headway.parallel.steps import share_of
 
@@ -18,8 +19,7 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 
 def default_reserve() -> float:
     """Return the share of memory kept for activations, workspace and the engine (catalogue `defaults`)."""
-    row, _ = catalogue().row("defaults", "memory_reserve", "default")
-    return float(row["value"])
+    return default("memory_reserve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,53 @@ class Fit:
         return float(math.floor(self.free / self.kv_per_sequence + 1e-9) * self.groups)
 
 
-def weights_per_chip(model: Architecture, layout: Layout) -> float:
-    """Return bytes of weights on one chip; each data-parallel group holds its own attention and dense weights."""
-    ends = (model.embedding.bytes + (0 if model.tied else model.head.bytes)) / layout.tp
+def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) -> float:
+    """Return bytes of weights on the fullest chip; each data-parallel group holds its own attention and dense weights.
+
+    Of a pipeline that is a stage with the most layers and one end of the model (embedding or head).
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    even : bool
+        Count an even share of everything per pipeline stage: the least that the fullest one can hold.
+    """
+    embedding, head = model.embedding.bytes / layout.tp, 0.0 if model.tied else model.head.bytes / layout.tp
+    if layout.pp > 1:
+        ends = max(embedding, model.head.bytes / layout.tp)
+    else:
+        ends = embedding + head
     vectors = sum(x.count * x.vector_parameters for x in model.layers) + model.final_parameters
-    body = sum(
-        x.count * m.bytes * (1.0 / layout.chips if m.role == "expert" else share_of(m.ways, layout.tp))
-        for x in model.layers
-        for m in x.linears
-    )
-    return ends + body + vectors * model.precision.base.bytes
+    body = sum(x.count * m.bytes * _weight_share(model, layout, m) for x in model.layers for m in x.linears)
+    body += vectors * model.precision.base.bytes
+    if even:
+        return (embedding + head + body) / layout.pp
+    return ends + body * stage_share(model, layout)
+
+
+def _weight_share(model: Architecture, layout: Layout, matrix: Linear) -> float:
+    if matrix.role == "expert" and model.experts:
+        return (1 + layout.redundant / model.experts.count) / layout.stage_chips
+    if matrix.role == "shared" and layout.shared_copies:
+        return 1.0
+    return share_of(matrix.ways, layout.tp)
+
+
+def stage_share(model: Architecture, layout: Layout) -> float:
+    """Return the share of the layers that the fullest pipeline stage holds."""
+    layers = sum(x.count for x in model.layers)
+    return math.ceil(layers / layout.pp) / layers
 
 
 def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
-    """Return bytes of cache and state that one sequence keeps on each chip of its group at `context` tokens."""
+    """Return bytes of cache and state that one sequence keeps on each chip of its group at `context` tokens.
+
+    A pipeline stage keeps its layers' share of every sequence in flight, whichever micro-batch it is in (lecture E16, E17).
+    """
     cache = sum(n * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends())
     state = sum(x.count * x.state.bytes * share_of(x.state.ways, layout.tp) for x in model.layers if x.state)
-    return cache + state
+    return (cache / layout.cp + state) * stage_share(model, layout)
 
 
 def fit(model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None) -> Fit:

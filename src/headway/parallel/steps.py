@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from headway.catalog import Catalogue, catalogue
 from headway.models import Architecture, Attend, Layer, busiest_group, hottest_expert, touched_experts
 from headway.models.architecture import Linear
 from headway.parallel.layout import Layout, check
 from headway.roofline import Row, Send, Step
 
 _ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
-
-# Kernels that run beside a layer's matrix products and attention in every engine: two norms (with the residual sum),
-# an activation function; rotary embedding and cache write before attention, the merge of a split cache after it (a
-# latent cache adds two norms, a concatenation and the split of absorbed products); top-k, two sorts, the activation and
-# the weighted sum around grouped products; convolution, gates and norm around a recurrent scan. What one of them costs
-# is the calibration's `kernel_seconds`.
-_BESIDE_PRODUCTS = {"attention projections": 2, "state projections": 2, "dense FFN": 1, "shared experts": 1}
-_OF_ATTENTION, _OF_LATENT, _OF_EXPERTS, _OF_STATE = 3, 7, 7, 3
 
 _NAMES = {
     "attention": "attention projections",
@@ -65,6 +59,19 @@ def _times(row: Row) -> Row:
     )
 
 
+def kernels_of(name: str) -> int:
+    """Return how many kernels engines run for a part of a layer beside its matrix products (catalogue `kernel_counts`).
+
+    What one of them costs is the calibration's `kernel_seconds`.
+    """
+    return _kernel_counts(catalogue()).get(name, 0)
+
+
+@functools.lru_cache(maxsize=8)
+def _kernel_counts(facts: Catalogue) -> dict[str, int]:
+    return {r["name"]: int(r["kernels"]) for r in facts.table("kernel_counts").rows}
+
+
 def share_of(ways: int, tp: int) -> float:
     """Return the share of a matrix or cache that one chip holds: cut at most `ways` times (0 = without limit)."""
     return 1.0 / (min(tp, ways) if ways else tp)
@@ -77,7 +84,8 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
     ----------
     model : Architecture
     layout : Layout
-        One replica. MLA latents, routers, indexers and single KV heads are replicated over tensor-parallel ranks.
+        One replica. MLA latents, routers, indexers and single KV heads are replicated over tensor-parallel ranks. A pass
+        goes through all pipeline stages one after another, so rows hold all layers; each micro-batch is such a pass.
     adds_in_network : bool
         Whether switches can add on the way: an all-reduce then sends each payload once (the least any network allows),
         else 2 (n-1)/n times, the least without (Patarasuk and Yuan 2009).
@@ -94,7 +102,7 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
             rows.add(row, layer.count)
     lookup = model.hidden * model.embedding.format.bytes
     ends = (
-        Row("embedding", "linear", 1, 1, ("bf16",), bytes_per_token=lookup, groups=layout.dp),
+        Row("embedding", "linear", 1, 1, ("bf16",), bytes_per_token=lookup, groups=layout.dp, ways=layout.cp),
         Row(
             "head",
             "head",
@@ -125,7 +133,8 @@ def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
             name = "latent projections (replicated)"
         buckets.setdefault((name, m.format.chain), []).append(m)
     for (name, chain), matrices in buckets.items():
-        yield _linear_row(name, chain, matrices, layout)
+        whole = name == "shared experts" and layout.shared_copies
+        yield _linear_row(name, chain, [replace(m, ways=1) for m in matrices] if whole else matrices, layout)
     for attend in layer.attends:
         yield _attention_row(attend, layout)
     if layer.state:
@@ -134,11 +143,12 @@ def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
             "recurrent state",
             "state",
             1,
-            _OF_STATE,
+            kernels_of("recurrent state"),
             ("bf16",),
             flops_per_token=layer.state.flops_per_token * part,
             bytes_per_sequence=2 * layer.state.bytes * part,
             groups=layout.dp,
+            ways=layout.cp,
         )
     if layer.experts:
         yield _expert_row(layer, layout)
@@ -154,7 +164,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
         name,
         "linear",
         1,
-        kernels=products + _BESIDE_PRODUCTS.get(name, 0),
+        kernels=products + kernels_of(name),
         chain=chain,
         products=products,
         bytes_per_weight=matrices[0].format.bytes,
@@ -163,25 +173,28 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
         flops_per_token=total(lambda m: m.flops),
         temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * _ACTIVATION_BYTES),
         groups=layout.dp,
+        ways=layout.cp,
     )
 
 
 def _attention_row(attend: Attend, layout: Layout) -> Row:
-    part = share_of(attend.ways, layout.tp)
+    part = share_of(attend.ways, layout.tp) / layout.cp
     entry = attend.elements * attend.format.bytes * part
     name = "index scores" if attend.index else f"attention: {attend.reach}"
     return Row(
         name,
         "attention",
         1,
-        _OF_LATENT if attend.expand_per_token else _OF_ATTENTION,
+        kernels_of("latent attention" if attend.expand_per_token else "attention"),
         ("bf16",),
         products=1,
-        bytes_per_token=entry / attend.reach.ratio if attend.stores else 0.0,
+        bytes_per_token=entry * layout.cp / attend.reach.ratio if attend.stores else 0.0,
         read=attend,
         read_bytes=entry,
-        share=1.0 if attend.index else 1.0 / layout.tp,  # query heads are sliced even where the cache is not
+        # query heads are sliced even where the cache is not; context parallelism shares every sequence's pairs
+        share=(1.0 if attend.index else 1.0 / layout.tp) / layout.cp,
         groups=layout.dp,
+        ways=layout.cp,
     )
 
 
@@ -190,20 +203,22 @@ def _expert_row(layer: Layer, layout: Layout) -> Row:
     assert routing is not None
     experts = [m for m in layer.linears if m.role == "expert"]
     each = 1.0 / (routing.count * layout.slices)
+    kept = (routing.count + layout.redundant) / routing.count  # second copies take memory, and reads when touched
     return Row(
         "routed experts",
         "experts",
         1,
-        kernels=_OF_EXPERTS,
+        kernels=kernels_of("routed experts"),
         products=2,
         bytes_per_weight=experts[0].format.bytes,
         chain=experts[0].format.chain,
-        weight_bytes=sum(m.bytes for m in experts) / layout.chips,
+        weight_bytes=sum(m.bytes for m in experts) * kept / layout.stage_chips,
         flops_per_token=sum(m.flops for m in experts) * each,
         temporaries_per_token=sum((m.inputs + m.outputs) * m.copies for m in experts) * each * _ACTIVATION_BYTES,
         experts=routing.count,
         active=routing.active,
-        on_chip=routing.count / layout.ep,
+        on_chip=routing.count * kept / layout.ep,
+        copies=kept,
     )
 
 
@@ -215,20 +230,47 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
     hidden = model.hidden * _ACTIVATION_BYTES
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
     routed = sum(x.count for x in model.layers if x.experts)
-    spread_out = layout.dp > 1 and routed > 0
+    spread_out = layout.dp * layout.cp > 1 and routed > 0
     # A layer's feed-forward part ends in one reduction over tp; experts spread over data-parallel groups come back
     # by combine instead, but what tp slices beside them (shared experts, a dense part) still needs its own.
     sliced = sum(
-        x.count
-        for x in model.layers
-        if (x.experts and not spread_out) or any(m.role in ("dense", "shared") and m.ways != 1 for m in x.linears)
+        x.count for x in model.layers if (x.experts and not spread_out) or any(_is_sliced(m, layout) for m in x.linears)
     )
     reduces = mixers + sliced
     if layout.tp > 1 and reduces:
         times = _reduction_traffic(layout.tp, adds_in_network)
-        yield Send("all-reduce", "all-reduce", reduces * times * hidden, reduces, layout.dp, layout.tp)
+        yield Send(
+            "all-reduce",
+            "all-reduce",
+            reduces * times * hidden,
+            reduces,
+            layout.dp,
+            layout.tp,
+            layout.cp,
+            adds_in_network,
+        )
+    if layout.cp > 1:
+        yield from _ring(model, layout)
     if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
+    if layout.pp > 1:  # every chip hands its tokens' residual to its successor
+        crossings = layout.pp - 1
+        yield Send("stage hand-over", "send", crossings * hidden, crossings, layout.dp, layout.chips, layout.cp)
+
+
+def _is_sliced(matrix: Linear, layout: Layout) -> bool:
+    kept = matrix.role == "shared" and layout.shared_copies
+    return matrix.role in ("dense", "shared") and matrix.ways != 1 and not kept
+
+
+def _ring(model: Architecture, layout: Layout) -> Iterable[Send]:
+    """Cache entries of a sequence's tokens pass once around the chips that share it (ring attention, Liu et al. 2023)."""
+    stored = [(n, a) for n, a in model.attends() if a.stores]
+    entry = sum(n * a.elements * a.format.bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
+    rounds = sum(n for n, _ in stored)
+    if rounds:
+        around = (layout.cp - 1) * entry
+        yield Send("context ring", "all-gather", around, rounds, layout.dp, layout.cp, layout.cp)
 
 
 def _reduction_traffic(ranks: int, adds_in_network: bool) -> float:
@@ -241,17 +283,32 @@ def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network:
     experts = model.experts
     assert experts is not None
     # Chance that at least one of k distinct experts lies in a group of E/ep (drawn without replacement).
-    elsewhere = experts.count - experts.count // layout.ep
+    elsewhere = experts.count - max(experts.count // layout.ep, 1)
     reached = 1 - math.comb(elsewhere, experts.active) / math.comb(experts.count, experts.active)
     matrix = next(m for x in model.layers if x.experts for m in x.linears if m.role == "expert")
     sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else _ACTIVATION_BYTES
+
+    def elsewhere_in(parts: float) -> float:
+        """Copies that leave for other domains: one for each that holds a chosen expert, however many it holds."""
+        outside = experts.count - max(experts.count // round(parts), 1)
+        return (parts - 1) * (1 - math.comb(outside, experts.active) / math.comb(experts.count, experts.active))
+
     away = (layout.ep - 1) * reached
     copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
     each = routed * matrix.inputs / layout.tp
-    yield Send("dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.chips)
+    yield Send(
+        "dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.stage_chips, layout.cp,
+        domains=elsewhere_in, copies=copies,
+    )  # fmt: skip
     if layout.slices > 1:  # partial sums of all tokens that reach the group
         times = _reduction_traffic(layout.slices, adds_in_network)
         width = model.hidden * _ACTIVATION_BYTES
-        yield Send("expert all-reduce", "all-reduce", routed * reached * times * width, routed, 1, layout.slices)
+        yield Send(
+            "expert all-reduce", "all-reduce", routed * reached * times * width, routed, 1, layout.slices, layout.cp,
+            adds_in_network,
+        )  # fmt: skip
     if away:
-        yield Send("combine", "all-to-all", each * away * _ACTIVATION_BYTES, routed, layout.dp, layout.chips)
+        yield Send(
+            "combine", "all-to-all", each * away * _ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,
+            domains=elsewhere_in, copies=away,
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from headway.batching import Departures, Scene
 from headway.hardware import System
 from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
 from headway.parallel import Fit, Layout
-from headway.roofline import DEFAULT, Convention, Spread, StepTime
+from headway.roofline import DEFAULT, Convention, Spread, StepTime, profile
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,26 @@ class Plan:
         if self.spread is None:
             return None
         return max(seconds * math.exp(self.spread.low), floor), seconds * math.exp(self.spread.high)
+
+    def spread_at(self, axis: str, x: float, batch: float) -> tuple[Spread | None, tuple[str, ...]]:
+        """Return the spread at a point of a sweep, and what of that point the engine's evidence does not cover.
+
+        Parameters
+        ----------
+        axis : str
+            Of the curve: ``batch``, ``context`` or ``tokens per pass`` (beyond one of which a pass is a prefill).
+        x, batch : float
+            Where on the axis; sequences per pass of one replica.
+        """
+        if self.spread is None:
+            return None, ()
+        engine = profile(self.request.engine)
+        prefill = axis == "tokens per pass" and x > 1
+        prompt = max(x - self.output / 2, 1.0) if axis == "context" else x if prefill else self.prompt
+        outside = engine.uncovered(
+            self.system.chip, batch=batch * self.replicas, prompt=prompt, output=self.output, ranks=self.layout.chips
+        )
+        return engine.spread("closed_loop", "ttft" if prefill else "tpot", outside), outside
 
     @property
     def ttft_interval(self) -> tuple[float, float] | None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 from headway.batching import FAR, Scene, lines, recommended_range
-from headway.catalog import catalogue
+from headway.catalog import default
 from headway.errors import InputError, PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Fit, Layout, build_step, candidates, check, fit, require_fit
+from headway.parallel import Fit, Layout, build_step, candidates, check, completed, fit, require_fit
 from headway.plan.answer import Request
 from headway.roofline import IDEAL, Calibration
-
-
-def default(name: str) -> float:
-    """Return a value of the catalogue's `defaults` table."""
-    return float(catalogue().row("defaults", name, "default")[0]["value"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ def _options(arch: Architecture, machine: System, request: Request) -> list[Layo
     options = [c for c in candidates(arch, domain) if all(getattr(c, k) == v for k, v in given.items())]
     if options:
         return options
-    layout = Layout(**_completed(given))
+    layout = Layout(**cast(dict[str, Any], completed(given)))
     if layout.chips > domain:
         raise PhysicsError(
             f"layout {layout} needs {layout.chips} chips, but {machine.name} joins only {domain} in one scale-up domain; "
@@ -94,15 +90,6 @@ def _options(arch: Architecture, machine: System, request: Request) -> list[Layo
         )
     check(arch, layout)  # names what does not divide
     return [layout]
-
-
-def _completed(given: dict[str, int]) -> dict[str, int]:
-    """Fill in what the user left out: dp from ep / tp, everything else 1."""
-    if "ep" in given and "tp" not in given and "dp" not in given:
-        return {**given, "tp": given["ep"]}
-    if "ep" in given and "tp" in given and "dp" not in given and given["ep"] % given["tp"] == 0:
-        return {**given, "dp": given["ep"] // given["tp"]}
-    return given
 
 
 def operating_batch(request: Request, scene: Scene, context: float, most: float) -> float:

@@ -83,6 +83,9 @@ class Calibration:
     ramp_ranks: Real = _number(float("inf"), "ranks", "beyond which that square-root term grows no more", 2.0)
     draft_acceptance: Real = _share("of drafted tokens accepted, each given the one before (speculative decoding)")
     memory_reserve: Real = _number(0.0, "share", "of memory that the engine gives neither weights nor KV", 0.0, 0.999)
+    run_rounds: Real = _number(
+        float("inf"), "requests", "per slot in a benchmark's run, of which the first start all at once", 1.0
+    )
     chunk_tokens: Real = _number(float("inf"), "tokens", "budget of prompt tokens in one forward pass", 1.0)
     provenance: str = "no fit: every efficiency 1, every overhead 0 (the lecture's lower bound)"
     rows: int = 0

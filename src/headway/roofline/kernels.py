@@ -80,6 +80,8 @@ class Transfer:
         Collectives one after another; chips of one scale-up domain that take part in each.
     link, scale_out : float or array
         Bandwidths per direction. [bytes/s]
+    leaving : float or array
+        Messages among them that go outside.
     """
 
     sent: Real
@@ -88,6 +90,7 @@ class Transfer:
     link: Real
     outside: Real = 0.0
     scale_out: Real = 1.0
+    leaving: Real = 0.0
 
 
 class Parts(NamedTuple):
@@ -177,5 +180,5 @@ def transfer_time(kind: Kind, t: Transfer, c: Numbers) -> tuple[Real, Real]:
     ramp = (np.minimum(t.ranks, c.ramp_ranks) - 1.0) * np.sqrt(each * c.message_bytes) * t.messages
     inside, outside = (t.sent + ramp) / rate, t.outside / (t.scale_out * c.network_efficiency)
     apart = kind.family == "all-to-all"
-    latency = (c.exchange_seconds if apart else c.message_seconds) + np.where(t.outside > 0, c.outside_seconds, 0.0)
-    return np.maximum(inside, outside) if apart else inside + outside, t.messages * latency
+    latency = t.messages * (c.exchange_seconds if apart else c.message_seconds) + t.leaving * c.outside_seconds
+    return np.maximum(inside, outside) if apart else inside + outside, latency

@@ -102,6 +102,13 @@ class Load:
         return np.maximum(total / parts, single)
 
 
+def shared_tokens(ways: float) -> Callable[[Group], Real]:
+    """Return what counts new tokens on one of `ways` chips that share each sequence: a token is never split."""
+    if ways == 1:
+        return new_tokens
+    return lambda g: np.maximum(np.asarray(g.new) / ways, np.minimum(g.new, 1.0))
+
+
 def one(group: Group) -> Real:
     """Count sequences."""
     return 1.0

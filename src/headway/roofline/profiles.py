@@ -60,6 +60,10 @@ class Spread:
     high: float
     rows: int = 0
 
+    def around(self, value: float) -> tuple[float, float]:
+        """Return the 80 % interval of a prediction."""
+        return value * math.exp(self.low), value * math.exp(self.high)
+
     def widened(self, factor: float) -> Spread:
         """Return the spread with both ends further out, for what the evidence does not cover."""
         return Spread(min(self.low * factor, self.low), max(self.high * factor, self.high), self.rows)
@@ -173,6 +177,8 @@ def years_since(date: str) -> float | None:
     if not match:
         return None
     month, day = (int(match[i] or middle) for i, middle in ((2, 7), (3, 15)))
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
     return int(match[1]) + (month - 1 + day / 30.4) / 12 - REFERENCE_YEAR
 
 
@@ -252,6 +258,7 @@ def read_profile(file: Path, depth: int = 0) -> Profile:
         raise InputError(f"{file}: [spreads.LOAD.WHAT] needs low, high and rows") from None
     Calibration(name=str(file), **cast(dict[str, Any], numbers))  # refuses a value outside its range
     _check(file, tables["widen"], tables["covers"], data)
+    _check_numbers(file, spreads, machines, releases)
     found = Profile(file.stem, numbers, machines, releases, spreads, tables["widen"], tables["covers"], data)
     if "base" in data:
         found = _on_top(_base(file, str(data["base"]), depth), found)
@@ -264,26 +271,50 @@ def read_profile(file: Path, depth: int = 0) -> Profile:
     return found
 
 
+_STEEPEST = 10.0  # of a logarithm per year: a factor of 20,000
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _check(file: Path, widen: Mapping[str, Any], covers: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Refuse tables that would fail only when they are used."""
-
-    def numeric(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
     for name, value in widen.items():
-        if not numeric(value) or value < 1:
+        if not _numeric(value) or value < 1:
             raise InputError(f"{file}: [widen].{name} is {value!r}; it must be a number of at least 1")
     for name, value in covers.items():
         items = cast(list[Any], value) if isinstance(value, list) else None
         names = name in ("chips", "generations", "vendors", "engines")
         good = items is not None and (
-            all(isinstance(v, str) for v in items) if names else len(items) == 2 and all(map(numeric, items))
+            all(isinstance(v, str) for v in items) if names else len(items) == 2 and all(map(_numeric, items))
         )
         if not good:
             raise InputError(f"{file}: [covers].{name} must be {'a list of names' if names else '[lowest, highest]'}")
     residual, rows = about.get("residual"), about.get("rows", 0)
-    if not (residual is None or numeric(residual)) or not numeric(rows):
+    if not (residual is None or _numeric(residual)) or not _numeric(rows):
         raise InputError(f"{file}: residual and rows must be numbers")
+
+
+def _check_numbers(
+    file: Path,
+    spreads: Mapping[str, Mapping[str, Spread]],
+    machines: Mapping[str, Mapping[str, float]],
+    releases: Mapping[str, float],
+) -> None:
+    for load, kinds in spreads.items():
+        for what, s in kinds.items():
+            if not (_numeric(s.low) and _numeric(s.high) and _numeric(s.rows) and s.low <= 0 <= s.high):
+                raise InputError(
+                    f"{file}: [spreads.{load}.{what}] needs low of at most 0, high of at least 0, and rows"
+                )
+    for machine, factors in machines.items():
+        for name, factor in factors.items():
+            if factor <= 0:
+                raise InputError(f"{file}: [machines.{machine}].{name} is {factor:g}; a factor is positive")
+    for name, trend in releases.items():
+        if abs(trend) > _STEEPEST:
+            raise InputError(f"{file}: [releases].{name} is {trend:g}; at most {_STEEPEST:g} per year either way")
 
 
 def _base(file: Path, name: str, depth: int) -> Profile:

@@ -58,9 +58,13 @@ class Row:
         Experts per layer, 0 for none; `active` of them per token, `on_chip` kept on this chip.
     active : int
     on_chip : float
-        Experts per layer on this chip (a sliced expert counts whole).
+        Experts per layer on this chip (a sliced expert counts whole), second copies among them.
+    copies : float
+        Copies of the mean expert over all chips: above 1 where some have a second one.
     groups : float
         Data-parallel groups over which sequences spread; the busiest one counts.
+    ways : float
+        Chips that share the tokens of each sequence (context parallelism); one token is never split.
     """
 
     name: str
@@ -83,7 +87,9 @@ class Row:
     experts: int = 0
     active: int = 0
     on_chip: float = 0.0
+    copies: float = 1.0
     groups: float = 1.0
+    ways: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +99,20 @@ class Send:
     Attributes
     ----------
     name, kind : str
-        What it is for; ``all-reduce``, ``all-to-all``, ``all-gather``.
+        What it is for; ``all-reduce``, ``all-to-all``, ``all-gather``, ``send`` (to the next pipeline stage).
     bytes_per_token : float
         Sent per chip and direction for each new token of the pass on the busiest chip. [bytes]
     messages : float
         Collectives one after another.
     ranks : float
-        Chips that take part in each.
-    groups : float
-        Data-parallel groups over which tokens spread.
+        Chips that take part in each; of a ``send``, of all stages together.
+    groups, ways : float
+        Data-parallel groups over which tokens spread, and chips that share each sequence's.
+    in_network : bool
+        Whether switches add on the way, so that an all-reduce inside a domain sends its payload once.
+    domains : callable or None
+        Of an all-to-all: copies of a token that go to other domains, (number of equal domains) -> copies; and `copies`,
+        those that it sends in all. None: as many as there are ranks elsewhere.
     """
 
     name: str
@@ -110,6 +121,10 @@ class Send:
     messages: float
     groups: float = 1.0
     ranks: float = 2.0
+    ways: float = 1.0
+    in_network: bool = True
+    domains: Callable[[float], float] | None = None
+    copies: float = 1.0
 
 
 @dataclass(frozen=True)

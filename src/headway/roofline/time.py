@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from headway.errors import InputError
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.kernels import Amounts, Kind, Transfer, kernel_time, pass_overhead, together, transfer_time
-from headway.roofline.load import Load, logit_positions, new_tokens, one
+from headway.roofline.load import Load, logit_positions, one, shared_tokens
 from headway.roofline.step import Row, Send, Step
 from headway.roofline.work import Work
 
@@ -37,9 +38,8 @@ class Machine(Protocol):
         """Link bandwidth per direction. [bytes/s]"""
         ...
 
-    @property
-    def scale_out(self) -> Any:
-        """Bandwidth per direction of the network beyond the link. [bytes/s]"""
+    def beyond(self, ranks: float) -> Any:
+        """Bandwidth per direction of what joins so many chips beyond the link; 0 where nothing does. [bytes/s]"""
         ...
 
     @property
@@ -187,7 +187,7 @@ def _uneven(row: Row, step: Step, load: Load) -> tuple[Real, Real]:
     """Excess of the busiest chip by the luck of uniform routing; popularity that the load states decides alone."""
     if step.busiest is None or load.skew or not 0 < row.on_chip < row.experts:
         return 0.0, 0.0
-    return step.busiest(row.experts, row.active, round(row.experts / row.on_chip), load.tokens)
+    return step.busiest(row.experts, row.active, round(row.experts * row.copies / row.on_chip), load.tokens)
 
 
 def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
@@ -201,25 +201,41 @@ def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
     Notes
     -----
     Over more ranks than the link joins: an all-reduce is hierarchical (each chip carries its share of the payload
-    outside); of a uniform all-to-all the share (ranks - joined)/(ranks - 1) goes outside.
+    outside); a token's copies for experts cross once to each other domain that holds one, and are handed on inside; of
+    hand-overs between pipeline stages those from one domain to the next cross.
     """
     if not chip.link:
         raise InputError(
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
-    sent = load.busiest(send.groups, new_tokens) * send.bytes_per_token
+    sent = load.busiest(send.groups, shared_tokens(send.ways)) * send.bytes_per_token
     inside = min(send.ranks, chip.joined)
     if inside >= send.ranks:
-        return Transfer(sent, send.messages, send.ranks, chip.link)
-    if not chip.scale_out:
+        return Transfer(sent, send.messages, 2 if send.kind == "send" else send.ranks, chip.link)
+    out = chip.beyond(send.ranks)
+    if not out:
         raise InputError(
             f"{send.name} over {send.ranks:g} chips: the link joins {chip.joined}, and the chip has no scale-out network "
             "in the catalogue"
         )
+    parts = math.ceil(send.ranks / inside)
     if send.kind == "all-to-all":
-        away = (send.ranks - inside) / (send.ranks - 1)
-        return Transfer(sent * (1 - away), send.messages, inside, chip.link, sent * away, chip.scale_out)
-    return Transfer(sent, send.messages, inside, chip.link, sent / inside, chip.scale_out)
+        away = send.domains(parts) / send.copies if send.domains else (send.ranks - inside) / (send.ranks - 1)
+        return Transfer(sent, send.messages, inside, chip.link, sent * min(away, 1.0), out, send.messages)
+    if send.kind == "send":  # between stages: so many of the hand-overs cross from one domain to the next
+        crossing = min(math.ceil(send.ranks / chip.joined) - 1, send.messages)
+        away = crossing / send.messages
+        return Transfer(sent * (1 - away), send.messages, 2, chip.link, sent * away, out, crossing)
+    if send.kind == "all-gather":  # a ring passes everything over its slowest link
+        return Transfer(0.0 * sent, send.messages, inside, chip.link, sent, out, send.messages)
+    payload = sent / (1.0 if send.in_network else _twice(send.ranks))
+    within = payload * (1.0 if send.in_network else _twice(inside))
+    return Transfer(within, send.messages, inside, chip.link, payload / inside * _twice(parts), out, send.messages)
+
+
+def _twice(ranks: float) -> float:
+    """Times that a reduce-scatter and an all-gather over `ranks` send their payload (Patarasuk and Yuan 2009)."""
+    return 2 * (ranks - 1) / ranks
 
 
 def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
@@ -242,7 +258,7 @@ def row_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
     """Return FLOPs and bytes of one row under a load on the busiest chip, and its temporaries in bytes."""
     if row.experts:
         return _expert_work(row, step, load)
-    here = load.busiest(row.groups, new_tokens)
+    here = load.busiest(row.groups, shared_tokens(row.ways))
     flops = here * row.flops_per_token
     moved = row.weight_bytes + here * row.bytes_per_token
     if row.flops_per_logit:
@@ -263,11 +279,16 @@ def _expert_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
     if step.touched is None:
         raise InputError(f"step of {step.model!r}: row {row.name!r} routes to experts, but the step has no routing law")
     tokens = load.tokens
-    touched = step.touched(row.experts, row.active, tokens, load.skew) * (row.on_chip / row.experts)
+    # Of two copies each meets half of the tokens: touched as by half the tokens, on the share of experts that have two.
+    twice = row.copies - 1.0
+    each = step.touched(row.experts, row.active, tokens, load.skew) * (1.0 - twice)
+    if twice:
+        each = each + 2 * twice * step.touched(row.experts, row.active, tokens / 2, load.skew)
+    touched = each / row.copies * (row.on_chip / row.experts)
     least = np.minimum(1.0, tokens * row.active)
     read = np.maximum(touched, least) * (row.weight_bytes / row.on_chip)
     # Expert-tokens on the busiest chip: an even share, at least one whole token.
-    even = tokens * row.active * (row.on_chip / row.experts)
+    even = tokens * row.active * (row.on_chip / row.experts) / row.copies
     here = np.maximum(even, least)
     if load.skew and row.on_chip < row.experts and step.hottest is not None:
         here = np.maximum(
