@@ -111,7 +111,7 @@ def test_unusable_files_are_one_clear_line_and_keep_what_was_there(capsys, tmp_p
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
-    (["predict", "nowhere.csv", "-o", "x.csv"], "cannot be read"),
+    (["predict", "nowhere.csv", "-o", "x.csv"], "No such file"),
     (["predict", "{in}", "-o", "{dir}/no/x.csv"], "cannot be written"),
     (["predict", "{in}", "-o", "{dir}"], "folder"), (["predict", "{in}", "--engine", "vlm"], "vllm"),
     (["validate", "--by", "colour"], "colour"), (["validate", "-o", "report.doc"], "ending"),

@@ -78,7 +78,8 @@ def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) ->
         while first is not None and not first.strip():
             first = lines.next()
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file}: cannot be read as UTF-8 CSV ({error.__class__.__name__})") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error.__class__.__name__
+        raise InputError(f"{file}: cannot be read as CSV: {why}") from None
     titles = [t.strip() for t in first.rstrip("\n").split(",")] if first else []
     try:
         titles = (_cells(first) if first else None) or titles
