@@ -249,7 +249,9 @@ def predict(
 @app.command
 def validate(
     *,
-    by: Annotated[Literal["chip", "model", "engine", "layout", "set"] | None, Parameter(help="Split the tables.")] = None,
+    by: Annotated[
+        Literal["chip", "model", "engine", "layout", "set"] | None, Parameter(help="Split the tables.")
+    ] = None,
     out: Annotated[
         str | None,
         Parameter(name=["-o", "--out"], help="Write the report: FILE.html, or its chart: .svg, .png, .pdf, .json."),
