@@ -559,7 +559,7 @@ def test_priors_are_what_kernels_measure():
     value = {n: p.value for n, p in priors().items()}
     for family, names in {
         "GEMM bfloat16": ("memory_efficiency", "compute_efficiency", "knee", "kernel_seconds"), "GEMM fp8": ("fp8_efficiency",),
-        "GEMM nvfp4": ("fp4_efficiency",), "decode attention over 20 MB": ("attention_memory_efficiency",),
+        "GEMM nvfp4": ("fp4_efficiency",), "GEMM sq": ("int8_efficiency",), "decode attention over 20 MB": ("attention_memory_efficiency",),
         "prefill attention": ("attention_compute_efficiency",), "balanced MoE": ("expert_memory_efficiency", "expert_compute_efficiency"),
         "NVLink all-reduce": ("network_efficiency", "message_seconds", "message_bytes"),
     }.items():  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import random
 import resource
@@ -278,12 +279,12 @@ def test_a_curve_is_as_sure_at_each_point_as_its_evidence(capsys):
     """Long contexts lie outside the evidence: their rows say so and are wider; passes of many tokens take TTFT's spread."""
     base = ["curve", "deepseek-v3", "--on", "h200x8", "--tp", "8", "--batch", "4", "--points", "4", "--json"]
     rows = json.loads(run(capsys, *base, "--against", "context")[1])["curve"]
-    width = [r["step_high_s"] / r["step_low_s"] for r in rows]
+    width = [math.log(r["step_high_s"] / r["step_low_s"]) for r in rows]
     assert [r["outside"] for r in rows[:2]] == ["", ""]
     assert "prompt" in rows[-1]["outside"]
     assert width[-1] > 1.1 * width[0]
     passes = json.loads(run(capsys, *base, "--against", "tokens")[1])["curve"]
-    assert passes[-1]["step_high_s"] / passes[-1]["step_low_s"] > 1.5 * width[0]
+    assert math.log(passes[-1]["step_high_s"] / passes[-1]["step_low_s"]) > 1.5 * width[0]
 
 
 def test_a_profile_shows_its_numbers(capsys):

@@ -21,8 +21,8 @@ from headway.hardware import chip
 from headway.roofline import Amounts, Calibration, Kind, Transfer, kernel_time, transfer_time
 
 Array = NDArray[np.float64]
-_BYTES = {"bfloat16": 2.0, "fp8": 1.0, "fp8_block": 1.0, "nvfp4": 0.5625, "w4a16_mxfp4": 0.53125}
-_RATES = {"bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "w4a16_mxfp4": "bf16"}
+_BYTES = {"bfloat16": 2.0, "fp8": 1.0, "fp8_block": 1.0, "nvfp4": 0.5625, "sq": 1.0, "w4a16_mxfp4": 0.53125}
+_RATES = {"bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "sq": "int8", "w4a16_mxfp4": "bf16"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def kernel_fits() -> list[KernelFit]:
     balanced MoE by E (1 - (1 - k/E)^T) touched experts; NVLink all-reduces by size and ranks.
     """
     rows = kernel_rows()
-    found = [_gemm(rows, dtype) for dtype in ("bfloat16", "fp8", "nvfp4")]
+    found = [_gemm(rows, dtype) for dtype in ("bfloat16", "fp8", "nvfp4", "sq")]
     return [*found, _decode(rows), _prefill(rows), _experts(rows, found), _all_reduce(rows)]
 
 
@@ -129,7 +129,9 @@ def _gemm(rows: Sequence[Row], dtype: str) -> KernelFit:
     peak, bandwidth = _machine(mine, rate)
     moved = (n * k + m * k) * _BYTES[dtype] + 2 * m * n
     a = Amounts(2 * m * n * k, moved, 0.0, peak, bandwidth, 1.0, 1.0, 1.0)
-    share = {"bf16": "compute_efficiency", "fp8": "fp8_efficiency", "fp4": "fp4_efficiency"}[rate]
+    share = {"bf16": "compute_efficiency", "fp8": "fp8_efficiency", "fp4": "fp4_efficiency", "int8": "int8_efficiency"}[
+        rate
+    ]
     start = {"memory_efficiency": 0.8, share: 0.6, "knee": 0.5, "kernel_seconds": 4e-6}
     return _fit(f"GEMM {dtype}", start, ms / 1e3, _kernel(Kind("linear", rate), a))
 

@@ -14,7 +14,7 @@ import numpy as np
 Real = Any  # a float or a NumPy array; everything broadcasts
 Numbers = Any  # a Calibration, or a view of many with the same names and arrays for values
 
-_SHARES = {"bf16": "compute_efficiency", "fp8": "fp8_efficiency", "int8": "fp8_efficiency", "fp4": "fp4_efficiency"}
+_SHARES = {"bf16": "compute_efficiency", "fp8": "fp8_efficiency", "int8": "int8_efficiency", "fp4": "fp4_efficiency"}
 
 
 class Kind(NamedTuple):
