@@ -161,9 +161,10 @@ def test_rule_6_layouts_close_and_refusals_name_the_shortfall(name, most, on, co
         assert layout.ep * layout.slices == layout.chips
         held = fit(arch, layout, machine, context)
         if held.max_batch >= 1 and math.isfinite(held.max_batch):
-            used = held.weights + held.reserve + held.kv_per_sequence * held.max_batch / layout.dp
+            fixed = held.weights + held.reserve + held.activations
+            used = fixed + held.per_sequence * held.max_batch / layout.dp
             assert used <= held.capacity * (1 + 1e-9)
-            over = held.weights + held.reserve + held.kv_per_sequence * (held.max_batch / layout.dp + 1)
+            over = fixed + held.per_sequence * (held.max_batch / layout.dp + 1)
             assert over > held.capacity
             require_fit(arch, layout, machine, context)
         elif held.max_batch < 1:

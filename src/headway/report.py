@@ -118,7 +118,7 @@ def _batches(plan: Plan) -> list[Cell]:
         golden, why = "never reached", "windows or sparse reads keep KV below compute at any context"
     elif plan.goldilocks == 0:
         golden, why = "none", "the recurrent state alone takes longer to move than the compute"
-    reserve = f"{_gigabytes(plan.fit.reserve)} per chip kept free"
+    reserve = f"{_gigabytes(plan.fit.reserve)} per chip kept free, {_gigabytes(plan.fit.activations)} of activations"
     return [
         (
             "balance, one copy",

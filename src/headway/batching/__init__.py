@@ -36,6 +36,7 @@ from headway.batching.departures import (
     throughput,
     worst_wait,
 )
+from headway.batching.queues import erlang_c, mean_queue_wait, waiting_chance
 from headway.batching.serving import (
     LOADS,
     Served,
@@ -71,12 +72,14 @@ __all__ = [
     "cost_per_token",
     "departures",
     "disaggregated",
+    "erlang_c",
     "expected_tokens",
     "first_token",
     "goldilocks",
     "goldilocks_context",
     "lines",
     "loads",
+    "mean_queue_wait",
     "mean_wait",
     "mfu_at_context",
     "pass_cost",
@@ -90,5 +93,6 @@ __all__ = [
     "static_batch",
     "systems_needed",
     "throughput",
+    "waiting_chance",
     "worst_wait",
 ]

@@ -118,7 +118,7 @@ def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     Parameters
     ----------
     w : Workload
-        Scalars.
+        Of a closed loop the batch and the groups may be arrays; everything else scalars.
     chunk_tokens : float
         Prompt tokens that one pass may carry.
     """
@@ -135,19 +135,28 @@ def loads(w: Workload, chunk_tokens: float) -> dict[str, Load]:
         return found
     if w.prompt > 0:
         found["prefill"] = _prompts(1.0, w.prompt, chunk_tokens)
-        found["burst"] = _prompts(float(w.at_once(chunk_tokens)), w.prompt, chunk_tokens)
+        found["burst"] = _prompts(w.at_once(chunk_tokens), w.prompt, chunk_tokens)
     if w.output <= 0:
         return found
-    # Half the sequences are in the earlier part of their answer, half in the later; one alone is in the middle.
-    halves = contexts if w.running >= 2 else [w.prompt + w.output / 2]
-    decode = Load(tuple(Group(w.running / len(halves), new, context, new) for context in halves))
+    decode = _decoding(w.running, contexts, w.prompt + w.output / 2, new)
     found["decode"] = decode
     if w.prompt > 0:
-        found["mixed"] = decode + _prompts(float(w.abreast), w.prompt, chunk_tokens)
+        found["mixed"] = decode + _prompts(w.abreast, w.prompt, chunk_tokens)
     return found
 
 
-def _prompts(number: float, length: float, chunk_tokens: float) -> Load:
+def _decoding(running: Real, halves: list[Real], middle: Real, new: Real) -> Load:
+    """Half the sequences are in the earlier part of their answer, half in the later; one alone is in the middle."""
+    several = np.asarray(running) >= 2
+    if not several.ndim:
+        chosen = halves if several else [middle]
+        return Load(tuple(Group(running / len(chosen), new, context, new) for context in chosen))
+    early, late = (np.where(several, h, middle) for h in halves)
+    share = np.where(several, 0.5, 1.0)
+    return Load((Group(running * share, new, early, new), Group(running * (1 - share), new, late, new)))
+
+
+def _prompts(number: Real, length: float, chunk_tokens: float) -> Load:
     """Prompts side by side, each with its mean chunk; a chunk's share of a prompt needs its share of the one logit."""
     chunk = min(length, chunk_tokens)
     logits = chunk / length if length > 1 else length / 2

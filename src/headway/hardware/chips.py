@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from headway.catalog import Row, catalogue, column, default, from_row
 from headway.errors import InputError, unknown
@@ -85,9 +88,11 @@ class Chip:
         """Chips that the link joins: the scale-up domain, or a host's PCIe slots."""
         return max(self.domain, _cards_per_host() if self.link_kind == "pcie" else 1)
 
-    def beyond(self, ranks: float) -> float:
-        """Return the bandwidth per direction of what joins `ranks` chips beyond the link: the host's PCIe, or the NIC."""
-        return self.host if self.host and ranks <= _cards_per_host() else self.scale_out
+    def beyond(self, ranks: Any) -> Any:
+        """Return the bandwidth per direction of what joins `ranks` chips (an array, too) beyond the link: host's PCIe or NIC."""
+        if not self.host:
+            return self.scale_out
+        return np.where(np.asarray(ranks) <= _cards_per_host(), self.host, self.scale_out)
 
     @property
     def drain_time(self) -> float:

@@ -2,7 +2,14 @@
 
 from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State
 from headway.models.config import build, model
-from headway.models.experts import busiest_group, fraction_touched, hottest_expert, touched_experts
+from headway.models.experts import (
+    CopiesElsewhere,
+    busiest_group,
+    fraction_touched,
+    group_reached,
+    hottest_expert,
+    touched_experts,
+)
 from headway.models.kv import (
     bytes_per_token_closed_form,
     kv_bytes_per_token,
@@ -18,6 +25,7 @@ __all__ = [
     "FULL",
     "Architecture",
     "Attend",
+    "CopiesElsewhere",
     "Experts",
     "Format",
     "Layer",
@@ -29,6 +37,7 @@ __all__ = [
     "busiest_group",
     "bytes_per_token_closed_form",
     "fraction_touched",
+    "group_reached",
     "hottest_expert",
     "kv_bytes_per_token",
     "kv_bytes_read",

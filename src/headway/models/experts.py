@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
@@ -66,13 +67,15 @@ def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0
     return np.sum(1 - (1 - chance) ** np.asarray(tokens, dtype=float)[..., None], axis=-1)
 
 
-def busiest_group(experts: int, active: int, groups: int, tokens: Real) -> tuple[Real, Real]:
+def busiest_group(experts: int, active: int, groups: Real, tokens: Real) -> tuple[Real, Real]:
     """Return how far the busiest of `groups` equal groups of experts lies above an even share under uniform routing.
 
     Parameters
     ----------
-    experts, active, groups : int
-        E experts, k of them per token, laid evenly on so many groups.
+    experts, active : int
+        E experts, k of them per token.
+    groups : int or array
+        Groups on which they lie evenly.
     tokens : float or array
         Tokens T in the pass.
 
@@ -88,10 +91,10 @@ def busiest_group(experts: int, active: int, groups: int, tokens: Real) -> tuple
     without replacement. The largest of g nearly normal values lies z(g) deviations above their mean (Blom 1958: 0.59,
     1.05, 1.43 for 2, 4, 8). No group touches more than it has, or than there are choices.
     """
-    if groups <= 1 or experts <= active:
+    if experts <= active or np.all(np.asarray(groups) <= 1):
         return 0.0, 0.0
     each, t = experts / groups, np.asarray(tokens, dtype=float)
-    z = NormalDist().inv_cdf((groups - 0.375) / (groups + 0.25))
+    z = _deviations(groups)
     missed = (1 - active / experts) ** t
     both = ((experts - active) * (experts - active - 1) / (experts * (experts - 1))) ** t
     touched = each * (1 - missed)
@@ -100,10 +103,51 @@ def busiest_group(experts: int, active: int, groups: int, tokens: Real) -> tuple
     share = 1 / groups
     here = t * active * share
     drawn = np.sqrt(here * (1 - share) * (experts - active) / (experts - 1))
-    carried = np.minimum(here + z * drawn, t * min(active, each))
+    carried = np.minimum(here + z * drawn, t * np.minimum(active, each))
     least = np.minimum(1.0, t * active)  # somebody computes a whole expert for a whole token
     even = np.maximum(touched, least), np.maximum(here, least)
     return np.maximum(most, even[0]) / even[0] - 1, np.maximum(carried, even[1]) / even[1] - 1
+
+
+def _deviations(groups: Real) -> Real:
+    """Standard deviations by which the largest of so many normal values lies above their mean (Blom 1958)."""
+    if isinstance(groups, np.ndarray):
+        values, where = np.unique(groups, return_inverse=True)
+        return np.array([_deviations(float(v)) for v in values])[where].reshape(groups.shape)
+    return NormalDist().inv_cdf((groups - 0.375) / (groups + 0.25))
+
+
+def group_reached(experts: int, active: int, groups: Real) -> Real:
+    """Return the chance that at least one of a token's k distinct experts lies in a given one of equal groups.
+
+    Parameters
+    ----------
+    experts, active : int
+        E experts, k of them per token.
+    groups : int or array
+        Groups on which they lie; each holds at least one.
+
+    Notes
+    -----
+    1 - C(E - E/g, k) / C(E, k): drawn without replacement.
+    """
+    elsewhere = experts - np.maximum(experts // np.round(groups), 1)
+    missed = 1.0
+    for i in range(active):
+        missed = missed * np.maximum(elsewhere - i, 0) / (experts - i)
+    return 1 - missed
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesElsewhere:
+    """Copies of a token that leave for other groups: one for each that holds a chosen expert, however many it holds."""
+
+    experts: int
+    active: int
+
+    def __call__(self, groups: Real) -> Real:
+        """Return copies for so many equal groups (an array, too)."""
+        return (groups - 1) * group_reached(self.experts, self.active, groups)
 
 
 def hottest_expert(experts: int, active: int, skew: float) -> float:

@@ -1,4 +1,4 @@
-"""Memory per chip: weights, KV cache and reserve; the largest batch that fits; and the lecture's capacity algebra."""
+"""Memory per chip: weights, KV cache, activations and reserve; the largest batch that fits; the lecture's capacity algebra."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from headway.hardware import System
 from headway.models import Architecture
 from headway.models.architecture import Linear
 from headway.parallel.layout import Layout, candidates
-from headway.parallel.steps import share_of
+from headway.parallel.steps import ACTIVATION_BYTES, share_of
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
 
 def default_reserve() -> float:
-    """Return the share of memory kept for activations, workspace and the engine (catalogue `defaults`)."""
+    """Return the share of memory that the engine leaves alone (catalogue `defaults`)."""
     return default("memory_reserve")
 
 
@@ -34,6 +34,10 @@ class Fit:
         Cache and state of one sequence on each chip of its group at the stated context. [bytes]
     groups : int
         Data-parallel groups: sequences on a chip are batch / groups.
+    activations : float
+        Workspace of the largest pass: the widest part of a layer, all its inputs and outputs at once. [bytes]
+    logits_per_sequence : float
+        [bytes]
     """
 
     capacity: float
@@ -41,11 +45,18 @@ class Fit:
     weights: float
     kv_per_sequence: float
     groups: int
+    activations: float = 0.0
+    logits_per_sequence: float = 0.0
 
     @property
     def free(self) -> float:
-        """Bytes left for KV cache on one chip; negative when the weights do not fit."""
-        return self.capacity - self.reserve - self.weights
+        """Bytes left for sequences on one chip; negative when the weights do not fit."""
+        return self.capacity - self.reserve - self.weights - self.activations
+
+    @property
+    def per_sequence(self) -> float:
+        """Bytes that one sequence takes on each chip of its group: cache and logits."""
+        return self.kv_per_sequence + self.logits_per_sequence
 
     @property
     def max_batch(self) -> float:
@@ -54,7 +65,7 @@ class Fit:
             return 0.0
         if self.kv_per_sequence <= 0:
             return math.inf
-        return float(math.floor(self.free / self.kv_per_sequence + 1e-9) * self.groups)
+        return float(math.floor(self.free / self.per_sequence + 1e-9) * self.groups)
 
 
 def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) -> float:
@@ -106,7 +117,42 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
     return (cache / layout.cp + state) * stage_share(model, layout)
 
 
-def fit(model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None) -> Fit:
+_LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
+_KEPT = 2  # copies of the residual stream: itself and its norm
+
+
+def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> float:
+    """Return bytes of activations on one chip in a pass of `tokens` new tokens in each data-parallel group.
+
+    Notes
+    -----
+    The residual stream, its norm, and the widest part of a layer with all its inputs and outputs at once; under expert
+    parallelism those of an even share of all groups' tokens. Engines reuse buffers from layer to layer.
+    """
+    here = max(tokens / layout.cp, 1.0)
+    widest = 0.0
+    for layer in model.layers:
+        parts: dict[str, float] = {}
+        for m in layer.linears:
+            each = (m.inputs + m.outputs) * ACTIVATION_BYTES
+            if m.role == "expert" and layer.experts:
+                routed = here * layout.cp * layout.dp * layer.experts.active / layout.ep
+                amount = routed * each / layout.slices
+            else:
+                amount = here * each * m.copies * _weight_share(model, layout, m)
+            parts[m.role] = parts.get(m.role, 0.0) + amount
+        widest = max(widest, *parts.values()) if parts else widest
+    return _KEPT * here * model.hidden * ACTIVATION_BYTES + widest
+
+
+def fit(
+    model: Architecture,
+    layout: Layout,
+    system: System,
+    context: float,
+    reserve: float | None = None,
+    tokens: float | None = None,
+) -> Fit:
     """Return the memory account of one chip.
 
     Parameters
@@ -115,11 +161,16 @@ def fit(model: Architecture, layout: Layout, system: System, context: float, res
         Tokens per sequence.
     reserve : float
         Share of memory kept free; None takes the catalogue's default.
+    tokens : float
+        New tokens of the largest pass in each data-parallel group; None takes the catalogue's `prefill_tokens`.
     """
     share = default_reserve() if reserve is None else reserve
     memory = system.chip.memory
     kept = kv_per_chip(model, layout, context)
-    return Fit(memory, share * memory, weights_per_chip(model, layout), kept, layout.dp)
+    largest = default("prefill_tokens") if tokens is None else tokens
+    workspace = activations_per_chip(model, layout, largest)
+    logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
+    return Fit(memory, share * memory, weights_per_chip(model, layout), kept, layout.dp, workspace, logits)
 
 
 def require_fit(
@@ -136,9 +187,10 @@ def require_fit(
     if found.max_batch >= 1:
         return found
     if found.free < 0:
-        lack, what = -found.free, f"{found.weights / 1e9:,.1f} GB of weights per chip"
+        lack = -found.free
+        what = f"{found.weights / 1e9:,.1f} GB of weights and {found.activations / 1e9:,.1f} GB of activations per chip"
     else:
-        lack, what = found.kv_per_sequence - found.free, f"one sequence of {context:,.0f} tokens beside the weights"
+        lack, what = found.per_sequence - found.free, f"one sequence of {context:,.0f} tokens beside the weights"
     raise PhysicsError(
         f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
         f"{(found.capacity - found.reserve) / 1e9:,.3g} GB usable of {found.capacity / 1e9:,.3g} GB by "

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from headway.catalog import Catalogue, catalogue
-from headway.models import Architecture, Attend, Layer, busiest_group, hottest_expert, touched_experts
+from headway.models import (
+    Architecture,
+    Attend,
+    CopiesElsewhere,
+    Layer,
+    busiest_group,
+    group_reached,
+    hottest_expert,
+    touched_experts,
+)
 from headway.models.architecture import Linear
 from headway.parallel.layout import Layout, check
 from headway.roofline import Row, Send, Step
 
-_ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
+ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
 
 _NAMES = {
     "attention": "attention projections",
@@ -171,7 +179,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
         block_scales=matrices[0].format.scales > 0,
         weight_bytes=total(lambda m: m.bytes),
         flops_per_token=total(lambda m: m.flops),
-        temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * _ACTIVATION_BYTES),
+        temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * ACTIVATION_BYTES),
         groups=layout.dp,
         ways=layout.cp,
     )
@@ -214,7 +222,7 @@ def _expert_row(layer: Layer, layout: Layout) -> Row:
         chain=experts[0].format.chain,
         weight_bytes=sum(m.bytes for m in experts) * kept / layout.stage_chips,
         flops_per_token=sum(m.flops for m in experts) * each,
-        temporaries_per_token=sum((m.inputs + m.outputs) * m.copies for m in experts) * each * _ACTIVATION_BYTES,
+        temporaries_per_token=sum((m.inputs + m.outputs) * m.copies for m in experts) * each * ACTIVATION_BYTES,
         experts=routing.count,
         active=routing.active,
         on_chip=routing.count * kept / layout.ep,
@@ -227,7 +235,7 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
 
     What real collectives reach is the calibration's network efficiency.
     """
-    hidden = model.hidden * _ACTIVATION_BYTES
+    hidden = model.hidden * ACTIVATION_BYTES
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
     routed = sum(x.count for x in model.layers if x.experts)
     spread_out = layout.dp * layout.cp > 1 and routed > 0
@@ -282,33 +290,26 @@ def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network:
     """Dispatch, reduction over slices, and combine: a token goes once to each group that holds one of its experts."""
     experts = model.experts
     assert experts is not None
-    # Chance that at least one of k distinct experts lies in a group of E/ep (drawn without replacement).
-    elsewhere = experts.count - max(experts.count // layout.ep, 1)
-    reached = 1 - math.comb(elsewhere, experts.active) / math.comb(experts.count, experts.active)
+    reached = float(group_reached(experts.count, experts.active, layout.ep))
+    outside = CopiesElsewhere(experts.count, experts.active)
     matrix = next(m for x in model.layers if x.experts for m in x.linears if m.role == "expert")
-    sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else _ACTIVATION_BYTES
-
-    def elsewhere_in(parts: float) -> float:
-        """Copies that leave for other domains: one for each that holds a chosen expert, however many it holds."""
-        outside = experts.count - max(experts.count // round(parts), 1)
-        return (parts - 1) * (1 - math.comb(outside, experts.active) / math.comb(experts.count, experts.active))
-
+    sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else ACTIVATION_BYTES
     away = (layout.ep - 1) * reached
     copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
     each = routed * matrix.inputs / layout.tp
     yield Send(
         "dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.stage_chips, layout.cp,
-        domains=elsewhere_in, copies=copies,
+        domains=outside, copies=copies,
     )  # fmt: skip
     if layout.slices > 1:  # partial sums of all tokens that reach the group
         times = _reduction_traffic(layout.slices, adds_in_network)
-        width = model.hidden * _ACTIVATION_BYTES
+        width = model.hidden * ACTIVATION_BYTES
         yield Send(
             "expert all-reduce", "all-reduce", routed * reached * times * width, routed, 1, layout.slices, layout.cp,
             adds_in_network,
         )  # fmt: skip
     if away:
         yield Send(
-            "combine", "all-to-all", each * away * _ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,
-            domains=elsewhere_in, copies=away,
+            "combine", "all-to-all", each * away * ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,
+            domains=outside, copies=away,
         )  # fmt: skip

@@ -53,7 +53,7 @@ def choose_layout(
     roomy = [c for c in fitting if held[c].max_batch >= wanted]
     if not roomy:
         most = max(fitting, key=lambda c: held[c].max_batch)
-        lack = (wanted - held[most].max_batch) / most.dp * held[most].kv_per_sequence
+        lack = (wanted - held[most].max_batch) / most.dp * held[most].per_sequence
         raise PhysicsError(
             f"--batch {wanted:,.0f}: memory holds at most {held[most].max_batch:,.0f} sequences of {context:,.0f} tokens per replica "
             f"on {machine.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"

@@ -29,7 +29,8 @@ def record(plan: Plan) -> dict[str, Any]:
         "engine": plan.request.engine, "calibration": plan.scene.calibration.name, "convention": plan.request.convention,
         "memory": {
             "capacity_bytes_per_chip": plan.fit.capacity, "reserve_bytes_per_chip": plan.fit.reserve,
-            "weight_bytes_per_chip": plan.fit.weights, "kv_bytes_per_sequence_per_chip": plan.fit.kv_per_sequence,
+            "weight_bytes_per_chip": plan.fit.weights, "activation_bytes_per_chip": plan.fit.activations,
+            "kv_bytes_per_sequence_per_chip": plan.fit.kv_per_sequence,
             "max_batch": _finite(plan.max_batch),
         },
         "latency_floor": {"batch_1_s": plan.floor.seconds, "all_weights_once_s": plan.all_weights_seconds,

@@ -4,6 +4,7 @@ from headway.roofline.calibration import IDEAL, NUMBERS, Calibration
 from headway.roofline.closed_form import Roofline, movement_energy, roofline, roofline_lecture_units
 from headway.roofline.kernels import Amounts, Kind, Transfer, kernel_time, pass_overhead, transfer_time
 from headway.roofline.load import Group, Load
+from headway.roofline.overlap import two_batch_seconds
 from headway.roofline.profiles import (
     DEFAULT,
     Profile,
@@ -14,6 +15,7 @@ from headway.roofline.profiles import (
     read_profile,
     years_since,
 )
+from headway.roofline.stack import stack, structure
 from headway.roofline.step import Row, Send, Step, dense_step
 from headway.roofline.time import (
     CONVENTIONS,
@@ -65,7 +67,10 @@ __all__ = [
     "row_kind",
     "row_work",
     "send_amounts",
+    "stack",
     "step_time",
+    "structure",
     "transfer_time",
+    "two_batch_seconds",
     "years_since",
 ]

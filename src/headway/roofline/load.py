@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,10 @@ class Load:
             raise InputError("two loads with different expert skew cannot share a pass")
         return Load(self.groups + other.groups, self.skew)
 
+    def halved(self) -> Load:
+        """Return half of the sequences of every group: one of two micro-batches."""
+        return Load(tuple(replace(g, sequences=g.sequences / 2) for g in self.groups), self.skew)
+
     @property
     def sequences(self) -> Real:
         """Sequences in the pass."""
@@ -88,13 +92,13 @@ class Load:
             found = np.maximum(found, np.where(np.asarray(g.new) > g.logits, 1.0, 0.0) * np.minimum(g.sequences, 1.0))
         return found
 
-    def busiest(self, parts: float, amount: Callable[[Group], Real]) -> Real:
+    def busiest(self, parts: Real, amount: Callable[[Group], Real]) -> Real:
         """Return the total of `amount` (per sequence) on the busiest of `parts` data-parallel groups.
 
         An even share, but never less than the largest single sequence: a sequence is never split.
         """
         total = sum(g.sequences * amount(g) for g in self.groups)
-        if parts == 1:
+        if isinstance(parts, int | float) and parts == 1:
             return total
         single = np.minimum(self.groups[0].sequences, 1.0) * amount(self.groups[0])
         for g in self.groups[1:]:
@@ -102,9 +106,9 @@ class Load:
         return np.maximum(total / parts, single)
 
 
-def shared_tokens(ways: float) -> Callable[[Group], Real]:
+def shared_tokens(ways: Real) -> Callable[[Group], Real]:
     """Return what counts new tokens on one of `ways` chips that share each sequence: a token is never split."""
-    if ways == 1:
+    if isinstance(ways, int | float) and ways == 1:
         return new_tokens
     return lambda g: np.maximum(np.asarray(g.new) / ways, np.minimum(g.new, 1.0))
 

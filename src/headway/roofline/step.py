@@ -24,7 +24,7 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of kernel, per chip, all its layers together.
+    """One kind of kernel, per chip, all its layers together. Coefficients may be columns over layouts (see `stack`).
 
     Attributes
     ----------
@@ -69,27 +69,27 @@ class Row:
 
     name: str
     kind: str
-    layers: float
-    kernels: float
+    layers: Real
+    kernels: Real
     chain: tuple[str, ...]
-    weight_bytes: float = 0.0
-    products: float = 0.0
+    weight_bytes: Real = 0.0
+    products: Real = 0.0
     bytes_per_weight: float = 2.0
     block_scales: bool = False
-    flops_per_token: float = 0.0
-    bytes_per_token: float = 0.0
-    temporaries_per_token: float = 0.0
-    flops_per_logit: float = 0.0
-    bytes_per_sequence: float = 0.0
+    flops_per_token: Real = 0.0
+    bytes_per_token: Real = 0.0
+    temporaries_per_token: Real = 0.0
+    flops_per_logit: Real = 0.0
+    bytes_per_sequence: Real = 0.0
     read: Read | None = None
-    read_bytes: float = 0.0
-    share: float = 0.0
+    read_bytes: Real = 0.0
+    share: Real = 0.0
     experts: int = 0
     active: int = 0
-    on_chip: float = 0.0
-    copies: float = 1.0
-    groups: float = 1.0
-    ways: float = 1.0
+    on_chip: Real = 0.0
+    copies: Real = 1.0
+    groups: Real = 1.0
+    ways: Real = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,14 @@ class Send:
 
     name: str
     kind: str
-    bytes_per_token: float
-    messages: float
-    groups: float = 1.0
-    ranks: float = 2.0
-    ways: float = 1.0
+    bytes_per_token: Real
+    messages: Real
+    groups: Real = 1.0
+    ranks: Real = 2.0
+    ways: Real = 1.0
     in_network: bool = True
-    domains: Callable[[float], float] | None = None
-    copies: float = 1.0
+    domains: Callable[[Real], Real] | None = None
+    copies: Real = 1.0
 
 
 @dataclass(frozen=True)
@@ -155,10 +155,10 @@ class Step:
     model: str = ""
     layout: str = ""
     layers: float = 1.0
-    groups: float = 1.0
+    groups: Real = 1.0
     touched: Callable[[Real, Real, Real, float], Real] | None = None
     hottest: Callable[[int, int, float], float] | None = None
-    busiest: Callable[[int, int, int, Real], tuple[Real, Real]] | None = None
+    busiest: Callable[[int, int, Real, Real], tuple[Real, Real]] | None = None
 
     @property
     def weight_bytes(self) -> float:

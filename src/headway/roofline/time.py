@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -38,7 +37,7 @@ class Machine(Protocol):
         """Link bandwidth per direction. [bytes/s]"""
         ...
 
-    def beyond(self, ranks: float) -> Any:
+    def beyond(self, ranks: Any) -> Any:
         """Bandwidth per direction of what joins so many chips beyond the link; 0 where nothing does. [bytes/s]"""
         ...
 
@@ -185,9 +184,10 @@ def row_amounts(row: Row, step: Step, load: Load, chip: Machine) -> Amounts:
 
 def _uneven(row: Row, step: Step, load: Load) -> tuple[Real, Real]:
     """Excess of the busiest chip by the luck of uniform routing; popularity that the load states decides alone."""
-    if step.busiest is None or load.skew or not 0 < row.on_chip < row.experts:
+    if step.busiest is None or load.skew or not row.experts:
         return 0.0, 0.0
-    return step.busiest(row.experts, row.active, round(row.experts * row.copies / row.on_chip), load.tokens)
+    groups = np.where(np.asarray(row.on_chip) < row.experts, np.round(row.experts * row.copies / row.on_chip), 1.0)
+    return step.busiest(row.experts, row.active, groups, load.tokens)
 
 
 def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
@@ -209,31 +209,35 @@ def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
     sent = load.busiest(send.groups, shared_tokens(send.ways)) * send.bytes_per_token
-    inside = min(send.ranks, chip.joined)
-    if inside >= send.ranks:
+    local = send.ranks <= chip.joined
+    if np.all(local):
         return Transfer(sent, send.messages, 2 if send.kind == "send" else send.ranks, chip.link)
     out = chip.beyond(send.ranks)
-    if not out:
+    if np.any(~np.asarray(local) & (np.asarray(out) == 0)):
         raise InputError(
-            f"{send.name} over {send.ranks:g} chips: the link joins {chip.joined}, and the chip has no scale-out network "
-            "in the catalogue"
+            f"{send.name} over {np.max(send.ranks):g} chips: the link joins {chip.joined}, and the chip has no scale-out "
+            "network in the catalogue"
         )
-    parts = math.ceil(send.ranks / inside)
+    leaves, out = np.where(local, 0.0, 1.0), np.where(local, 1.0, out)
+    inside = np.minimum(send.ranks, chip.joined)
+    parts = np.ceil(send.ranks / inside)
+    leaving = send.messages * leaves
     if send.kind == "all-to-all":
         away = send.domains(parts) / send.copies if send.domains else (send.ranks - inside) / (send.ranks - 1)
-        return Transfer(sent, send.messages, inside, chip.link, sent * min(away, 1.0), out, send.messages)
+        away = np.minimum(away, 1.0) * leaves
+        return Transfer(sent, send.messages, inside, chip.link, sent * away, out, leaving)
     if send.kind == "send":  # between stages: so many of the hand-overs cross from one domain to the next
-        crossing = min(math.ceil(send.ranks / chip.joined) - 1, send.messages)
+        crossing = np.minimum(np.ceil(send.ranks / chip.joined) - 1, send.messages)
         away = crossing / send.messages
         return Transfer(sent * (1 - away), send.messages, 2, chip.link, sent * away, out, crossing)
     if send.kind == "all-gather":  # a ring passes everything over its slowest link
-        return Transfer(0.0 * sent, send.messages, inside, chip.link, sent, out, send.messages)
+        return Transfer(sent * (1 - leaves), send.messages, inside, chip.link, sent * leaves, out, leaving)
     payload = sent / (1.0 if send.in_network else _twice(send.ranks))
     within = payload * (1.0 if send.in_network else _twice(inside))
-    return Transfer(within, send.messages, inside, chip.link, payload / inside * _twice(parts), out, send.messages)
+    return Transfer(within, send.messages, inside, chip.link, payload / inside * _twice(parts) * leaves, out, leaving)
 
 
-def _twice(ranks: float) -> float:
+def _twice(ranks: Real) -> Real:
     """Times that a reduce-scatter and an all-gather over `ranks` send their payload (Patarasuk and Yuan 2009)."""
     return 2 * (ranks - 1) / ranks
 
@@ -261,15 +265,15 @@ def row_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
     here = load.busiest(row.groups, shared_tokens(row.ways))
     flops = here * row.flops_per_token
     moved = row.weight_bytes + here * row.bytes_per_token
-    if row.flops_per_logit:
+    if np.any(row.flops_per_logit):
         flops = flops + load.busiest(row.groups, logit_positions) * row.flops_per_logit
-    if row.bytes_per_sequence:
+    if np.any(row.bytes_per_sequence):
         moved = moved + load.busiest(row.groups, one) * row.bytes_per_sequence
     read = row.read
     if read is not None:
         entries = load.busiest(row.groups, lambda g: read.read_entries(g.new, g.context))
         moved = moved + entries * row.read_bytes
-        if row.share:
+        if np.any(row.share):
             flops = flops + load.busiest(row.groups, lambda g: read.pair_flops(g.new, g.context)) * row.share
     return Work(flops, moved), here * row.temporaries_per_token
 
@@ -282,7 +286,7 @@ def _expert_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
     # Of two copies each meets half of the tokens: touched as by half the tokens, on the share of experts that have two.
     twice = row.copies - 1.0
     each = step.touched(row.experts, row.active, tokens, load.skew) * (1.0 - twice)
-    if twice:
+    if np.any(twice):
         each = each + 2 * twice * step.touched(row.experts, row.active, tokens / 2, load.skew)
     touched = each / row.copies * (row.on_chip / row.experts)
     least = np.minimum(1.0, tokens * row.active)
@@ -290,8 +294,7 @@ def _expert_work(row: Row, step: Step, load: Load) -> tuple[Work, Real]:
     # Expert-tokens on the busiest chip: an even share, at least one whole token.
     even = tokens * row.active * (row.on_chip / row.experts) / row.copies
     here = np.maximum(even, least)
-    if load.skew and row.on_chip < row.experts and step.hottest is not None:
-        here = np.maximum(
-            here, tokens * step.hottest(row.experts, row.active, load.skew)
-        )  # wherever the hottest one lies
+    if load.skew and step.hottest is not None:  # wherever the hottest one lies
+        hottest = tokens * step.hottest(row.experts, row.active, load.skew)
+        here = np.where(np.asarray(row.on_chip) < row.experts, np.maximum(here, hottest), here)
     return Work(here * row.flops_per_token, read), here * row.temporaries_per_token
