@@ -3,6 +3,7 @@
 from headway.parallel.layout import (
     Deployment,
     Layout,
+    LayoutColumns,
     Pool,
     candidates,
     check,
@@ -10,7 +11,16 @@ from headway.parallel.layout import (
     read_deployment,
     read_layout,
 )
-from headway.parallel.memory import Capacity, Fit, capacity_per_chip, fit, kv_per_chip, require_fit, weights_per_chip
+from headway.parallel.memory import (
+    Capacity,
+    Fit,
+    activations_per_chip,
+    capacity_per_chip,
+    fit,
+    kv_per_chip,
+    require_fit,
+    weights_per_chip,
+)
 from headway.parallel.pipeline import (
     activations_held,
     decode_idle_fraction,
@@ -37,8 +47,10 @@ __all__ = [
     "ExpertPlacement",
     "Fit",
     "Layout",
+    "LayoutColumns",
     "Pool",
     "activations_held",
+    "activations_per_chip",
     "all_to_all_slowdown",
     "build_step",
     "candidates",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from headway.errors import InputError
 from headway.models import Architecture
 from headway.parallel.racks import largest_divisor
 
+Column = NDArray[np.float64]
 _NAMES = ("tp", "cp", "dp", "ep", "pp")
 _PART = re.compile(r"(tp|cp|dp|ep|pp|r)[ =]*(\d+)", re.IGNORECASE)
 
@@ -73,10 +78,67 @@ class Layout:
         """Chips that share each expert."""
         return self.stage_chips // self.ep
 
+    @property
+    def dimensions(self) -> tuple[bool, ...]:
+        """Which dimensions it uses: they decide which kernels and collectives a pass has."""
+        used = (self.tp, self.cp, self.dp, self.ep, self.slices, self.pp)
+        return (*(n > 1 for n in used), self.shared_copies)
+
     def __str__(self) -> str:
         parts = [f"{k}{getattr(self, k)}" for k in _NAMES if getattr(self, k) > 1]
         text = "".join(parts) or "tp1"
         return text + (f"r{self.redundant}" if self.redundant else "") + ("+shared" if self.shared_copies else "")
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutColumns:
+    """Many layouts that use the same dimensions, as columns [layouts, 1]: one Step then stands for all of them."""
+
+    tp: Column
+    dp: Column
+    ep: Column
+    pp: Column
+    cp: Column
+    redundant: Column
+    shared_copies: bool
+
+    @classmethod
+    def of(cls, layouts: Sequence[Layout]) -> LayoutColumns:
+        """Return the columns of layouts of one `dimensions`.
+
+        Raises
+        ------
+        InputError
+            When they use different dimensions: their passes have different kernels and collectives.
+        """
+        if len({x.dimensions for x in layouts}) != 1:
+            raise InputError("only layouts that use the same dimensions can be built together")
+        numbers = {k: np.array([getattr(x, k) for x in layouts], dtype=float)[:, None] for k in (*_NAMES, "redundant")}
+        return cls(**numbers, shared_copies=layouts[0].shared_copies)
+
+    @property
+    def stage_chips(self) -> Column:
+        """Chips of one pipeline stage."""
+        return self.tp * self.cp * self.dp
+
+    @property
+    def chips(self) -> Column:
+        """Chips of one replica."""
+        return self.stage_chips * self.pp
+
+    @property
+    def slices(self) -> Column:
+        """Chips that share each expert."""
+        return self.stage_chips / self.ep
+
+    @property
+    def dimensions(self) -> tuple[bool, ...]:
+        """Which dimensions they use (see `Layout.dimensions`)."""
+        used = [bool(np.all(x > 1)) for x in (self.tp, self.cp, self.dp, self.ep, self.slices, self.pp)]
+        return (*used, self.shared_copies)
+
+    def __str__(self) -> str:
+        return f"{len(self.tp)} layouts"
 
 
 def read_layout(text: str) -> Layout:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from headway.catalog import Catalogue, catalogue
 from headway.models import (
@@ -18,9 +21,11 @@ from headway.models import (
     touched_experts,
 )
 from headway.models.architecture import Linear
-from headway.parallel.layout import Layout, check
+from headway.parallel.layout import Layout, LayoutColumns, check
 from headway.roofline import Row, Send, Step
 
+Real = Any  # a float or a NumPy array; everything broadcasts
+AnyLayout = Layout | LayoutColumns
 ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
 
 _NAMES = {
@@ -41,7 +46,8 @@ class _Rows:
     rows: dict[tuple[object, ...], Row] = field(default_factory=dict[tuple[object, ...], Row])
 
     def add(self, row: Row, layers: int) -> None:
-        key = tuple(getattr(row, f) for f in Row.__dataclass_fields__)
+        values = (getattr(row, f) for f in Row.__dataclass_fields__)
+        key = tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
         old = self.rows.get(key)
         self.rows[key] = replace(row, layers=layers) if old is None else replace(old, layers=old.layers + layers)
 
@@ -80,20 +86,23 @@ def _kernel_counts(facts: Catalogue) -> dict[str, int]:
     return {r["name"]: int(r["kernels"]) for r in facts.table("kernel_counts").rows}
 
 
-def share_of(ways: int, tp: int) -> float:
+def share_of(ways: int, tp: Real) -> Real:
     """Return the share of a matrix or cache that one chip holds: cut at most `ways` times (0 = without limit)."""
-    return 1.0 / (min(tp, ways) if ways else tp)
+    if not ways:
+        return 1.0 / tp
+    return 1.0 / (np.minimum(tp, ways) if isinstance(tp, np.ndarray) else min(tp, ways))
 
 
-def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True) -> Step:
+def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = True) -> Step:
     """Return the forward pass of `model` under `layout` as a Step, per chip.
 
     Parameters
     ----------
     model : Architecture
-    layout : Layout
-        One replica. MLA latents, routers, indexers and single KV heads are replicated over tensor-parallel ranks. A pass
-        goes through all pipeline stages one after another, so rows hold all layers; each micro-batch is such a pass.
+    layout : Layout or LayoutColumns
+        One replica, or many that use the same dimensions: coefficients are then columns. MLA latents, routers, indexers
+        and single KV heads are replicated over tensor-parallel ranks. A pass goes through all pipeline stages one after
+        another, so rows hold all layers; each micro-batch is such a pass.
     adds_in_network : bool
         Whether switches can add on the way: an all-reduce then sends each payload once (the least any network allows),
         else 2 (n-1)/n times, the least without (Patarasuk and Yuan 2009).
@@ -103,7 +112,8 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
     InputError
         When the layout does not divide the model.
     """
-    check(model, layout)
+    if isinstance(layout, Layout):
+        check(model, layout)
     rows = _Rows()
     for layer in model.layers:
         for row in _layer_rows(layer, layout):
@@ -131,13 +141,13 @@ def build_step(model: Architecture, layout: Layout, adds_in_network: bool = True
     return Step(body, sends, model.name, str(layout), layers, layout.dp, touched_experts, hottest_expert, busiest_group)
 
 
-def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
+def _layer_rows(layer: Layer, layout: AnyLayout) -> Iterable[Row]:
     """Rows of one layer with per-layer coefficients."""
     plain = [m for m in layer.linears if m.role != "expert"]
     buckets: dict[tuple[str, tuple[str, ...]], list[Linear]] = {}
     for m in plain:
         name = _NAMES[m.role]
-        if m.role == "attention" and m.ways == 1 and layout.tp > 1:
+        if m.role == "attention" and m.ways == 1 and layout.dimensions[0]:
             name = "latent projections (replicated)"
         buckets.setdefault((name, m.format.chain), []).append(m)
     for (name, chain), matrices in buckets.items():
@@ -162,7 +172,7 @@ def _layer_rows(layer: Layer, layout: Layout) -> Iterable[Row]:
         yield _expert_row(layer, layout)
 
 
-def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layout: Layout) -> Row:
+def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layout: AnyLayout) -> Row:
     def total(amount: Callable[[Linear], float]) -> float:
         return sum(amount(m) * share_of(m.ways, layout.tp) for m in matrices)
 
@@ -185,7 +195,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
     )
 
 
-def _attention_row(attend: Attend, layout: Layout) -> Row:
+def _attention_row(attend: Attend, layout: AnyLayout) -> Row:
     part = share_of(attend.ways, layout.tp) / layout.cp
     entry = attend.elements * attend.format.bytes * part
     name = "index scores" if attend.index else f"attention: {attend.reach}"
@@ -206,7 +216,7 @@ def _attention_row(attend: Attend, layout: Layout) -> Row:
     )
 
 
-def _expert_row(layer: Layer, layout: Layout) -> Row:
+def _expert_row(layer: Layer, layout: AnyLayout) -> Row:
     routing = layer.experts
     assert routing is not None
     experts = [m for m in layer.linears if m.role == "expert"]
@@ -230,7 +240,7 @@ def _expert_row(layer: Layer, layout: Layout) -> Row:
     )
 
 
-def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterable[Send]:
+def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iterable[Send]:
     """Collectives inside one scale-up domain, all layers together.
 
     What real collectives reach is the calibration's network efficiency.
@@ -238,14 +248,15 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
     hidden = model.hidden * ACTIVATION_BYTES
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
     routed = sum(x.count for x in model.layers if x.experts)
-    spread_out = layout.dp * layout.cp > 1 and routed > 0
+    sliced_ways, shared_sequences, groups, _, _, staged, _ = layout.dimensions
+    spread_out = (groups or shared_sequences) and routed > 0
     # A layer's feed-forward part ends in one reduction over tp; experts spread over data-parallel groups come back
     # by combine instead, but what tp slices beside them (shared experts, a dense part) still needs its own.
     sliced = sum(
         x.count for x in model.layers if (x.experts and not spread_out) or any(_is_sliced(m, layout) for m in x.linears)
     )
     reduces = mixers + sliced
-    if layout.tp > 1 and reduces:
+    if sliced_ways and reduces:
         times = _reduction_traffic(layout.tp, adds_in_network)
         yield Send(
             "all-reduce",
@@ -257,21 +268,21 @@ def _sends(model: Architecture, layout: Layout, adds_in_network: bool) -> Iterab
             layout.cp,
             adds_in_network,
         )
-    if layout.cp > 1:
+    if shared_sequences:
         yield from _ring(model, layout)
     if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
-    if layout.pp > 1:  # every chip hands its tokens' residual to its successor
+    if staged:  # every chip hands its tokens' residual to its successor
         crossings = layout.pp - 1
         yield Send("stage hand-over", "send", crossings * hidden, crossings, layout.dp, layout.chips, layout.cp)
 
 
-def _is_sliced(matrix: Linear, layout: Layout) -> bool:
+def _is_sliced(matrix: Linear, layout: AnyLayout) -> bool:
     kept = matrix.role == "shared" and layout.shared_copies
     return matrix.role in ("dense", "shared") and matrix.ways != 1 and not kept
 
 
-def _ring(model: Architecture, layout: Layout) -> Iterable[Send]:
+def _ring(model: Architecture, layout: AnyLayout) -> Iterable[Send]:
     """Cache entries of a sequence's tokens pass once around the chips that share it (ring attention, Liu et al. 2023)."""
     stored = [(n, a) for n, a in model.attends() if a.stores]
     entry = sum(n * a.elements * a.format.bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
@@ -281,16 +292,16 @@ def _ring(model: Architecture, layout: Layout) -> Iterable[Send]:
         yield Send("context ring", "all-gather", around, rounds, layout.dp, layout.cp, layout.cp)
 
 
-def _reduction_traffic(ranks: int, adds_in_network: bool) -> float:
+def _reduction_traffic(ranks: Real, adds_in_network: bool) -> Real:
     """Times that an all-reduce over `ranks` sends its payload, at the least."""
     return 1.0 if adds_in_network else 2 * (ranks - 1) / ranks
 
 
-def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network: bool) -> Iterable[Send]:
+def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_network: bool) -> Iterable[Send]:
     """Dispatch, reduction over slices, and combine: a token goes once to each group that holds one of its experts."""
     experts = model.experts
     assert experts is not None
-    reached = float(group_reached(experts.count, experts.active, layout.ep))
+    reached = group_reached(experts.count, experts.active, layout.ep)
     outside = CopiesElsewhere(experts.count, experts.active)
     matrix = next(m for x in model.layers if x.experts for m in x.linears if m.role == "expert")
     sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else ACTIVATION_BYTES
@@ -301,14 +312,15 @@ def _dispatch(model: Architecture, layout: Layout, routed: int, adds_in_network:
         "dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.stage_chips, layout.cp,
         domains=outside, copies=copies,
     )  # fmt: skip
-    if layout.slices > 1:  # partial sums of all tokens that reach the group
+    _, _, _, spread, sliced, _, _ = layout.dimensions
+    if sliced:  # partial sums of all tokens that reach the group
         times = _reduction_traffic(layout.slices, adds_in_network)
         width = model.hidden * ACTIVATION_BYTES
         yield Send(
             "expert all-reduce", "all-reduce", routed * reached * times * width, routed, 1, layout.slices, layout.cp,
             adds_in_network,
         )  # fmt: skip
-    if away:
+    if spread:
         yield Send(
             "combine", "all-to-all", each * away * ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,
             domains=outside, copies=away,

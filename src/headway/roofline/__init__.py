@@ -15,7 +15,6 @@ from headway.roofline.profiles import (
     read_profile,
     years_since,
 )
-from headway.roofline.stack import stack, structure
 from headway.roofline.step import Row, Send, Step, dense_step
 from headway.roofline.time import (
     CONVENTIONS,
@@ -67,9 +66,7 @@ __all__ = [
     "row_kind",
     "row_work",
     "send_amounts",
-    "stack",
     "step_time",
-    "structure",
     "transfer_time",
     "two_batch_seconds",
     "years_since",

@@ -24,7 +24,7 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of kernel, per chip, all its layers together. Coefficients may be columns over layouts (see `stack`).
+    """One kind of kernel, per chip, all its layers together. Coefficients may be columns over layouts.
 
     Attributes
     ----------

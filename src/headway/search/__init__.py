@@ -1,0 +1,27 @@
+"""The search: every feasible layout x batch x pool split, with intervals; the frontier, the best, and the cheapest fleet."""
+
+from headway.search.answer import Answer, FleetOption, Found, Loser, Option
+from headway.search.find import search
+from headway.search.fleet import Fleet
+from headway.search.frontier import frontier
+from headway.search.query import GOALS, Query
+from headway.search.space import Space, layouts, replica_sizes, space
+from headway.search.why import spent
+
+__all__ = [
+    "GOALS",
+    "Answer",
+    "Fleet",
+    "FleetOption",
+    "Found",
+    "Loser",
+    "Option",
+    "Query",
+    "Space",
+    "frontier",
+    "layouts",
+    "replica_sizes",
+    "search",
+    "space",
+    "spent",
+]

@@ -1,0 +1,244 @@
+"""What a search finds: options with their intervals, the best, the frontier, and why the others lost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.parallel import Deployment, Fit, Layout, Pool
+from headway.roofline import Spread
+from headway.search.fleet import Fleet
+from headway.search.points import Points
+from headway.search.query import Place, Query
+from headway.search.space import Space
+from headway.search.split import Answerers, Prompters
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """80 % intervals of a place: inside the range of the evidence, and beyond it."""
+
+    tpot: tuple[Spread, Spread]
+    ttft: tuple[Spread, Spread]
+    outside: tuple[str, ...]
+
+    @classmethod
+    def of(cls, where: Place) -> Spreads:
+        """Return the spreads of an engine on a chip for a workload; zero for the ideal machine."""
+        engine = where.profile
+        outside = engine.uncovered(where.system.chip, prompt=where.prompt, output=where.output)
+        none = Spread(0.0, 0.0)
+        found = {
+            what: tuple(engine.spread("closed_loop", what, (*outside, *more)) or none for more in ((), ("batch",)))
+            for what in ("tpot", "ttft")
+        }
+        return cls((found["tpot"][0], found["tpot"][1]), (found["ttft"][0], found["ttft"][1]), outside)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Low, middle and high of an estimate; 80 % of measurements lie between low and high."""
+
+    low: Array
+    value: Array
+    high: Array
+
+
+def intervals(points: Points, spreads: Spreads, output: float) -> dict[str, Interval]:
+    """Return the intervals of TTFT, TPOT, whole request, and dollars per million output tokens.
+
+    Notes
+    -----
+    Low ends are held at the ideal machine's. A request's ends add up those of its parts; cost follows the request.
+    """
+
+    def ends(value: Array, pair: tuple[Spread, Spread], floor: Array) -> Interval:
+        low = np.where(points.within, pair[0].low, pair[1].low)
+        high = np.where(points.within, pair[0].high, pair[1].high)
+        return Interval(np.maximum(value * np.exp(low), np.minimum(floor, value)), value, value * np.exp(high))
+
+    tpot, ttft = ends(points.tpot, spreads.tpot, points.tpot_floor), ends(points.ttft, spreads.ttft, points.ttft_floor)
+    whole = Interval(ttft.low + (output - 1) * tpot.low, points.request, ttft.high + (output - 1) * tpot.high)
+    cost = points.per_mtok
+    dollars = Interval(cost * whole.low / whole.value, cost, cost * whole.high / whole.value)
+    return {"tpot": tpot, "ttft": ttft, "request": whole, "per_mtok": dollars}
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything looked at on one system (or a pair of systems).
+
+    Attributes
+    ----------
+    where, prompts : Place
+        Of the pool that decodes and of the one that computes prompts.
+    space, prompt_space : Space
+    points : Points
+    ends : dict of Interval
+    ok : array of bool
+        Points that meet the limits.
+    pools : (Prompters, Answerers) or None
+    outside : tuple of str
+        What of the workload or the chip the engine's evidence does not cover.
+    """
+
+    where: Place
+    prompts: Place
+    space: Space
+    prompt_space: Space
+    points: Points
+    ends: dict[str, Interval]
+    ok: NDArray[np.bool_]
+    pools: tuple[Prompters, Answerers] | None
+    outside: tuple[str, ...]
+
+    @property
+    def system(self) -> str:
+        """Name of the system, or of both."""
+        if self.prompts.system.name == self.where.system.name:
+            return self.where.system.name
+        return f"{self.prompts.system.name} + {self.where.system.name}"
+
+    def layout(self, i: int) -> Layout:
+        """Return the layout that decodes at a point."""
+        return self.space.layouts[int(self.points.layout[i])]
+
+    def deployment(self, i: int, fleet: Fleet | None = None) -> Deployment:
+        """Return the pools of a point, or of the fleet built of it."""
+        p = self.points
+        count = fleet.replicas if fleet else p.replicas[i]
+        decode = Pool(self.layout(i), int(count))
+        if p.prompt_layout[i] < 0:
+            return Deployment(decode)
+        more = fleet.prompt_replicas if fleet else p.prompt_replicas[i]
+        return Deployment(decode, Pool(self.prompt_space.layouts[int(p.prompt_layout[i])], int(more)))
+
+
+@dataclass(frozen=True)
+class Option:
+    """One point with everything that a reader asks of it. Times in seconds."""
+
+    system: str
+    deployment: Deployment
+    batch: float
+    chips: float
+    idle: float
+    ttft: tuple[float, float, float]
+    tpot: tuple[float, float, float]
+    request: tuple[float, float, float]
+    per_user: float
+    per_chip: float
+    per_mtok: tuple[float, float, float] | None
+    rate: float
+    tpot_floor: float
+    fit: Fit
+    within: bool
+    found: Found = field(repr=False, compare=False)
+    index: int = field(repr=False, compare=False)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout that decodes."""
+        return self.deployment.decode.layout
+
+    def record(self) -> dict[str, Any]:
+        """Return the option as plain data."""
+
+        def ends(name: str, value: tuple[float, float, float]) -> dict[str, float]:
+            return {f"{name}_s": value[1], f"{name}_low_s": value[0], f"{name}_high_s": value[2]}
+
+        d = self.deployment
+        cost = self.per_mtok or (None, None, None)
+        return {
+            "system": self.system, "layout": str(d), "decode_layout": str(d.decode.layout),
+            "prefill_layout": str(d.prefill.layout) if d.prefill else None, "replicas": d.decode.replicas,
+            "prefill_replicas": d.prefill.replicas if d.prefill else None, "batch_per_replica": self.batch,
+            "chips": self.chips, "idle_chips": self.idle, "tok_s_per_user": self.per_user, "tok_s_per_chip": self.per_chip,
+            "output_tok_s": self.rate, "dollars_per_mtok": cost[1], "dollars_per_mtok_low": cost[0],
+            "dollars_per_mtok_high": cost[2], **ends("ttft", self.ttft), **ends("tpot", self.tpot),
+            **ends("request", self.request), "tpot_floor_s": self.tpot_floor, "inside_evidence": self.within,
+            "memory_bytes_per_chip": self.memory, "memory_share": self.memory / self.fit.capacity,
+        }  # fmt: skip
+
+    @property
+    def memory(self) -> float:
+        """Bytes in use on a chip of the decoding pool, the engine's reserve left out."""
+        return self.fit.weights + self.fit.activations + self.fit.per_sequence * math.ceil(self.batch / self.fit.groups)
+
+
+def option(found: Found, i: int) -> Option:
+    """Return a point as an option."""
+    p, ends = found.points, found.ends
+
+    def three(name: str) -> tuple[float, float, float]:
+        e = ends[name]
+        return float(e.low[i]), float(e.value[i]), float(e.high[i])
+
+    deployment = found.deployment(i)
+    cost = three("per_mtok")
+    return Option(
+        system=found.system, deployment=deployment, batch=float(p.batch[i]), chips=float(p.chips[i]),
+        idle=float(p.chips[i]) - deployment.chips, ttft=three("ttft"), tpot=three("tpot"), request=three("request"),
+        per_user=float(p.per_user[i]), per_chip=float(p.per_chip[i]), per_mtok=cost if math.isfinite(cost[1]) else None,
+        rate=float(p.rate[i]), tpot_floor=float(p.tpot_floor[i]), fit=found.space.fits[int(p.layout[i])],
+        within=bool(p.within[i]), found=found, index=i,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Loser:
+    """An option that was not chosen, and why."""
+
+    option: Option
+    reason: str
+
+
+@dataclass(frozen=True)
+class FleetOption:
+    """A fleet for the request rate asked for: what it is made of, and how it runs."""
+
+    option: Option
+    fleet: Fleet
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a search answers.
+
+    Attributes
+    ----------
+    query : Query
+    best : Option
+    frontier : tuple of Option
+        No other point has more tokens per second for a user and per chip.
+    by_cost : tuple of Option
+        The same against dollars per million tokens; empty without prices.
+    layouts : tuple of (Found, list of int)
+        For each system the best point of every layout, with and without a pool for prompts, that meets the limits.
+    losers : tuple of Loser
+    fleets : tuple of FleetOption
+        For the request rate asked for, best first: one per system.
+    systems : tuple of Option
+        The best of each system, best first.
+    evaluated : dict
+        How many layouts, points and pairs were looked at.
+    warnings : list of str
+    """
+
+    query: Query
+    best: Option
+    frontier: tuple[Option, ...]
+    by_cost: tuple[Option, ...]
+    layouts: tuple[tuple[Found, list[int]], ...]
+    losers: tuple[Loser, ...]
+    fleets: tuple[FleetOption, ...]
+    systems: tuple[Option, ...]
+    evaluated: dict[str, int]
+    warnings: list[str] = field(default_factory=list[str])

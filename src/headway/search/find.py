@@ -1,0 +1,344 @@
+"""The search: look at everything, keep what meets the limits, rank it, and say why the rest lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.errors import HeadwayError, InputError, PhysicsError
+from headway.parallel import candidates, check, require_fit
+from headway.search.answer import (
+    Answer,
+    FleetOption,
+    Found,
+    Interval,
+    Loser,
+    Option,
+    Spreads,
+    intervals,
+    option,
+)
+from headway.search.fleet import Fleet, fleet_of, split_fleet
+from headway.search.frontier import frontier
+from headway.search.points import Points, covered, joined, timed, together
+from headway.search.query import Place, Query, place
+from headway.search.space import Space, space
+from headway.search.split import Answerers, Prompters, answerers, apart, prompters
+from headway.search.why import reason, unmet
+
+Array = NDArray[np.float64]
+Progress = Callable[[str], None]
+_RUNNERS_UP = 8
+
+
+def search(query: Query, progress: Progress | None = None) -> Answer:
+    """Look at every layout, batch and split of pools on every system asked for.
+
+    Parameters
+    ----------
+    query : Query
+    progress : callable or None
+        Told what is being looked at.
+
+    Raises
+    ------
+    InputError
+        Unknown names, layouts that do not divide.
+    PhysicsError
+        When nothing fits or nothing meets the limits; the message names the nearest that does.
+    """
+    found: list[Found] = []
+    refused: list[tuple[str, HeadwayError]] = []
+    for name in query.systems:
+        if progress:
+            progress(f"{query.model} on {name}")
+        try:
+            found.append(_look(query, place(query, name)))
+        except HeadwayError as error:
+            refused.append((name, error))
+    if not found:
+        raise refused[0][1]
+    answer = _answer(query, found)
+    answer.warnings[:0] = [f"{name}: {error}" for name, error in refused]
+    return answer
+
+
+def _look(query: Query, where: Place) -> Found:
+    """Look at everything on one system."""
+    here = _space(where)
+    parts = timed(where, here)
+    alone = where if query.prefill_on is None else place(replace(query, price=None, chips=None), query.prefill_on)
+    if alone is where:
+        there, more = here, parts
+    else:
+        there = _space(alone)
+        more = timed(alone, there)
+    points = [] if query.prefill_on else [together(where, here, parts)]
+    pools = None
+    if query.split or query.prefill_on:
+        pools = prompters(alone, there, more), answerers(where, here, parts)
+        points.append(apart(alone, where, *pools))
+    every = joined(points)
+    spreads = Spreads.of(where)
+    ends = intervals(every, spreads, where.output)
+    return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads.outside)
+
+
+def _space(where: Place) -> Space:
+    """Return the layouts that fit, or refuse with the shortfall and what would fit."""
+    model, system = where.model, where.system
+    if where.only is not None:
+        check(model, where.only)
+        if where.only.chips > where.reach:
+            raise PhysicsError(
+                f"--layout {where.only}: needs {where.only.chips} chips, {system.name} has {where.reach} that one replica can "
+                "span"
+            )
+    tokens = where.prompt + where.output
+    if tokens > model.max_context:
+        raise InputError(
+            f"prompt and output, {tokens:,.0f} tokens, are beyond the limit of {model.name}, {model.max_context:,} tokens"
+        )
+    found = space(model, system, tokens, where.reserve, where.chunk, where.reach, where.only)
+    if not found.layouts:
+        nearest = where.only or max(found.too_big, key=lambda x: x[1].free)[0]
+        if where.only is None and nearest not in candidates(model, system.joined):
+            nearest = candidates(model, system.joined)[-1]
+        require_fit(model, nearest, system, tokens, where.reserve)
+        raise PhysicsError(f"{model.name} as {nearest}: memory does not hold one sequence for each pipeline stage")
+    return found
+
+
+def meets(query: Query, ends: dict[str, Interval]) -> NDArray[np.bool_]:
+    """Return which points meet the limits: estimates, or the upper ends of their intervals when asked to be sure."""
+    good = np.ones(len(ends["tpot"].value), dtype=bool)
+    for name, limit in (("tpot", query.tpot), ("ttft", query.ttft)):
+        if limit is not None:
+            good &= (ends[name].high if query.sure else ends[name].value) <= limit
+    return good
+
+
+def score(query: Query, found: Found) -> Array:
+    """Return what the goal minimises, for every point: comparable between systems."""
+    p = found.points
+    if query.minimise == "latency":
+        return p.request
+    cost = p.per_mtok if np.isfinite(p.per_mtok).any() else 1 / p.per_chip
+    if query.minimise == "chips":
+        used = np.array([found.space.layouts[i].chips for i in p.layout], dtype=float)
+        split = p.prompt_layout >= 0
+        if split.any():
+            used[split] = _used(found, split)
+        return used + cost / (1 + cost)  # chips first, then cost
+    return cost
+
+
+def _used(found: Found, split: NDArray[np.bool_]) -> Array:
+    """Chips of both pools of split points."""
+    p = found.points
+    sizes = np.array([x.chips for x in found.space.layouts], dtype=float)
+    prompts = np.array([x.chips for x in found.prompt_space.layouts], dtype=float)
+    return p.replicas[split] * sizes[p.layout[split]] + p.prompt_replicas[split] * prompts[p.prompt_layout[split]]
+
+
+def _answer(query: Query, found: Sequence[Found]) -> Answer:
+    scores = [np.where(f.ok, score(query, f), np.inf) for f in found]
+    if not any(f.ok.any() for f in found):
+        raise PhysicsError(_unreachable(query, found))
+    picked = [_best_of_layouts(f, s) for f, s in zip(found, scores, strict=True)]
+    tops = sorted(((float(s[i[0]]), n, i[0]) for n, (s, i) in enumerate(zip(scores, picked, strict=True)) if len(i)))
+    systems = tuple(option(found[n], i) for _, n, i in tops)
+    best = systems[0]
+    fleets = _fleets(query, found) if query.rate is not None else ()
+    return Answer(
+        query=query, best=best, frontier=_frontier(found, cost=False), by_cost=_frontier(found, cost=True),
+        layouts=tuple(zip(found, picked, strict=True)), losers=_losers(query, best, systems, found, scores, picked), fleets=fleets,
+        systems=systems, evaluated=_counts(found), warnings=_warnings(query, found, fleets),
+    )  # fmt: skip
+
+
+def _best_of_layouts(found: Found, scores: Array) -> list[int]:
+    """Return the best point of every layout, with and without a pool for prompts, that meets the limits; best first.
+
+    Of equal ones the faster counts.
+    """
+    p = found.points
+    order = np.lexsort((p.request, scores))
+    order = order[np.isfinite(scores[order])]
+    key = 2 * p.layout[order] + (p.prompt_layout[order] >= 0)
+    first = np.sort(np.unique(key, return_index=True)[1])
+    return order[first].tolist()
+
+
+def _frontier(found: Sequence[Found], cost: bool) -> tuple[Option, ...]:
+    """Return the points of all systems that no other beats, fastest for the user first."""
+    if cost and not all(np.isfinite(f.points.per_mtok).any() for f in found):
+        return ()
+    user = np.concatenate([np.where(f.ok, f.points.per_user, np.nan) for f in found])
+    other = np.concatenate([-f.points.per_mtok if cost else f.points.per_chip for f in found])
+    starts = np.cumsum([0, *(len(f.points) for f in found)])
+    chosen = frontier(user, other)
+    which = np.searchsorted(starts, chosen, side="right") - 1
+    return tuple(option(found[n], int(i - starts[n])) for n, i in zip(which.tolist(), chosen.tolist(), strict=True))
+
+
+def _losers(
+    query: Query, best: Option, systems: Sequence[Option], found: Sequence[Found], scores: Sequence[Array],
+    picked: Sequence[list[int]],
+) -> tuple[Loser, ...]:  # fmt: skip
+    """Return the next best options with why each lost: other systems, other layouts, and the cheapest that miss a limit."""
+    said: list[Loser] = [Loser(o, reason(best, o, query)) for o in systems[1:]]
+    mine = best.found
+    n = next(i for i, f in enumerate(found) if f is mine)
+    seen = {_alike(best)}
+    for i in picked[n][1:]:
+        if len(said) >= _RUNNERS_UP:
+            break
+        o = option(mine, i)
+        if _alike(o) not in seen:
+            seen.add(_alike(o))
+            said.append(Loser(o, reason(best, o, query)))
+    missed = np.where(mine.ok, np.inf, score(query, mine))
+    if np.isfinite(missed).any():
+        o = option(mine, int(np.argmin(missed)))
+        if missed.min() < scores[n].min():
+            said.append(Loser(o, f"would be {reason(best, o, query)}, but {unmet(o, query)}"))
+    return tuple(said)
+
+
+def _alike(o: Option) -> tuple[bool, str]:
+    """Layouts that differ only in where shared experts lie count as one runner-up."""
+    return o.deployment.prefill is None, str(o.layout).replace("+shared", "")
+
+
+def _fleets(query: Query, found: Sequence[Found]) -> tuple[FleetOption, ...]:
+    """Return the best fleet of every system for the request rate, best first."""
+    rate = query.rate or 0.0
+    rows: list[tuple[float, FleetOption]] = []
+    for f in found:
+        for one in (_joint_fleet(query, f, rate), _split_fleet(query, f, rate)):
+            if one is not None:
+                value = one.fleet.request if query.minimise == "latency" else one.fleet.chips
+                priced = query.minimise == "cost" and math.isfinite(one.fleet.dollars)
+                rows.append((one.fleet.dollars if priced else value, one))
+    if not rows:
+        limit = f" with TTFT of at most {query.ttft:g} s" if query.ttft else ""
+        raise PhysicsError(
+            f"--rate {rate:g}/s{limit}: no fleet of these layouts has room for its queue; allow more TTFT"
+        )
+    best: dict[str, FleetOption] = {}
+    for _, one in sorted(rows, key=lambda r: r[0]):
+        best.setdefault(one.option.system, one)
+    return tuple(best.values())
+
+
+def _joint_fleet(query: Query, f: Found, rate: float) -> FleetOption | None:
+    chosen = np.flatnonzero(f.ok & (f.points.prompt_layout < 0))
+    slack = _slack(query, f)
+    made = fleet_of(f.where, f.points.take(chosen), rate, slack, query.minimise)
+    if made is None:
+        return None
+    i = int(chosen[made[0]])
+    return FleetOption(option(f, i), made[1], f.deployment(i, made[1]))
+
+
+def _slack(query: Query, f: Found) -> float | None:
+    """TTFT limit of the estimate: lower when its upper end must meet the limit."""
+    if query.ttft is None or not query.sure:
+        return query.ttft
+    spreads = Spreads.of(f.where)
+    return query.ttft / math.exp(max(s.high for s in spreads.ttft))
+
+
+def _split_fleet(query: Query, f: Found, rate: float) -> FleetOption | None:
+    if f.pools is None:
+        return None
+    spreads = Spreads.of(f.where)
+    tpot = query.tpot if query.tpot is not None else math.inf
+    if query.sure:
+        tpot = tpot / math.exp(max(s.high for s in spreads.tpot))
+    slack = _slack(query, f)
+    made = split_fleet(
+        f.prompts, f.where, *f.pools, rate, (slack if slack is not None else math.inf, tpot), query.minimise
+    )
+    if made is None:
+        return None
+    i, j, fleet = made
+    points = _as_point(f, f.pools, i, j, fleet, rate)
+    one = replace(f, points=points, ends=intervals(points, spreads, f.where.output), ok=np.ones(1, dtype=bool))
+    return FleetOption(option(one, 0), fleet, one.deployment(0, fleet))
+
+
+def _as_point(f: Found, pools: tuple[Prompters, Answerers], i: int, j: int, fleet: Fleet, rate: float) -> Points:
+    """A fleet of two pools as a point: what its requests see at the rate asked for."""
+    p, d = pools
+    numbers = {
+        "layout": d.layout[j], "prompt_layout": p.layout[i], "replicas": fleet.replicas,
+        "prompt_replicas": fleet.prompt_replicas, "batch": d.batch[j], "chips": fleet.chips, "ttft": fleet.ttft,
+        "tpot": fleet.tpot, "request": fleet.request, "rate": rate * f.where.output, "tpot_floor": d.floor[j],
+        "ttft_floor": p.floor[i], "dollars": fleet.dollars,
+        "within": covered(f.where.profile, d.batch[j] * fleet.replicas, d.chips[j]),
+    }  # fmt: skip
+    return Points(**{k: np.asarray(v)[None] for k, v in numbers.items()})
+
+
+def _unreachable(query: Query, found: Sequence[Found]) -> str:
+    """Say which limit cannot be met, and the nearest that can."""
+    end = "high" if query.sure else "value"
+    sure = " (upper end of its interval)" if query.sure else ""
+    tpot = np.concatenate([getattr(f.ends["tpot"], end) for f in found])
+    ttft = np.concatenate([getattr(f.ends["ttft"], end) for f in found])
+    for name, limit, values in (("tpot", query.tpot, tpot), ("ttft", query.ttft, ttft)):
+        if limit is not None and values.min() > limit:
+            return (
+                f"--{name} {_written(limit)}: no layout of {query.model} on {', '.join(query.systems)} gets below "
+                f"{_written(values.min(), up=True)}{sure}; the nearest feasible is --{name} {_written(values.min(), up=True)}"
+            )
+    least = ttft[tpot <= (query.tpot or math.inf)].min(), tpot[ttft <= (query.ttft or math.inf)].min()
+    return (
+        f"--ttft {_written(query.ttft or 0)} and --tpot {_written(query.tpot or 0)} together are out of reach of {query.model} "
+        f"on {', '.join(query.systems)}{sure}: the nearest feasible are --ttft {_written(least[0], up=True)} at that TPOT, "
+        f"or --tpot {_written(least[1], up=True)} at that TTFT"
+    )
+
+
+def _written(seconds: float, up: bool = False) -> str:
+    """Write a limit as the command line takes it, rounded up where it is to be met."""
+    value = seconds * 1e3 if seconds < 1 else seconds
+    if up:
+        value = math.ceil(value * 100) / 100
+    return f"{value:.4g}{'ms' if seconds < 1 else 's'}"
+
+
+def _counts(found: Sequence[Found]) -> dict[str, int]:
+    split = sum(int((f.points.prompt_layout >= 0).sum()) for f in found)
+    return {
+        "layouts": sum(len(f.space.layouts) for f in found), "layouts_too_big": sum(len(f.space.too_big) for f in found),
+        "points": sum(len(f.points) for f in found) - split, "pairs_of_pools": split,
+        "meet_the_limits": sum(int(f.ok.sum()) for f in found),
+    }  # fmt: skip
+
+
+def _warnings(query: Query, found: Sequence[Found], fleets: Sequence[FleetOption]) -> list[str]:
+    says: list[str] = []
+    for f in found:
+        if f.where.system.price is None:
+            says.append(
+                f"no price is known for {f.where.system.name}: ranked by tokens per second and chip; give --price 2.5/h"
+            )
+        if f.outside:
+            says.append(f"{f.system}: outside the evidence, so wider intervals: {', '.join(f.outside)}")
+        if "pre-release" in f.where.system.chip.status:
+            says.append(f"{f.where.system.chip.name}: pre-release figures")
+    if query.engine == "ideal":
+        says.append("ideal machine: a lower bound on time and cost; --engine modern gives estimates with intervals")
+    for one in fleets[:1]:
+        if one.fleet.utilisation < 0.5:
+            says.append(
+                f"the fleet is {100 * one.fleet.utilisation:.0f} % busy: a smaller layout or batch would fit the rate closer"
+            )
+    return [*says, *dict.fromkeys(n for f in found for n in f.where.model.notes)]

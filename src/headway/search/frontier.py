@@ -1,0 +1,29 @@
+"""Which points no other beats."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def frontier(first: Array, second: Array) -> NDArray[np.intp]:
+    """Return the points that no other beats, both coordinates being better when larger; best `first` first.
+
+    Parameters
+    ----------
+    first, second : array
+        NaN counts as beaten.
+
+    Notes
+    -----
+    A point is beaten when another is at least as good in both and better in one; of equal ones the first is kept.
+    """
+    order = np.lexsort((-second, -first))
+    order = order[np.isfinite(first[order]) & np.isfinite(second[order])]
+    if not order.size:
+        return order
+    best = np.maximum.accumulate(second[order])
+    better = np.concatenate([[True], best[1:] > best[:-1]])
+    return order[better]

@@ -1,0 +1,218 @@
+"""Every layout at every batch, timed together: what a closed loop of requests would see."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.batching import Workload, closed_loop, expected_tokens, first_token, loads
+from headway.parallel import Layout, LayoutColumns, build_step
+from headway.roofline import IDEAL, Calibration, Load, Profile, Step, step_time, two_batch_seconds
+from headway.search.query import Place
+from headway.search.space import Space
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Array = NDArray[np.float64]
+BATCHES = 32  # batches looked at for each layout, evenly on a log scale from 1 to what memory holds
+_MOST = 1e6  # sequences, where a model keeps nothing per sequence
+
+
+@dataclass(frozen=True)
+class Points:
+    """Operating points, one per row; arrays of one length.
+
+    Attributes
+    ----------
+    layout, prompt_layout : array of int
+        Number of the layout that decodes, and of the one that computes prompts (-1: the same).
+    replicas, prompt_replicas : array
+        Of each.
+    batch : array
+        Requests in flight on one decoding replica.
+    chips : array
+        Chips paid.
+    ttft, tpot, request : array
+        Means. [s]
+    rate : array
+        Output tokens per second of the whole system.
+    tpot_floor, ttft_floor : array
+        Of the ideal machine. [s]
+    dollars : array
+        Rent of the paid chips; NaN without a price. [$/s]
+    within : array of bool
+        Whether batch and ranks lie inside the engine's evidence.
+    """
+
+    layout: NDArray[np.intp]
+    prompt_layout: NDArray[np.intp]
+    replicas: Array
+    prompt_replicas: Array
+    batch: Array
+    chips: Array
+    ttft: Array
+    tpot: Array
+    request: Array
+    rate: Array
+    tpot_floor: Array
+    ttft_floor: Array
+    dollars: Array
+    within: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.layout)
+
+    def take(self, chosen: Any) -> Points:
+        """Return some of the points."""
+        return Points(**{f.name: getattr(self, f.name)[chosen] for f in dataclasses.fields(self)})
+
+    @property
+    def per_user(self) -> Array:
+        """Tokens per second of one user, once its answer has begun."""
+        return 1 / self.tpot
+
+    @property
+    def per_chip(self) -> Array:
+        """Output tokens per second and paid chip."""
+        return self.rate / self.chips
+
+    @property
+    def per_mtok(self) -> Array:
+        """Dollars per million output tokens, their prompts included."""
+        return self.dollars / self.rate * 1e6
+
+
+def joined(parts: Sequence[Points]) -> Points:
+    """Return the points of several sets as one."""
+    return Points(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(Points)})
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Layouts of the same dimensions, timed: rows are layouts, columns batches.
+
+    Attributes
+    ----------
+    numbers : array of int
+        Of the layouts in the space.
+    batch : array
+        Sequences of one micro-batch. [layouts, batches]
+    workload : Workload
+    seconds : dict
+        Times of the passes of `loads`. [s]
+    ideal : dict
+        Of an ideal machine: ``decode`` and ``prefill``. [s]
+    stages, groups, chips : array
+        Pipeline stages, data-parallel groups and chips of a replica. [layouts, 1]
+    """
+
+    numbers: NDArray[np.intp]
+    batch: Array
+    workload: Workload
+    seconds: dict[str, Array]
+    ideal: dict[str, Array]
+    stages: Array
+    groups: Array
+    chips: Array
+
+
+def timed(where: Place, space: Space) -> list[Timed]:
+    """Time every layout of a space at every batch.
+
+    Notes
+    -----
+    Layouts of the same dimensions go through `step_time` as one Step with columns for coefficients.
+    """
+    alike: dict[tuple[bool, ...], list[int]] = defaultdict(list)
+    for i, layout in enumerate(space.layouts):
+        alike[layout.dimensions].append(i)
+    return [_timed(where, space, np.array(numbers, dtype=np.intp)) for numbers in alike.values()]
+
+
+def _timed(where: Place, space: Space, numbers: NDArray[np.intp]) -> Timed:
+    layouts = [space.layouts[i] for i in numbers]
+    columns = LayoutColumns.of(layouts)
+    step = build_step(where.model, columns, where.system.adds_in_network)
+    most = np.array([min(space.fits[i].max_batch, _MOST) for i in numbers])[:, None] / columns.pp
+    batch = np.floor(np.maximum(most, 1.0) ** np.linspace(0.0, 1.0, BATCHES) + 1e-9)
+    w = Workload("closed_loop", batch, where.prompt, where.output, float(where.drafts), groups=columns.dp)
+    seconds: dict[str, Array] = {}
+    ideal: dict[str, Array] = {}
+    for name, load in loads(w, where.chunk).items():
+        skewed = Load(load.groups, where.skew)
+        seconds[name] = _seconds(where, step, skewed, where.numbers)
+        if name in ("decode", "prefill"):
+            ideal[name] = np.asarray(step_time(step, skewed, where.system.chip, IDEAL).seconds)
+    return Timed(numbers, batch, w, seconds, ideal, columns.pp, columns.dp, columns.chips)
+
+
+def _seconds(where: Place, step: Step, load: Load, numbers: Calibration) -> Array:
+    plain = np.asarray(step_time(step, load, where.system.chip, numbers).seconds)
+    if not where.overlap:
+        return plain
+    return np.minimum(plain, two_batch_seconds(step, load, where.system.chip, numbers))
+
+
+def together(where: Place, space: Space, parts: Sequence[Timed]) -> Points:
+    """Return the points of replicas that compute prompts and answers on the same chips.
+
+    Notes
+    -----
+    Every micro-batch of a pipeline is a closed loop of its own, as long as one pass through all stages.
+    """
+    return joined([_together(where, space, t) for t in parts]) if parts else empty()
+
+
+def _together(where: Place, space: Space, t: Timed) -> Points:
+    found = closed_loop(t.workload, t.seconds, where.numbers)
+    layouts = [space.layouts[i] for i in t.numbers]
+    replicas = np.array([float(where.replicas(x.chips)) for x in layouts])[:, None]
+    paid = paid_chips(where, layouts, replicas[:, 0])[:, None]
+    new = 1.0 + where.drafts
+    floor = first_token(t.workload, t.ideal["prefill"], where.chunk, drain=False)
+    shape = t.batch.shape
+    rows = {
+        "layout": t.numbers[:, None], "prompt_layout": np.full((1, 1), -1), "replicas": replicas,
+        "prompt_replicas": np.zeros((1, 1)), "batch": t.batch * t.stages, "chips": paid, "ttft": found.ttft,
+        "tpot": found.tpot, "request": found.request, "rate": found.output_rate * t.stages * replicas,
+        "tpot_floor": t.ideal["decode"] / new, "ttft_floor": floor, "dollars": paid * (where.system.price or np.nan),
+        "within": covered(where.profile, t.batch * t.stages * replicas, t.chips),
+    }  # fmt: skip
+    flat: dict[str, Any] = {k: np.broadcast_to(v, shape).reshape(-1) for k, v in rows.items()}
+    fresh = np.diff(t.batch, axis=1, prepend=0.0).reshape(-1) > 0  # small memories repeat small batches
+    return Points(**flat).take(fresh)
+
+
+def paid_chips(where: Place, layouts: Sequence[Layout], replicas: Array) -> Array:
+    """Return the chips to pay: all of the system, or those in use."""
+    used = np.array([float(x.chips) for x in layouts]) * replicas
+    return np.full_like(used, float(where.system.chips)) if where.pays_all else used
+
+
+def covered(engine: Profile, batch: Real, ranks: Real) -> NDArray[np.bool_]:
+    """Return whether batches and ranks lie inside the engine's evidence."""
+    inside = np.array(True)
+    for name, values in (("batch", batch), ("ranks", ranks)):
+        low, high = engine.covers.get(name, (-np.inf, np.inf))
+        inside = inside & (np.asarray(values) >= low) & (np.asarray(values) <= high)
+    return inside
+
+
+def decode_tokens(where: Place) -> float:
+    """Return tokens that a decode pass makes for each sequence: 1, or more with drafts."""
+    return float(expected_tokens(where.numbers.draft_acceptance, where.drafts))
+
+
+def empty() -> Points:
+    """Return no points."""
+    whole = ("layout", "prompt_layout")
+    types = {
+        f.name: np.intp if f.name in whole else bool if f.name == "within" else float
+        for f in dataclasses.fields(Points)
+    }
+    return Points(**{k: np.zeros(0, dtype=v) for k, v in types.items()})

@@ -1,0 +1,133 @@
+"""The space: every layout of a model on so many chips that divides and fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from headway.hardware import System
+from headway.models import Architecture
+from headway.parallel import Fit, Layout, fit
+from headway.parallel.racks import largest_divisor
+
+
+@dataclass(frozen=True)
+class Space:
+    """The layouts of a model on a system.
+
+    Attributes
+    ----------
+    layouts : tuple of Layout
+        Those that hold at least one sequence for each pipeline stage.
+    fits : tuple of Fit
+        Their memory accounts, sequences held to their last token.
+    too_big : tuple of (Layout, Fit)
+        Those that divide but do not fit.
+    """
+
+    layouts: tuple[Layout, ...]
+    fits: tuple[Fit, ...]
+    too_big: tuple[tuple[Layout, Fit], ...]
+
+
+def divisors(number: int) -> list[int]:
+    """Return the divisors of a number, smallest first."""
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def replica_sizes(model: Architecture, chips: int, domain: int) -> list[int]:
+    """Return the chips that one replica may take.
+
+    Notes
+    -----
+    Inside a scale-up domain: its divisors, powers of two, and the most over which the experts divide (lecture 3.2). Beyond
+    it: whole domains.
+    """
+    inside = min(chips, domain)
+    found = {d for d in divisors(domain) if d <= inside} | {2**i for i in range(inside.bit_length()) if 2**i <= inside}
+    if model.experts:
+        found.add(largest_divisor(model.experts.count, inside))
+    found |= {k * domain for k in range(2, chips // domain + 1)}
+    return sorted(found)
+
+
+def layouts(model: Architecture, chips: int, domain: int) -> Iterator[Layout]:
+    """Yield every layout of one replica: tensor x context x data x pipeline parallelism, and every way to spread experts.
+
+    Notes
+    -----
+    Tensor and context parallelism stay inside a scale-up domain. A stage fills whole domains or divides one. Experts
+    that do not divide over ep get as many second copies as it takes. Shared experts are sliced over tp, or kept whole.
+    """
+    heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
+    layers = sum(x.count for x in model.layers)
+    for size in replica_sizes(model, chips, domain):
+        for pp in divisors(size):
+            stage = size // pp
+            if pp > layers or not _packs(stage, size, domain):
+                continue
+            for tp in divisors(stage):
+                if tp > domain or (heads and heads % tp):
+                    continue
+                for cp in divisors(stage // tp):
+                    if tp * cp <= domain:
+                        yield from _expert_ways(model, Layout(tp=tp, cp=cp, dp=stage // tp // cp, pp=pp))
+
+
+def _packs(stage: int, size: int, domain: int) -> bool:
+    """Whether stages lie in domains without straddling one."""
+    if stage > domain:
+        return stage % domain == 0
+    return size <= domain or domain % stage == 0
+
+
+def _expert_ways(model: Architecture, plain: Layout) -> Iterator[Layout]:
+    """Spread the experts in every way that the stage's chips allow."""
+    experts = model.experts
+    sliced = plain.tp > 1 and any(m.role == "shared" and m.ways != 1 for x in model.layers for m in x.linears)
+    for kept in (False, True) if sliced else (False,):
+        whole = replace(plain, shared_copies=kept)
+        yield whole
+        if experts is None:
+            continue
+        for ep in divisors(plain.stage_chips):
+            redundant = -experts.count % ep
+            if ep > 1 and redundant <= experts.count and ep <= experts.count + redundant:
+                yield replace(whole, ep=ep, redundant=redundant)
+
+
+def space(
+    model: Architecture,
+    system: System,
+    context: float,
+    reserve: float | None,
+    tokens: float,
+    chips: int,
+    only: Layout | None = None,
+) -> Space:
+    """Return the layouts that fit, with their memory accounts, and those that do not.
+
+    Parameters
+    ----------
+    context : float
+        Tokens of a sequence at its end: nothing runs out of memory on the way.
+    reserve : float or None
+        Share of memory that the engine leaves alone.
+    tokens : float
+        New tokens of the largest pass in each data-parallel group.
+    chips : int
+        Chips over which one replica may span.
+    only : Layout or None
+        Look at this one alone.
+    """
+    good: list[Layout] = []
+    fits: list[Fit] = []
+    too_big: list[tuple[Layout, Fit]] = []
+    for layout in layouts(model, chips, system.joined) if only is None else [only]:
+        held = fit(model, layout, system, context, reserve, tokens)
+        if held.max_batch >= layout.pp:
+            good.append(layout)
+            fits.append(held)
+        else:
+            too_big.append((layout, held))
+    return Space(tuple(good), tuple(fits), tuple(too_big))

@@ -1,0 +1,246 @@
+"""Separate pools for prompts and answers: which layouts, how many replicas of each, and the hand-over of the cache between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.batching import first_token, mean_queue_wait, waiting_chance
+from headway.parallel import kv_per_chip
+from headway.search.points import Points, Timed, covered, decode_tokens, empty, joined
+from headway.search.query import Place
+from headway.search.space import Space
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prompters:
+    """Replicas that compute prompts only; a row per layout.
+
+    Attributes
+    ----------
+    layout : array of int
+    chips : array
+        Of one replica.
+    alone : array
+        Time of one prompt with nothing in the way. [s]
+    busy : array
+        Time of one prompt on a full replica: its rate is 1/busy. [s]
+    floor : array
+        Of `alone`, on an ideal machine. [s]
+    sent : array
+        Cache of one prompt that each chip sends. [bytes]
+    lanes : array
+        Groups of chips that send different prompts' caches at a time.
+    """
+
+    layout: NDArray[np.intp]
+    chips: Array
+    alone: Array
+    busy: Array
+    floor: Array
+    sent: Array
+    lanes: Array
+
+
+@dataclass(frozen=True)
+class Answerers:
+    """Replicas that decode only; a row per layout and batch.
+
+    Attributes
+    ----------
+    layout, batch, chips : array
+    tpot, step, floor : array
+        [s]
+    rate : array
+        Requests per second of one replica.
+    received : array
+        Cache of one prompt that each chip receives. [bytes]
+    lanes : array
+    """
+
+    layout: NDArray[np.intp]
+    batch: Array
+    chips: Array
+    tpot: Array
+    step: Array
+    floor: Array
+    rate: Array
+    received: Array
+    lanes: Array
+
+
+def prompters(where: Place, space: Space, parts: Sequence[Timed]) -> Prompters:
+    """Return what each layout does as a pool for prompts; of layouts of one size only those that no other beats."""
+    rows: list[list[Array]] = []
+    for t in parts:
+        each = np.maximum(t.workload.prompt / where.chunk, 1.0) * t.seconds["burst"][:, -1]
+        each = each / np.broadcast_to(t.workload.at_once(where.chunk), t.batch.shape)[:, -1]
+        alone = first_token(t.workload, t.seconds["prefill"], where.chunk)[:, 0]
+        floor = first_token(t.workload, t.ideal["prefill"], where.chunk, drain=False)[:, 0]
+        ways = [space.layouts[i] for i in t.numbers]
+        sent = np.array([float(kv_per_chip(where.model, x, where.prompt)) for x in ways])
+        # stages work on different prompts at a time
+        stages = np.broadcast_to(t.stages, (len(ways), 1))[:, 0]
+        lanes = np.array([float(x.dp) for x in ways])
+        used = np.array([float(x.chips) for x in ways])
+        rows.append([t.numbers.astype(float), used, alone, np.minimum(each, alone) / stages, floor, sent, lanes])
+    columns = [np.concatenate(c) for c in zip(*rows, strict=True)]
+    kept = _best_of_size(columns[1], columns[2], columns[3])
+    found = [c[kept] for c in columns]
+    return Prompters(found[0].astype(np.intp), *found[1:])
+
+
+def answerers(where: Place, space: Space, parts: Sequence[Timed]) -> Answerers:
+    """Return what each layout does at each batch as a pool for answers; of one size only those that no other beats."""
+    rows: list[list[Array]] = []
+    for t in parts:
+        step = np.broadcast_to(t.seconds["decode"], t.batch.shape)
+        tpot = step / decode_tokens(where)
+        ways = [space.layouts[i] for i in t.numbers]
+        received = np.array([[float(kv_per_chip(where.model, x, where.prompt))] for x in ways])
+        shape = t.batch.shape
+        columns = [
+            t.numbers[:, None].astype(float), t.batch * t.stages, np.array([[float(x.chips)] for x in ways]), tpot, step,
+            t.ideal["decode"] / (1.0 + where.drafts), t.batch * t.stages / (where.output * tpot), received,
+            np.array([[float(x.dp)] for x in ways]),
+        ]  # fmt: skip
+        rows.append([np.broadcast_to(c, shape).reshape(-1) for c in columns])
+    columns = [np.concatenate(c) for c in zip(*rows, strict=True)]
+    kept = _best_of_size(columns[2], columns[3], 1 / columns[6])
+    found = [c[kept] for c in columns]
+    return Answerers(found[0].astype(np.intp), *found[1:])
+
+
+def _best_of_size(size: Array, first: Array, second: Array) -> NDArray[np.intp]:
+    """Return rows that, among those of their size, no other beats in both costs."""
+    order = np.lexsort((second, first, size))
+    kept: list[int] = []
+    last, best = -1.0, np.inf
+    for i, s, value in zip(order.tolist(), size[order].tolist(), second[order].tolist(), strict=True):
+        if s != last:
+            last, best = s, np.inf
+        if value < best:
+            kept.append(i)
+            best = value
+    return np.array(kept, dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class Link:
+    """What carries caches from one pool to the other. [bytes/s per chip and direction]"""
+
+    rate: float
+    seconds: float
+
+
+def link_between(prompts: Place, answers: Place) -> Link | None:
+    """Return the link between two pools; None where nothing joins them.
+
+    Notes
+    -----
+    Pools of one system inside one scale-up domain use its link; else the slower scale-out network of the two.
+    """
+    one = prompts.system.name == answers.system.name
+    if one and answers.system.chips <= answers.system.joined and answers.system.link > 0:
+        rate = answers.system.link
+    else:
+        rate = min(prompts.system.scale_out, answers.system.scale_out)
+    efficiency = float(min(prompts.numbers.network_efficiency, answers.numbers.network_efficiency))
+    latency = float(answers.numbers.message_seconds + (0.0 if one else answers.numbers.outside_seconds))
+    return Link(rate * efficiency, latency) if rate > 0 else None
+
+
+def handover(
+    link: Link, sent: Array, lanes_out: Array, received: Array, lanes_in: Array, requests: Array
+) -> tuple[Array, Array]:
+    """Return (seconds to move a prompt's cache, utilisation of the busier side), the link as a resource.
+
+    Parameters
+    ----------
+    sent, received : array
+        Cache of one prompt on each chip that sends or receives it. [bytes]
+    lanes_out, lanes_in : array
+        Groups of chips on either side, all replicas together, each moving one prompt at a time.
+    requests : array
+        Prompts per second.
+
+    Notes
+    -----
+    The side with more bytes per chip decides how long; transfers of one length queue for their lane (M/D/c).
+    """
+    took = np.maximum(sent, received) / link.rate + link.seconds
+    lanes = np.minimum(lanes_out, lanes_in)
+    load = requests * took
+    wait = mean_queue_wait(waiting_chance(lanes, load), lanes, load, took, alike=True)
+    return took + wait, load / lanes
+
+
+def apart(prompts: Place, answers: Place, p: Prompters, d: Answerers) -> Points:
+    """Return the points of every pair of layouts and every split of the chips between them.
+
+    Notes
+    -----
+    Rate matching: the decoding pool is full and sets the rate; splits whose prompts could not keep up are saturated and
+    left out (a smaller batch of the same layouts is another point). Prompts queue for a replica, caches for a lane of
+    the link, answers for the next departure. On one system the chips are shared; on two, each pool has its own.
+    """
+    link = link_between(prompts, answers)
+    if link is None or not len(p.layout) or not len(d.layout):
+        return empty()
+    rows = [r for i in range(len(p.layout)) if (r := _splits(prompts, answers, p, d, i, link)) is not None]
+    if not rows:
+        return empty()
+    return joined(rows)
+
+
+def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, link: Link) -> Points | None:
+    """One layout for prompts against every point of the decoding pool, at every number of replicas."""
+    same = prompts.system.name == answers.system.name
+    total = answers.system.chips
+    most = prompts.replicas(int(p.chips[i]))
+    count = np.arange(1, most + 1, dtype=float)[:, None]
+    left = total - count * p.chips[i] if same else np.full_like(count, float(total))
+    decoding = _room(answers, left, d.chips[None, :])
+    requests = decoding * d.rate[None, :]
+    load = requests * p.busy[i]
+    n, j = np.nonzero((decoding >= 1) & (load < count))
+    if not n.size:
+        return None
+    count, decoding, requests, load = count[n, 0], decoding[n, j], requests[n, j], load[n, j]
+    sent, used = handover(link, p.sent[i], p.lanes[i] * count, d.received[j], d.lanes[j] * decoding, requests)
+    wait = mean_queue_wait(waiting_chance(count, load), count, load, p.busy[i], alike=True)
+    fine = np.flatnonzero((used < 1) & np.isfinite(wait) & np.isfinite(sent))
+    if not fine.size:
+        return None
+    n, j, count, decoding = n[fine], j[fine], count[fine], decoding[fine]
+    ttft = float(answers.numbers.request_seconds) + p.alone[i] + wait[fine] + sent[fine] + d.step[j] / 2
+    tpot = d.tpot[j]
+    here, away = p.chips[i] * count, d.chips[j] * decoding
+    rent_here, rent_away = prompts.system.price or np.nan, answers.system.price or np.nan
+    paid_here = np.full_like(here, prompts.system.chips) if prompts.pays_all else here
+    paid_away = np.full_like(away, answers.system.chips) if answers.pays_all else away
+    if same and answers.pays_all:
+        paid_here = np.zeros_like(here)
+    dollars = paid_here * rent_here + paid_away * rent_away
+    if same and answers.pays_all:
+        dollars = paid_away * rent_away
+    return Points(
+        layout=d.layout[j], prompt_layout=np.full(len(j), p.layout[i]), replicas=decoding, prompt_replicas=count,
+        batch=d.batch[j], chips=paid_here + paid_away, ttft=ttft, tpot=tpot,
+        request=ttft + (answers.output - 1) * tpot, rate=requests[fine] * answers.output,
+        tpot_floor=d.floor[j], ttft_floor=np.full(len(j), p.floor[i]), dollars=dollars,
+        within=covered(answers.profile, d.batch[j] * decoding, d.chips[j]),
+    )  # fmt: skip
+
+
+def _room(where: Place, left: Array, size: Array) -> Array:
+    """Return how many replicas of each size the chips that are left hold; none straddles two scale-up domains."""
+    domain = where.system.joined
+    whole, rest = np.divmod(left, domain)
+    inside = whole * np.floor(domain / size) + np.floor(rest / size)
+    return np.where(left <= 0, 0.0, np.where(size <= domain, inside, np.floor(left / size)))

@@ -1,0 +1,97 @@
+"""Why an option lost: where its chip-seconds (or seconds) go, beside the best one's."""
+
+from __future__ import annotations
+
+import functools
+
+from headway.models import Architecture
+from headway.parallel import Layout, build_step
+from headway.roofline import Load, Step, step_time, two_batch_seconds
+from headway.search.answer import Option
+from headway.search.points import decode_tokens
+from headway.search.query import Goal, Query
+
+
+@functools.lru_cache(maxsize=256)
+def _step(model: Architecture, layout: Layout, adds: bool) -> Step:
+    return build_step(model, layout, adds)
+
+
+def spent(o: Option) -> dict[str, float]:
+    """Return the chip-seconds of one output token by what they are spent on.
+
+    Notes
+    -----
+    Decode: a pass's kernels by what binds each (weights and cache where memory does), its exposed network, its overheads.
+    Idle: chips paid that no replica uses. Prompts: all the rest of chips over output tokens per second.
+    """
+    where, layout = o.found.where, o.layout
+    step = _step(where.model, layout, where.system.adds_in_network)
+    context = where.prompt + where.output / 2
+    load = Load.decode(o.batch / layout.pp, context, new=1.0 + where.drafts, skew=where.skew)
+    t = step_time(step, load, where.system.chip, where.numbers)
+    seconds = float(t.seconds)
+    if where.overlap:
+        seconds = min(seconds, float(two_batch_seconds(step, load, where.system.chip, where.numbers)))
+    parts: dict[str, float] = {"weight reads": 0.0, "KV reads": 0.0, "compute": 0.0, "overhead": float(t.overhead)}
+    for r in (r for r in t.rows if r.kind != "collective"):
+        cache = r.kind in ("attention", "state")
+        name = "compute" if float(r.compute) >= float(r.memory) else "KV reads" if cache else "weight reads"
+        parts[name] += float(r.seconds - r.overhead)
+    parts["network"] = max(seconds - sum(parts.values()), 0.0)
+    each = layout.chips * seconds / (o.batch * decode_tokens(where))
+    found = {k: v / sum(parts.values()) * each for k, v in parts.items()}
+    idle = o.idle / o.rate
+    return {**found, "prompts": max(o.chips / o.rate - each - idle, 0.0), "idle chips": idle}
+
+
+def reason(best: Option, other: Option, query: Query) -> str:
+    """Say in one line why `other` lost against `best` for the goal."""
+    goal: Goal = query.minimise
+    if goal == "latency":
+        times = other.request[1] / best.request[1]
+        return f"{times:.2f}x the request's time: {_moved(_times(best), _times(other))}"
+    if goal == "chips":
+        mine, theirs = best.deployment.chips, other.deployment.chips
+        if mine != theirs:
+            return f"{theirs} chips instead of {mine}"
+    return f"{_cost(other) / _cost(best):.2f}x the cost: {_moved(_priced(best), _priced(other))}"
+
+
+def _cost(o: Option) -> float:
+    return o.per_mtok[1] if o.per_mtok else 1 / o.per_chip
+
+
+def _priced(o: Option) -> dict[str, float]:
+    """Chip-seconds by use, in dollars where chips have a price, so that systems compare."""
+    parts = spent(o)
+    total = sum(parts.values())
+    return {k: v / total * _cost(o) for k, v in parts.items()}
+
+
+def _times(o: Option) -> dict[str, float]:
+    output = o.found.where.output
+    return {"first token": o.ttft[1], "answer": (output - 1) * o.tpot[1]}
+
+
+def _moved(best: dict[str, float], other: dict[str, float]) -> str:
+    """Name what differs most, as shares of the best one's total."""
+    total = sum(best.values())
+    change = {k: (other.get(k, 0.0) - v) / total for k, v in best.items()}
+    order = sorted(change, key=lambda k: -abs(change[k]))
+    shown = [k for k in order if abs(change[k]) >= 0.005][:3] or order[:1]
+    return ", ".join(f"{k} {100 * change[k]:+.0f} %" for k in shown)
+
+
+def unmet(o: Option, query: Query) -> str:
+    """Say which limits an option does not meet; empty when it meets all."""
+    end = 2 if query.sure else 1
+    says: list[str] = []
+    for name, limit, value in (("TTFT", query.ttft, o.ttft[end]), ("TPOT", query.tpot, o.tpot[end])):
+        if limit is not None and value > limit:
+            says.append(f"{name} {_short(value)} over {_short(limit)}")
+    return " and ".join(says)
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
