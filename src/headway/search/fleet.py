@@ -57,7 +57,9 @@ class Fleet:
     most: float
 
 
-def fewest(seats: Array, load: Array, service: Array, patience: Array, alike: bool = False) -> Array:
+def fewest(
+    seats: Array, load: Array, service: Array, patience: Array, waiting: float = 1.0, alike: bool = False
+) -> Array:
     """Return the fewest replicas with which few enough requests wait, and those not too long.
 
     Parameters
@@ -70,18 +72,19 @@ def fewest(seats: Array, load: Array, service: Array, patience: Array, alike: bo
         Mean time in service. [s]
     patience : array
         Longest mean wait. [s]
+    waiting : float
+        Largest share of requests that may wait.
     alike : bool
         Services take the same time.
 
     Notes
     -----
-    Bisection on Erlang's chance of waiting, which falls with every replica; at most the catalogue's `fleet_waiting`.
+    Bisection on Erlang's chance of waiting, which falls with every replica.
     """
-    limit = default("fleet_waiting")
 
     def enough(n: Array) -> NDArray[np.bool_]:
         chance = waiting_chance(n * seats, load)
-        return (chance <= limit) & (mean_queue_wait(chance, n * seats, load, service, alike) <= patience)
+        return (chance <= waiting) & (mean_queue_wait(chance, n * seats, load, service, alike) <= patience)
 
     low = np.floor(load / seats)  # saturated
     high = low + 1
@@ -125,7 +128,7 @@ def fleet_of(where: Place, points: Points, rate: float, ttft: float | None, rank
         if best is not None and bound[chosen[0]] >= best[0]:
             break
         patience = np.full(len(chosen), np.inf) if ttft is None else np.maximum(ttft - points.ttft[chosen], 0.0)
-        count = fewest(points.batch[chosen], load[chosen], points.request[chosen], patience)
+        count = fewest(points.batch[chosen], load[chosen], points.request[chosen], patience, default("fleet_waiting"))
         score = points.request[chosen] if ranking == "latency" else count * each[chosen]
         i = int(np.argmin(np.where(count < _LARGEST, score, np.inf)))
         if count[i] < _LARGEST and (best is None or score[i] < best[0]):
@@ -171,7 +174,9 @@ def split_fleet(
 
     Notes
     -----
-    The pools grow independently, each until few enough wait; the cache's hand-over adds its own time and queue.
+    The pools grow independently: that for answers until few enough find no seat, that for prompts until they wait no
+    longer than the TTFT limit leaves (without one, no longer than they take). The cache's hand-over adds its own time
+    and queue.
     """
     link = link_between(prompts, answers)
     if link is None or not len(p.layout) or not len(d.layout):
@@ -181,8 +186,11 @@ def split_fleet(
     if not j.size or not i.size:
         return None
     held = answers.output * d.tpot[j]
-    a = _pool(answers, d.batch[j], rate * held, held, d.chips[j])
-    b = _pool(prompts, np.ones(len(i)), rate * p.busy[i], p.busy[i], p.chips[i], alike=True)
+    a = _pool(answers, d.batch[j], rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
+    slowest = np.max(p.sent[i]) / link.rate + np.max(d.step[j]) / 2  # what is still to come after a prompt
+    spare = limits[0] - float(answers.numbers.request_seconds) - p.alone[i] - slowest
+    patience = np.where(np.isfinite(spare), np.maximum(spare, 0.0), p.alone[i])
+    b = _pool(prompts, np.ones(len(i)), rate * p.busy[i], p.busy[i], p.chips[i], patience, 1.0, alike=True)
     moved, used = handover(
         link, p.sent[i][:, None], (p.lanes[i] * b.count)[:, None], d.received[j][None, :],
         (d.lanes[j] * a.count)[None, :], np.array(rate),
@@ -202,13 +210,17 @@ def split_fleet(
     most = min(a.count[n] * d.rate[j[n]], b.count[m] / p.busy[i[m]])
     return int(i[m]), int(j[n]), Fleet(
         float(a.count[n]), float(b.count[m]), float(chips[m, n]), float(dollars[m, n]), float(rate / most),
-        float(max(a.chance[n], b.chance[m])), float(a.wait[n] + b.wait[m]), float(ttft[m, n]), float(d.tpot[j[n]]),
+        float(a.chance[n]), float(a.wait[n] + b.wait[m]), float(ttft[m, n]), float(d.tpot[j[n]]),
         float(whole[m, n]), float(most),
     )  # fmt: skip
 
 
-def _pool(where: Place, seats: Array, load: Array, service: Array, size: Array, alike: bool = False) -> _Pools:
-    count = fewest(seats, load, service, np.full(len(seats), np.inf), alike)
+def _pool(
+    where: Place, seats: Array, load: Array, service: Array, size: Array, patience: Array, waiting: float,
+    alike: bool = False,
+) -> _Pools:  # fmt: skip
+    """Size a pool with each layout: few enough wait, and none too long on average."""
+    count = fewest(seats, load, service, patience, waiting, alike)
     chance = np.asarray(waiting_chance(count * seats, load))
     wait = np.asarray(mean_queue_wait(chance, count * seats, load, service, alike))
     held = np.array([float(where.replicas(int(s))) for s in size])

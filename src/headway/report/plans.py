@@ -1,4 +1,4 @@
-"""What is printed: a plan, a comparison, the lecture's headlines, and where numbers came from. Text only."""
+"""A plan, a comparison, the lecture's headlines, and where numbers came from, as text."""
 
 from __future__ import annotations
 

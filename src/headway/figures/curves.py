@@ -1,32 +1,15 @@
-"""Charts as data: pure functions that return Vega-Lite specifications, and one writer (the ``[plots]`` extra)."""
+"""Latency and cost curves, and predictions against measurements."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from headway.batching import Curve
-from headway.errors import InputError
+from headway.figures.style import COLOURS, CONFIG, FEW, LOG, SCHEMA, Spec
 from headway.plan import Plan
-
-Spec = dict[str, Any]
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-_COLOURS = {
-    "step": "#222222",
-    "compute": "#d1495b",
-    "weights": "#2e86ab",
-    "KV cache": "#3a9d5d",
-    "network": "#b58900",
-    "overhead": "#7d5ba6",
-}
-_LOG: Spec = {"type": "log", "nice": False}
-_FEW: Spec = {"tickCount": 5, "labelOverlap": True, "labelFlush": True}
-_CONFIG: Spec = {"view": {"stroke": None}, "axis": {"grid": True, "gridOpacity": 0.3}}
-FORMATS = (".svg", ".png", ".pdf", ".html", ".json")
 
 
 def curve_figure(plan: Plan, curve: Curve) -> Spec:
@@ -40,19 +23,19 @@ def curve_figure(plan: Plan, curve: Curve) -> Spec:
         The sweep.
     """
     key = curve.axis
-    x = {"field": key, "type": "quantitative", "scale": _LOG, "axis": _FEW, "title": _axis_title(key)}
+    x = {"field": key, "type": "quantitative", "scale": LOG, "axis": FEW, "title": _axis_title(key)}
     panels = [_latency_panel(plan, curve, x)]
     if not any(math.isnan(c) for c in curve.cost):
         panels.append(_cost_panel(plan, curve, x))
     return {
-        "$schema": _SCHEMA,
+        "$schema": SCHEMA,
         "title": {
             "text": f"{plan.model.name} on {plan.system.name}",
             "subtitle": f"{plan.layout}, {_held(plan, curve)}, {_engine(plan)}",
             "anchor": "start",
         },
         "hconcat": panels,
-        "config": _CONFIG,
+        "config": CONFIG,
     }
 
 
@@ -68,7 +51,7 @@ def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
         for x, y in zip(curve.x, line, strict=True)
         if y > 0
     ]  # fmt: skip
-    shown = [name for name in _COLOURS if any(row["line"] == name for row in rows)]
+    shown = [name for name in COLOURS if any(row["line"] == name for row in rows)]
     return {
         "width": 460,
         "height": 260,
@@ -89,7 +72,7 @@ def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
                         "field": "line",
                         "type": "nominal",
                         "title": None,
-                        "scale": {"domain": shown, "range": [_COLOURS[name] for name in shown]},
+                        "scale": {"domain": shown, "range": [COLOURS[name] for name in shown]},
                     },
                     "strokeWidth": {"condition": {"test": "datum.line == 'step'", "value": 3}, "value": 1.5},
                 },
@@ -111,7 +94,7 @@ def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
         for p, found in pairs
         for x, t, c in zip(found.x, found.seconds, found.cost, strict=True)
     ]
-    x = {"field": "batch", "type": "quantitative", "scale": _LOG, "axis": _FEW, "title": "sequences in the system"}
+    x = {"field": "batch", "type": "quantitative", "scale": LOG, "axis": FEW, "title": "sequences in the system"}
     colour = {"field": "plan", "type": "nominal", "title": None, "legend": {"labelLimit": 400}}
 
     def panel(field: str, title: str) -> Spec:
@@ -122,7 +105,7 @@ def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
     panels = [panel("ms", "time of a pass (ms)")]
     if any(row["dollars"] for row in rows):
         panels.append(panel("dollars", "$ per million tokens"))
-    return {"$schema": _SCHEMA, "data": {"values": rows}, "hconcat": panels, "config": _CONFIG}
+    return {"$schema": SCHEMA, "data": {"values": rows}, "hconcat": panels, "config": CONFIG}
 
 
 def _axis_title(key: str) -> str:
@@ -156,7 +139,7 @@ def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
         low, high = spread.around(float(t)) if spread else (0.0, 0.0)
         rows.append({curve.axis: float(a), "low": 1e3 * low, "high": 1e3 * high})
     y: Spec = {"field": "low", "type": "quantitative", "scale": {"type": "log"}, "title": "time of a pass (ms)"}
-    mark: Spec = {"type": "area", "opacity": 0.18, "color": _COLOURS["step"], "clip": True}
+    mark: Spec = {"type": "area", "opacity": 0.18, "color": COLOURS["step"], "clip": True}
     return [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}]
 
 
@@ -203,7 +186,7 @@ def _cost_band(plan: Plan, curve: Curve, x: Spec, y: Spec) -> list[Spec]:
         spread, _ = plan.spread_at(curve.axis, float(a), float(b))
         low, high = spread.around(1e6 * float(c)) if spread else (0.0, 0.0)
         rows.append({curve.axis: float(a), "dollars": low, "high": high})
-    mark: Spec = {"type": "area", "opacity": 0.18, "color": _COLOURS["step"], "clip": True}
+    mark: Spec = {"type": "area", "opacity": 0.18, "color": COLOURS["step"], "clip": True}
     return [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}]
 
 
@@ -217,7 +200,7 @@ def _cost_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
         *_cost_band(plan, curve, x, y),
         {
             "data": {"values": rows},
-            "mark": {"type": "line", "strokeWidth": 3, "color": _COLOURS["step"], "tooltip": True, "clip": True},
+            "mark": {"type": "line", "strokeWidth": 3, "color": COLOURS["step"], "tooltip": True, "clip": True},
             "encoding": {"x": x, "y": y},
         },
     ]
@@ -247,14 +230,14 @@ def against_measured(values: Sequence[dict[str, Any]], panels: Sequence[str]) ->
         "field": "measured",
         "type": "quantitative",
         "scale": {"type": "log"},
-        "axis": _FEW,
+        "axis": FEW,
         "title": "measured (ms)",
     }
     y: Spec = {
         "field": "predicted",
         "type": "quantitative",
         "scale": {"type": "log"},
-        "axis": _FEW,
+        "axis": FEW,
         "title": "predicted (ms)",
     }
     tips = [{"field": f, "type": "nominal"} for f in ("model", "chip", "engine")]
@@ -282,43 +265,4 @@ def against_measured(values: Sequence[dict[str, Any]], panels: Sequence[str]) ->
         }  # fmt: skip
         return {"title": name, "width": 330, "height": 330, "layer": [band, rule, dots]}
 
-    return {"$schema": _SCHEMA, "columns": 3, "concat": [panel(name) for name in panels], "config": _CONFIG}
-
-
-def write(spec: Spec, file: str | Path) -> Path:
-    """Write a chart; the ending decides: .svg, .png, .pdf, .html (self-contained), .json (the specification).
-
-    Raises
-    ------
-    InputError
-        For another ending, a folder that is not there, or when the ``[plots]`` extra is missing.
-    """
-    path = Path(file)
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(f"-o {path}: the ending must be one of {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise InputError(f"-o {path}: there is no folder {path.parent}")
-    try:
-        if path.suffix.lower() == ".json":
-            path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
-        else:
-            _render(spec, path)
-    except OSError as error:
-        raise InputError(f"-o {path}: cannot be written ({error.strerror})") from None
-    return path
-
-
-def _render(spec: Spec, path: Path) -> None:
-    try:
-        import vl_convert as vlc
-    except ImportError:
-        raise InputError(f"-o {path}: charts need the [plots] extra: pip install 'headway[plots]'") from None
-    match path.suffix.lower():
-        case ".svg":
-            path.write_text(vlc.vegalite_to_svg(spec), encoding="utf-8")
-        case ".png":
-            path.write_bytes(vlc.vegalite_to_png(spec, scale=2))
-        case ".pdf":
-            path.write_bytes(vlc.vegalite_to_pdf(spec))
-        case _:
-            path.write_text(vlc.vegalite_to_html(spec, bundle=True), encoding="utf-8")
+    return {"$schema": SCHEMA, "columns": 3, "concat": [panel(name) for name in panels], "config": CONFIG}

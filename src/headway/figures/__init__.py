@@ -1,0 +1,16 @@
+"""Charts as data: pure functions that return Vega-Lite specifications, and one writer (the ``[plots]`` extra)."""
+
+from headway.figures.curves import against_measured, comparison_figure, curve_figure
+from headway.figures.searches import search_figure
+from headway.figures.style import FORMATS, Spec, check, write
+
+__all__ = [
+    "FORMATS",
+    "Spec",
+    "against_measured",
+    "check",
+    "comparison_figure",
+    "curve_figure",
+    "search_figure",
+    "write",
+]

@@ -1,0 +1,76 @@
+"""The frontier of a search: a dot for each layout, the line that no other point beats, and hovering in HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headway import units
+from headway.figures.style import CONFIG, FEW, SCHEMA, Spec
+from headway.search import Answer, Option
+from headway.search.records import dots
+
+_DOTS = 1500  # the best so many layouts; more would hide each other and make the page slow
+_TIPS = (
+    ("layout", "layout", None), ("system", "system", None), ("batch", "batch", ",.0f"),
+    ("user", "tok/s per user", ",.1f"), ("chip", "tok/s per chip", ",.0f"), ("dollars", "$/Mtok", ",.3~r"),
+    ("ttft", "TTFT (s)", ".3~r"), ("tpot", "TPOT (ms)", ".3~r"), ("tpot_low", "80 % from (ms)", ".3~r"),
+    ("tpot_high", "80 % to (ms)", ".3~r"),
+)  # fmt: skip
+
+
+def search_figure(answer: Answer) -> Spec:
+    """Return tokens per second per chip, and dollars per million tokens, against tokens per second per user.
+
+    Parameters
+    ----------
+    answer : Answer
+    """
+    every = [d for f, chosen in answer.layouts for d in dots(f, chosen[:_DOTS])]
+    panels = [_panel(answer, every, answer.frontier, "chip", "output tokens per second per chip")]
+    if answer.by_cost:
+        panels.append(_panel(answer, every, answer.by_cost, "dollars", "$ per million output tokens, prompts included"))
+    q = answer.query
+    limits = [f"{n} at most {units.seconds(v)}" for n, v in (("TTFT", q.ttft), ("TPOT", q.tpot)) if v is not None]
+    asked = "; ".join([f"{q.prompt:,.0f} tokens in, {q.output:,.0f} out", *limits])
+    return {
+        "$schema": SCHEMA,
+        "title": {
+            "text": f"{answer.best.found.where.model.name} on {', '.join(o.system for o in answer.systems)}",
+            "subtitle": f"{asked}; each dot a layout at its best batch, the line what none beats, the ring the best",
+            "anchor": "start",
+        },
+        "hconcat": panels,
+        "config": CONFIG,
+    }
+
+
+def _line(options: Sequence[Option]) -> list[dict[str, Any]]:
+    return [d for o in options for d in dots(o.found, [o.index])]
+
+
+def _panel(answer: Answer, every: Sequence[dict[str, Any]], line: Sequence[Option], field: str, title: str) -> Spec:
+    log: Spec = {"type": "log", "nice": False}
+    x: Spec = {"field": "user", "type": "quantitative", "axis": FEW, "title": "output tokens per second per user",
+               "scale": log}  # fmt: skip
+    y: Spec = {"field": field, "type": "quantitative", "axis": FEW, "title": title, "scale": log}
+    tips = [
+        {"field": f, "title": t, "type": "quantitative" if fmt else "nominal"} | ({"format": fmt} if fmt else {})
+        for f, t, fmt in _TIPS
+    ]
+    colour: Spec = {"field": "kind", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
+                    "scale": {"domain": ["one pool", "two pools"], "range": ["#2e86ab", "#b58900"]}}  # fmt: skip
+    if len(answer.systems) > 1:
+        colour = {"field": "system", "type": "nominal", "title": None, "legend": {"orient": "bottom"}}
+    layers: list[Spec] = [
+        {"data": {"values": list(every)}, "mark": {"type": "circle", "size": 26, "opacity": 0.45},
+         "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips}},
+        {"data": {"values": _line(line)}, "mark": {"type": "line", "color": "#222", "strokeWidth": 1.5},
+         "encoding": {"x": x, "y": y, "order": {"field": "user"}}},
+        {"data": {"values": _line(line)}, "mark": {"type": "circle", "color": "#222", "size": 30, "opacity": 1},
+         "encoding": {"x": x, "y": y, "tooltip": tips}},
+        {"data": {"values": _line([answer.best])},
+         "mark": {"type": "point", "color": "#d1495b", "size": 220, "strokeWidth": 2.5, "filled": False},
+         "encoding": {"x": x, "y": y, "tooltip": tips}},
+    ]  # fmt: skip
+    return {"width": 430, "height": 380, "layer": layers}
