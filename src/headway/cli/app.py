@@ -272,6 +272,49 @@ def search(
 
 
 @app.command
+def racks(
+    model: Annotated[str, Parameter(help="Model name, path to config.json or its folder, or hub id.")],
+    *,
+    on: Annotated[str, Parameter(name="--on", help="System whose scale-up domain is one rack.")],
+    racks: Annotated[str, Parameter(help="Numbers of racks by comma.")] = "1,2,4,8",
+    context: Quantity = None,
+    batch: Quantity = None,
+    hop: Quantity = None,
+    precision: str | None = None,
+    kv_precision: str | None = None,
+    training: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    engine: Engine = "modern",
+    json: Json = False,
+    out: Out = None,
+    catalog: Folder = (),
+) -> None:
+    """Lay a model over racks: all-to-all across them, pipeline depth, memory, latency, schedules, and what to cut.
+
+    Parameters
+    ----------
+    context
+        Tokens per sequence; default 100k.
+    batch
+        Sequences of one micro-batch; default: the balance batch (E5), or what memory holds of it.
+    hop
+        Latency from a rack to the next; default 2.5ms.
+    precision
+        Store the weights as bf16, fp8, nvfp4, mxfp4, int8, int4 instead of what the config says.
+    kv_precision
+        Store the KV cache as bf16 or fp8.
+    training
+        Advise for training instead of inference.
+    """
+    from headway.cli import racking
+
+    racking.racks(
+        model, on, racks, {"context": context, "batch": batch, "hop": hop},
+        {"precision": precision, "kv_precision": kv_precision, "training": training, "engine": engine},
+        json=json, out=out, catalog=catalog,
+    )  # fmt: skip
+
+
+@app.command
 def lecture(
     *,
     set_: Annotated[

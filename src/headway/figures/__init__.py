@@ -1,6 +1,7 @@
 """Charts as data: pure functions that return Vega-Lite specifications, and one writer (the ``[plots]`` extra)."""
 
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
+from headway.figures.gantt import gantt, racks_figure
 from headway.figures.searches import search_figure
 from headway.figures.style import FORMATS, Spec, check, write
 
@@ -11,6 +12,8 @@ __all__ = [
     "check",
     "comparison_figure",
     "curve_figure",
+    "gantt",
+    "racks_figure",
     "search_figure",
     "write",
 ]

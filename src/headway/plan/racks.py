@@ -1,0 +1,281 @@
+"""The lecture's second and third chapters for a real model and machine: racks, pipelines, and what to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headway.batching import Scene, lines
+from headway.catalog import catalogue, default
+from headway.errors import InputError
+from headway.hardware import Chip, System, chip, system, weights_read_time
+from headway.models import Architecture, model
+from headway.parallel import (
+    Layout,
+    all_to_all_slowdown,
+    build_step,
+    crossing_fraction,
+    fewest_layers_per_stage,
+    fit,
+    latency_with_hops,
+    place_experts,
+    scale_up_over_scale_out,
+)
+from headway.parallel.advisor import Advice, Subject, advise
+from headway.parallel.racks import ExpertPlacement
+from headway.parallel.schedules import SCHEDULES, Play, decode_play, training_play
+from headway.roofline import IDEAL, Calibration, Load, profile, step_time
+
+
+@dataclass(frozen=True)
+class Across:
+    """An expert layer over R racks.
+
+    Attributes
+    ----------
+    racks : int
+    crossing : float
+        Share of uniformly routed copies that leave their rack.
+    lecture, own : float
+        Slow-down of the all-to-all at the lecture's ratio of bandwidths, and at this machine's.
+    once : float or None
+        Slow-down when a token crosses once to each other rack, however many of its experts lie there.
+    seconds : float or None
+        The model's dispatch and combine of one pass, as `once`. [s]
+    """
+
+    racks: int
+    crossing: float
+    lecture: float
+    own: float | None
+    once: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A pipeline over P racks (lecture 4.2, 5.2, 5.3).
+
+    Attributes
+    ----------
+    stages, layers : int
+        P, layers of the fullest stage.
+    ratio : float
+        Scale-up over scale-out time at the lecture's ratio; at least 1 is wanted.
+    own_ratio : float or None
+        The same at this machine's ratio.
+    weights, cache : float
+        On one chip. [bytes]
+    shortfall : float
+        By which a chip's memory is too small; 0 where it fits. [bytes]
+    batch : float
+        Sequences in flight on all stages.
+    step, hopped : float
+        Decode step of a micro-batch; with a hop after each stage. [s]
+    """
+
+    stages: int
+    layers: int
+    ratio: float
+    own_ratio: float | None
+    weights: float
+    cache: float
+    shortfall: float
+    batch: float
+    step: float
+    hopped: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A scale-up domain of the catalogue."""
+
+    name: str
+    chips: int
+    used: int
+    memory: float | None
+    bandwidth: float | None
+    weights_read: float | None
+    terabyte_read: float | None
+    cables: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class RackReport:
+    """Everything that `headway racks` says. Times in seconds, sizes in bytes."""
+
+    model: Architecture
+    system: System
+    placement: ExpertPlacement | None
+    filled: Layout | None
+    ratio: float | None
+    lecture_ratio: float
+    micro_batch: float
+    context: float
+    fewest_layers: float | None
+    own_fewest_layers: float | None
+    across: tuple[Across, ...]
+    depths: tuple[Depth, ...]
+    hop: float
+    generations: tuple[Generation, ...]
+    decode: tuple[Play, ...]
+    training: tuple[Play, ...]
+    advice: Advice
+
+
+def rack_report(
+    name: str,
+    on: str,
+    racks: Sequence[int],
+    *,
+    context: float = 100e3,
+    batch: float | None = None,
+    hop: float | None = None,
+    engine: str = "modern",
+    precision: str | None = None,
+    kv_precision: str | None = None,
+    training: bool = False,
+) -> RackReport:
+    """Return the report for a model on racks of a system.
+
+    Parameters
+    ----------
+    name, on : str
+        Model and system; one rack is the system's scale-up domain.
+    racks : sequence of int
+        Numbers of racks to look at.
+    context : float
+        Tokens per sequence.
+    batch : float or None
+        Sequences of one micro-batch; default: the balance batch of one copy of the weights (E5), or what memory holds.
+    hop : float or None
+        From a rack to the next; default: the lecture's. [s]
+    engine : str
+        Profile of the step times.
+    training : bool
+        Advise for training.
+
+    Raises
+    ------
+    InputError
+        Unknown names, or a number of racks below 1 or above the layers.
+    """
+    arch = model(name, precision=precision, kv_precision=kv_precision)
+    box = system(on)
+    layers = arch.layer_count
+    for r in racks:
+        if not 1 <= r <= layers:
+            raise InputError(f"--racks: {r} must be in 1..{layers}, the layers of {arch.name}")
+    if context < 1:
+        raise InputError(f"--context: {context:g} must be at least 1 token")
+    domain = min(box.domain, box.chips) if box.link > 0 else 1
+    placement = place_experts(arch.experts.count, domain) if arch.experts else None
+    one = Layout(dp=placement.used, ep=placement.used) if placement and placement.used > 1 else _dense(arch, domain)
+    micro = batch or _micro_batch(arch, box, one, max(racks), context)
+    lecture, own = default("lecture_bandwidth_ratio"), box.link / box.scale_out if box.scale_out else None
+    active = arch.experts.active if arch.experts else None
+    wait = default("rack_hop") if hop is None else hop
+    found = profile(engine).on(box.chip)
+    copies = -arch.experts.count % domain if arch.experts else 0
+    return RackReport(
+        model=arch, system=box, placement=placement,
+        filled=Layout(dp=domain, ep=domain, redundant=copies) if copies and arch.experts and copies <= arch.experts.count else None,
+        ratio=own, lecture_ratio=lecture, micro_batch=micro, context=context,
+        fewest_layers=float(fewest_layers_per_stage(active, lecture)) if active else None,
+        own_fewest_layers=float(fewest_layers_per_stage(active, own)) if active and own else None,
+        across=tuple(_across(arch, box, placement, r, micro, lecture, own) for r in racks),
+        depths=tuple(_depth(arch, box, replace(one, pp=r), micro, context, wait, (lecture, own), found) for r in racks),
+        hop=wait, generations=generations(arch.weight_bytes),
+        decode=tuple(decode_play(_stages(racks), m) for m in range(1, _stages(racks) + 2)),
+        training=tuple(training_play(s, _stages(racks), m) for m in (_stages(racks), 4 * _stages(racks)) for s in SCHEDULES),
+        advice=advise(Subject.of(arch, context), box.chip, domain, default("memory_reserve"), training=training),
+    )  # fmt: skip
+
+
+def _micro_batch(arch: Architecture, box: System, one: Layout, deepest: int, context: float) -> float:
+    """The balance batch of one copy of the weights (lecture E5, E16), or what memory holds of it."""
+    scene = Scene(build_step(arch, Layout()), box.chip, IDEAL)
+    balance = lines(scene, 0.0).balance_batch
+    held = max(fit(arch, replace(one, pp=p), box, context).max_batch / p for p in (1, deepest))
+    return max(float(np.floor(min(balance, held if held >= 1 else balance))), 1.0)
+
+
+def _stages(racks: Sequence[int]) -> int:
+    """Stages of the schedules shown: the lecture's four, or fewer where no more racks are asked for."""
+    return min(max(*racks, 2), 4)
+
+
+def _dense(arch: Architecture, domain: int) -> Layout:
+    """Tensor slices over as much of the domain as the heads divide."""
+    heads = max((m.ways for x in arch.layers for m in x.linears if m.role == "attention"), default=0)
+    return Layout(tp=max(d for d in range(1, domain + 1) if not heads or heads % d == 0))
+
+
+def _across(
+    arch: Architecture, box: System, placed: ExpertPlacement | None, racks: int, micro: float, lecture: float,
+    own: float | None,
+) -> Across:  # fmt: skip
+    """All-to-all over racks: the lecture's uniform law, and the model's own copies sent once per rack."""
+    slow = float(all_to_all_slowdown(racks, lecture))
+    mine = float(all_to_all_slowdown(racks, own)) if own else None
+    if placed is None or arch.experts is None or placed.used < 2 or (racks > 1 and not own):
+        return Across(racks, float(crossing_fraction(racks)), slow, mine, None, None)
+    one = _exchange(arch, box, placed, 1, micro)
+    seconds = _exchange(arch, box, placed, racks, micro)
+    return Across(racks, float(crossing_fraction(racks)), slow, mine, seconds / one if one else None, seconds)
+
+
+def _exchange(arch: Architecture, box: System, placed: ExpertPlacement, racks: int, micro: float) -> float:
+    """Time of dispatch and combine of one pass with as many sequences per chip as on one rack, on an ideal network."""
+    assert arch.experts is not None
+    chips = placed.used * racks
+    extra = -arch.experts.count % chips
+    layout = Layout(dp=chips, ep=chips, redundant=extra)
+    domain = replace(box.chip, domain=placed.used)  # racks of the chips in use
+    step = build_step(arch, layout, box.adds_in_network)
+    t = step_time(step, Load.decode(micro * racks, 1.0), domain, IDEAL)
+    return float(sum(r.network for r in t.rows if r.name in ("dispatch", "combine")))
+
+
+def _depth(
+    arch: Architecture, box: System, layout: Layout, micro: float, context: float, hop: float,
+    ratios: tuple[float, float | None], numbers: Calibration,
+) -> Depth:  # fmt: skip
+    layers = -(-arch.layer_count // layout.pp)
+    active = arch.experts.active if arch.experts else 1
+    lecture, own = ratios
+    plain = replace(layout, pp=1)
+    step = build_step(arch, plain, box.adds_in_network)
+    seconds = float(step_time(step, Load.decode(micro, context), box.chip, numbers).seconds)
+    wide = default("rack_hop_uncertainty")
+    hops = 0 if layout.pp == 1 else layout.pp
+    ends = tuple(float(latency_with_hops(seconds, hops, h)) for h in (hop / wide, hop, hop * wide))
+    held = fit(arch, layout, box, context)
+    here = float(np.ceil(micro * layout.pp / layout.dp))
+    return Depth(
+        stages=layout.pp, layers=layers, ratio=float(scale_up_over_scale_out(active, layers, lecture)),
+        own_ratio=float(scale_up_over_scale_out(active, layers, own)) if own else None,
+        weights=held.weights, cache=held.kv_per_sequence * here,
+        shortfall=max(held.per_sequence * here - held.free, 0.0), batch=micro * layout.pp, step=seconds,
+        hopped=(ends[0], ends[1], ends[2]),
+    )  # fmt: skip
+
+
+def generations(weights: float) -> tuple[Generation, ...]:
+    """Return the catalogue's scale-up domains, and how long each takes to read `weights` bytes once (lecture E18)."""
+    found: list[Generation] = []
+    for row in catalogue().table("domains").rows:
+        count, used = int(row["chips"]), int(row["used"] or row["chips"])
+        one: Chip | None = chip(row["chip"]) if row["chip"] else None
+        found.append(
+            Generation(
+                row["name"], count, used, one.memory * count if one else None, one.bandwidth * count if one else None,
+                float(weights_read_time(weights, 1, count, one.bandwidth)) if one else None,
+                float(weights_read_time(1e12, 1, count, one.bandwidth)) if one else None,
+                float(row["cables_per_chip"]) * count if row["cables_per_chip"] else None, row["note"],
+            )
+        )  # fmt: skip
+    return tuple(found)
