@@ -48,7 +48,14 @@ from headway.batching.serving import (
     served,
     static_batch,
 )
-from headway.batching.speculative import expected_tokens
+from headway.batching.speculative import (
+    Speculation,
+    expected_tokens,
+    hurts_from,
+    run_greedy,
+    run_speculative,
+    speculation,
+)
 
 __all__ = [
     "FAR",
@@ -58,6 +65,7 @@ __all__ = [
     "Lines",
     "Scene",
     "Served",
+    "Speculation",
     "Workload",
     "against_batch",
     "against_context",
@@ -77,6 +85,7 @@ __all__ = [
     "first_token",
     "goldilocks",
     "goldilocks_context",
+    "hurts_from",
     "lines",
     "loads",
     "mean_queue_wait",
@@ -86,9 +95,12 @@ __all__ = [
     "per_million",
     "quadratic_context",
     "recommended_range",
+    "run_greedy",
+    "run_speculative",
     "served",
     "share_of_traffic",
     "sparsity",
+    "speculation",
     "split_memory",
     "static_batch",
     "systems_needed",

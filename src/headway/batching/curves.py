@@ -27,9 +27,9 @@ class Scene:
     convention: Convention = "kernels"
     skew: float = 0.0
 
-    def decode(self, batch: Real, context: Real) -> StepTime:
-        """Time one decode pass."""
-        load = Load.decode(batch, context, skew=self.skew)
+    def decode(self, batch: Real, context: Real, new: Real = 1.0) -> StepTime:
+        """Time one decode pass of `new` tokens per sequence (more than one to check drafts)."""
+        load = Load.decode(batch, context, new=new, skew=self.skew)
         return step_time(self.step, load, self.chip, self.calibration, self.convention)
 
     def prefill(self, batch: Real, prompt: Real, cached: Real = 0.0) -> StepTime:

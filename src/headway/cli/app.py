@@ -315,6 +315,72 @@ def racks(
 
 
 @app.command
+def speculate(
+    model: Annotated[str, Parameter(help="Model name, path to config.json or its folder, or hub id.")],
+    *,
+    on: Annotated[str, Parameter(name="--on", help="System or chip, or CHIPxN.")],
+    draft: str | None = None,
+    acceptance: float | None = None,
+    length: int | None = None,
+    chips: int | None = None,
+    context: Quantity = None,
+    prompt: Quantity = None,
+    output: Quantity = None,
+    batch: Quantity = None,
+    precision: str | None = None,
+    kv_precision: str | None = None,
+    tp: int | None = None,
+    dp: int | None = None,
+    ep: int | None = None,
+    engine: Engine = "modern",
+    json: Json = False,
+    csv: Annotated[
+        bool, Parameter(name="--csv", negative="", show_default=False, help="Print the batches as CSV.")
+    ] = False,
+    catalog: Folder = (),
+) -> None:
+    """Say where drafting tokens helps (speculative decoding, MTP), and the batch from which it hurts.
+
+    Parameters
+    ----------
+    draft
+        What drafts: a small model, mtp (the model's own module) or lookup (costs nothing); default: mtp where there is one.
+    acceptance
+        Chance that a drafted token is accepted (0.8); default: the engine's, from runs with multi-token prediction.
+    length
+        Drafted tokens per pass; default 3.
+    chips
+        Number of chips instead of the system's.
+    context
+        Tokens in each sequence's cache (32k).
+    prompt
+        Tokens of a prompt (8k).
+    output
+        Tokens of an answer.
+    batch
+        Sequences per pass for the best draft length; default: the plan's.
+    precision
+        Store the weights as bf16, fp8, nvfp4, ...
+    kv_precision
+        Store the KV cache as bf16 or fp8.
+    tp
+        Tensor parallelism.
+    dp
+        Attention-data-parallel groups.
+    ep
+        Expert parallelism.
+    """
+    from headway.cli import speculating
+
+    speculating.speculate(
+        model, on, {"chips": chips, "tp": tp, "dp": dp, "ep": ep},
+        {"context": context, "prompt": prompt, "output": output, "batch": batch},
+        {"precision": precision, "kv_precision": kv_precision, "engine": engine},
+        draft=draft, acceptance=acceptance, length=length, json=json, csv=csv, catalog=catalog,
+    )  # fmt: skip
+
+
+@app.command
 def lecture(
     *,
     set_: Annotated[

@@ -40,9 +40,10 @@ def emit_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writerows(rows)
 
 
-def _request(
+def request(
     model: str, on: str, numbers: Mapping[str, Any], typed: Mapping[str, str | None], words: Mapping[str, Any]
 ) -> Request:
+    """Return the request that the options ask for."""
     read = {k: None if v is None else units.parse(v, _QUANTITIES[k], f"--{k}") for k, v in typed.items()}
     for key in ("reserve", "skew"):
         value = numbers.get(key)
@@ -81,7 +82,7 @@ def plan(
     refused: list[tuple[str, HeadwayError]] = []
     for m, s in pairs:
         try:
-            plans.append(make_plan(_request(m, s, numbers, typed, words)))
+            plans.append(make_plan(request(m, s, numbers, typed, words)))
         except HeadwayError as error:
             if len(pairs) == 1:
                 raise
@@ -131,7 +132,7 @@ def curve(
     if len(_split(model)) != 1 or len(_split(on)) != 1:
         raise InputError("curve takes one model and one system; `headway plan` compares several")
     facts.use(catalog)
-    p = make_plan(_request(model, on, numbers, typed, words))
+    p = make_plan(request(model, on, numbers, typed, words))
     chips, price = p.system.chips / p.replicas, p.system.price
     if against == "batch":
         found = sweep_batches(p, points)

@@ -1,0 +1,118 @@
+"""Drafting for a model on a machine: where it helps, and the batch from which it hurts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.batching import Scene, Speculation, hurts_from, speculation
+from headway.errors import InputError
+from headway.models import Architecture, model
+from headway.parallel import build_step
+from headway.plan.answer import Plan, Request
+from headway.plan.make import make_plan
+from headway.roofline import IDEAL
+
+
+@dataclass(frozen=True)
+class Drafting:
+    """Drafting at batches from 1 to what memory holds.
+
+    Attributes
+    ----------
+    plan : Plan
+        Layout, context and memory.
+    drafter : str
+        What makes the drafts.
+    acceptance : float
+    length : int
+    batches : array
+    found, ideal : Speculation
+        The engine's and the ideal machine's, over the batches.
+    hurts, hurts_ideal : float
+        Smallest batch from which drafting no longer helps; infinite when it helps as far as memory reaches.
+    best_length : int
+        Draft length with the highest gain at the plan's batch.
+    """
+
+    plan: Plan
+    drafter: str
+    acceptance: float
+    length: int
+    batches: NDArray[np.float64]
+    found: Speculation
+    ideal: Speculation
+    hurts: float
+    hurts_ideal: float
+    best_length: int
+
+
+_LONGEST = 16
+
+
+def draft_plan(
+    request: Request, acceptance: float | None = None, length: int | None = None, drafter: str | None = None
+) -> Drafting:
+    """Return what drafting does for a model on a machine.
+
+    Parameters
+    ----------
+    request : Request
+        As of a plan.
+    acceptance : float or None
+        Chance per drafted token; default: the engine's, fitted on runs with multi-token prediction.
+    length : int or None
+        Drafted tokens per step; default 3.
+    drafter : str or None
+        A small model; ``mtp`` for the model's own module; ``lookup`` for drafts that cost nothing. Default: the module where
+        the model has one, else lookup.
+
+    Raises
+    ------
+    InputError
+        Unknown names, or ``mtp`` for a model without such a module.
+    """
+    from headway.catalog import default
+
+    plan = make_plan(request)
+    g = int(default("mtp_drafts")) if length is None else length
+    if not 0 <= g <= _LONGEST:
+        raise InputError(f"--length: {g} must be in 0..{_LONGEST}")
+    chance = float(plan.scene.calibration.draft_acceptance) if acceptance is None else acceptance
+    if not 0 <= chance <= 1:
+        raise InputError(f"--acceptance: {chance:g} must be in 0..1")
+    name = drafter or ("mtp" if plan.model.mtp else "lookup")
+    small = _drafter(plan.model, name)
+    ideal = replace(plan.scene, calibration=IDEAL)
+    scenes = [
+        s if small is None else replace(s, step=build_step(small, plan.layout, plan.system.adds_in_network))
+        for s in (plan.scene, ideal)
+    ]
+    helpers: list[Scene | None] = [None if small is None else s for s in scenes]
+    most = min(plan.max_batch, 1e6)
+    batches = np.unique(np.round(np.geomspace(1.0, max(most, 1.0), 13)))
+    gains = [
+        float(speculation(plan.scene, plan.point.batch, plan.context, chance, n, helpers[0]).gain)
+        for n in range(1, _LONGEST + 1)
+    ]
+    return Drafting(
+        plan, small.name if small is not None and name != "mtp" else name, chance, g, batches,
+        speculation(plan.scene, batches, plan.context, chance, g, helpers[0]),
+        speculation(ideal, batches, plan.context, chance, g, helpers[1]),
+        hurts_from(plan.scene, plan.context, chance, g, most, helpers[0]),
+        hurts_from(ideal, plan.context, chance, g, most, helpers[1]),
+        int(np.argmax(gains)) + 1 if max(gains) > 1 else 0,
+    )  # fmt: skip
+
+
+def _drafter(big: Architecture, name: str) -> Architecture | None:
+    """Return what one draft runs: the model's MTP layers and head, another model, or nothing."""
+    if name == "lookup":
+        return None
+    if name != "mtp":
+        return model(name)
+    if not big.mtp:
+        raise InputError(f"--draft mtp: {big.name} has no multi-token-prediction module; name a small model, or lookup")
+    return replace(big, layers=tuple(replace(x, count=1) for x in big.mtp[:1]), mtp=(), name=f"{big.name} MTP")
