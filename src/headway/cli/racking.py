@@ -56,7 +56,8 @@ def record(r: RackReport) -> dict[str, Any]:
         "filled_layout": str(r.filled) if r.filled else None, "micro_batch": r.micro_batch, "context": r.context,
         "fewest_layers_per_stage": r.fewest_layers, "fewest_layers_per_stage_here": r.own_fewest_layers,
         "all_to_all": [dataclasses.asdict(a) for a in r.across], "pipeline": [dataclasses.asdict(d) for d in r.depths],
-        "hop_s": r.hop, "domains": [dataclasses.asdict(g) for g in r.generations], "schedules": plays,
+        "hop_s": r.hop, "collectives": [dataclasses.asdict(c) for c in r.collectives],
+        "domains": [dataclasses.asdict(g) for g in r.generations], "schedules": plays,
         "advice": {
             "experts_over": r.advice.experts_over, "tensor": r.advice.tensor, "stages": r.advice.stages,
             "remarks": [dataclasses.asdict(x) for x in r.advice.remarks],

@@ -4,6 +4,7 @@ from headway.models.architecture import Architecture, Attend, Experts, Layer, Li
 from headway.models.config import build, model
 from headway.models.experts import (
     CopiesElsewhere,
+    Crowding,
     busiest_group,
     fraction_touched,
     group_reached,
@@ -26,6 +27,7 @@ __all__ = [
     "Architecture",
     "Attend",
     "CopiesElsewhere",
+    "Crowding",
     "Experts",
     "Format",
     "Layer",

@@ -150,6 +150,20 @@ class CopiesElsewhere:
         return (groups - 1) * group_reached(self.experts, self.active, groups)
 
 
+@dataclass(frozen=True, slots=True)
+class Crowding:
+    """How many times more copies of tokens the group with the most popular expert gets than the mean group."""
+
+    experts: int
+    active: int
+    groups: Real
+
+    def __call__(self, skew: float) -> Real:
+        """Return the factor under popularity that falls as rank to the power -skew: at least 1."""
+        mean = group_reached(self.experts, self.active, self.groups)
+        return np.maximum(hottest_expert(self.experts, self.active, skew) / mean, 1.0)
+
+
 def hottest_expert(experts: int, active: int, skew: float) -> float:
     """Return the chance per token of the most popular expert under `skew`: k/E when routing is balanced."""
     return float(_popularity(int(experts), float(active), float(skew)).max())

@@ -14,6 +14,7 @@ from headway.models import (
     Architecture,
     Attend,
     CopiesElsewhere,
+    Crowding,
     Layer,
     busiest_group,
     group_reached,
@@ -303,6 +304,7 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     assert experts is not None
     reached = group_reached(experts.count, experts.active, layout.ep)
     outside = CopiesElsewhere(experts.count, experts.active)
+    crowding = Crowding(experts.count, experts.active, layout.ep)
     matrix = next(m for x in model.layers if x.experts for m in x.linears if m.role == "expert")
     sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else ACTIVATION_BYTES
     away = (layout.ep - 1) * reached
@@ -310,7 +312,7 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     each = routed * matrix.inputs / layout.tp
     yield Send(
         "dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.stage_chips, layout.cp,
-        domains=outside, copies=copies,
+        domains=outside, copies=copies, crowding=crowding,
     )  # fmt: skip
     _, _, _, spread, sliced, _, _ = layout.dimensions
     if sliced:  # partial sums of all tokens that reach the group
@@ -323,5 +325,5 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     if spread:
         yield Send(
             "combine", "all-to-all", each * away * ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,
-            domains=outside, copies=away,
+            domains=outside, copies=away, crowding=crowding,
         )  # fmt: skip

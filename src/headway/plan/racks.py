@@ -24,6 +24,7 @@ from headway.parallel import (
     scale_up_over_scale_out,
 )
 from headway.parallel.advisor import Advice, Subject, advise
+from headway.parallel.collectives import ALGORITHMS, best, levels_of, over_levels
 from headway.parallel.racks import ExpertPlacement
 from headway.parallel.schedules import SCHEDULES, Play, decode_play, training_play
 from headway.roofline import IDEAL, Calibration, Load, profile, step_time
@@ -104,6 +105,36 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Collective:
+    """One collective of one size over one scale-up domain and over two: the fastest algorithm on each. [s]"""
+
+    kind: str
+    size: float
+    algorithm: str
+    inside: float
+    across: float | None
+
+
+_SIZES = (64e3, 1e6, 64e6)  # a small decode's, a large decode's, a prefill's
+
+
+def collective_table(box: System) -> tuple[Collective, ...]:
+    """Return every kind of collective at three sizes on a system's own levels."""
+    domain = min(box.domain, box.chips) if box.link > 0 else 1
+    if domain < 2:
+        return ()
+    found: list[Collective] = []
+    for kind in ALGORITHMS:
+        allowed = [a for a in ALGORITHMS[kind] if a != "in-network" or box.adds_in_network]
+        one = levels_of(box, domain, kind)
+        two = levels_of(box, 2 * domain, kind) if box.scale_out else None
+        for size in _SIZES:
+            name, inside = best(kind, size, one[0], allowed)
+            found.append(Collective(kind, size, name, inside, over_levels(kind, size, two, allowed) if two else None))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
 class RackReport:
     """Everything that `headway racks` says. Times in seconds, sizes in bytes."""
 
@@ -120,6 +151,7 @@ class RackReport:
     across: tuple[Across, ...]
     depths: tuple[Depth, ...]
     hop: float
+    collectives: tuple[Collective, ...]
     generations: tuple[Generation, ...]
     decode: tuple[Play, ...]
     training: tuple[Play, ...]
@@ -188,7 +220,7 @@ def rack_report(
         own_fewest_layers=float(fewest_layers_per_stage(active, own)) if active and own else None,
         across=tuple(_across(arch, box, placement, r, micro, lecture, own) for r in racks),
         depths=tuple(_depth(arch, box, replace(one, pp=r), micro, context, wait, (lecture, own), found) for r in racks),
-        hop=wait, generations=generations(arch.weight_bytes),
+        hop=wait, collectives=collective_table(box), generations=generations(arch.weight_bytes),
         decode=tuple(decode_play(_stages(racks), m) for m in range(1, _stages(racks) + 2)),
         training=tuple(training_play(s, _stages(racks), m) for m in (_stages(racks), 4 * _stages(racks)) for s in SCHEDULES),
         advice=advise(Subject.of(arch, context), box.chip, domain, default("memory_reserve"), training=training),

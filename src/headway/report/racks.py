@@ -13,7 +13,20 @@ def racks_text(r: RackReport) -> str:
     own = f"{r.ratio:.3g}x here" if r.ratio else "no scale-out network in the catalogue"
     out = [f"{r.model.name} on racks of {r.system.name}",
            f"scale-up over scale-out bandwidth: {own}, {r.lecture_ratio:g}x in the lecture", "", *_placement(r)]  # fmt: skip
-    out += ["", *_across(r), "", *_pipeline(r), "", *_latency(r), "", *_schedules(r), "", "what to cut"]
+    out += [
+        "",
+        *_across(r),
+        "",
+        *_collectives(r),
+        "",
+        *_pipeline(r),
+        "",
+        *_latency(r),
+        "",
+        *_schedules(r),
+        "",
+        "what to cut",
+    ]
     marks = {"cut": "+", "leave": "-", "warn": "!"}
     out += [f"  {marks[x.verdict]} {x.dimension}: {x.says}" for x in r.advice.remarks]
     return "\n".join(out)
@@ -59,6 +72,22 @@ def _pipeline(r: RackReport) -> list[str]:
     lines.append("weights shrink with depth, KV does not: P stages need P micro-batches in flight to stay busy, so each chip holds 1/P of "
                  "the layers of P times the sequences (E16, E17)")  # fmt: skip
     return lines
+
+
+def _collectives(r: RackReport) -> list[str]:
+    if not r.collectives:
+        return ["collectives: none, no link joins the chips"]
+    sizes = sorted({c.size for c in r.collectives})
+    heads = ["collective", *(x for s in sizes for x in (units.si(s, "B"), "by", "over 2"))]
+    body: list[list[str]] = []
+    for kind in dict.fromkeys(c.kind for c in r.collectives):
+        row = [kind]
+        for s in sizes:
+            c = next(c for c in r.collectives if (c.kind, c.size) == (kind, s))
+            row += [units.seconds(c.inside), c.algorithm, units.seconds(c.across) if c.across else "—"]
+        body.append(row)
+    return ["collectives over one domain with their fastest algorithm, and over two (fitted on NCCL over NVLink)",
+            table_text(heads, body, left=True)]  # fmt: skip
 
 
 def _fits(d: Depth) -> str:

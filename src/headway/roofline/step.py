@@ -113,6 +113,8 @@ class Send:
     domains : callable or None
         Of an all-to-all: copies of a token that go to other domains, (number of equal domains) -> copies; and `copies`,
         those that it sends in all. None: as many as there are ranks elsewhere.
+    crowding : callable or None
+        How many times more the busiest chip exchanges under a skew of expert popularity, skew -> factor.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Send:
     in_network: bool = True
     domains: Callable[[Real], Real] | None = None
     copies: Real = 1.0
+    crowding: Callable[[float], Real] | None = None
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,8 @@ def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
     sent = load.busiest(send.groups, shared_tokens(send.ways)) * send.bytes_per_token
+    if load.skew and send.crowding is not None:
+        sent = sent * send.crowding(load.skew)
     local = send.ranks <= chip.joined
     if np.all(local):
         return Transfer(sent, send.messages, 2 if send.kind == "send" else send.ranks, chip.link)
