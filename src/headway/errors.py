@@ -22,6 +22,12 @@ class PhysicsError(HeadwayError):
     exit_code = 3
 
 
+class LostWorkerError(HeadwayError):
+    """Workers died (killed, out of memory); what had finished is kept (exit code 1)."""
+
+    exit_code = 1
+
+
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Return at most `most` entries of `known` that look like `name`, best first."""
     by_key = {_squash(k): k for k in known}

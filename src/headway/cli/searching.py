@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from headway import catalog as facts
 from headway import units
 from headway.cli.commands import emit, emit_csv
+from headway.cli.progress import Progress
 from headway.errors import InputError
 from headway.search import Answer, Query, search
-
-_QUANTITIES = {
-    "prompt": units.TOKENS, "output": units.TOKENS, "ttft": units.SECONDS, "tpot": units.SECONDS,
-    "rate": units.PER_SECOND, "price": units.DOLLARS_PER_SECOND,
-}  # fmt: skip
+from headway.search.grid import QUANTITIES
 
 
 def query(model: str, on: str, chips: str | None, typed: Mapping[str, str | None], words: Mapping[str, Any]) -> Query:
@@ -27,7 +22,7 @@ def query(model: str, on: str, chips: str | None, typed: Mapping[str, str | None
     InputError
         When an option is not the quantity that it should be.
     """
-    read = {k: units.parse(v, _QUANTITIES[k], f"--{k}") for k, v in typed.items() if v is not None}
+    read = {k: units.parse(v, QUANTITIES[k], f"--{k}") for k, v in typed.items() if v is not None}
     count, at_most = _chips(chips)
     systems = tuple(part.strip() for part in on.split(",") if part.strip())
     for key, most in (("reserve", 1.0), ("skew", 100.0)):
@@ -57,7 +52,7 @@ def run(asked: Query, *, json: bool, csv: bool, why: bool, out: str | None, cata
     facts.use(catalog)
     if out:
         figures.check(out)
-    with Progress(len(asked.systems)) as shown:
+    with Progress(len(asked.systems), "systems") as shown:
         answer = search(asked, shown)
     if out:
         figures.write(figures.search_figure(answer), out)
@@ -93,28 +88,3 @@ def why_rows(answer: Answer) -> list[dict[str, str]]:
         {"what": "queue", "value": "chance that a request finds every seat taken", "source": "Erlang 1917; Halfin and Whitt 1981"},
         {"what": "intervals", "value": "80 % of out-of-fold errors of the engine's evidence", "source": numbers.provenance},
     ]  # fmt: skip
-
-
-class Progress:
-    """One line on the terminal's error stream that says what is being looked at, once a second has passed."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.start, self.shown = total, 0, time.monotonic(), False
-
-    def __enter__(self) -> Callable[[str], None]:
-        return self.say
-
-    def say(self, what: str) -> None:
-        """Take note of one more thing begun."""
-        if sys.stderr.isatty() and time.monotonic() - self.start > 1.0:
-            filled = round(24 * self.done / self.total)
-            bar = "#" * filled + "." * (24 - filled)
-            sys.stderr.write(f"\r\x1b[K[{bar}] {self.done}/{self.total} {what[:60]}")
-            sys.stderr.flush()
-            self.shown = True
-        self.done += 1
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

@@ -174,7 +174,7 @@ def _layer_rows(layer: Layer, layout: AnyLayout) -> Iterable[Row]:
 
 
 def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layout: AnyLayout) -> Row:
-    def total(amount: Callable[[Linear], float]) -> float:
+    def total(amount: Callable[[Linear], float]) -> Real:
         return sum(amount(m) * share_of(m.ways, layout.tp) for m in matrices)
 
     # matrices with the same input and direction run as one fused kernel (QKV, gate and up)

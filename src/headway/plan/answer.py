@@ -36,6 +36,8 @@ class Request:
         Sequences per pass and replica; default: twice the balance batch, or what memory holds.
     tp, dp, ep : int or None
         Layout; whatever is left out is chosen for the lowest cost per token.
+    layout : str or None
+        The whole layout as people write it instead (tp8, dp8ep64, tp4cp2, dp72ep72r32).
     engine : str
         Profile of the estimates: ``modern`` (pooled), an engine, or ``ideal`` (the lower bound).
     convention : str
@@ -61,6 +63,7 @@ class Request:
     tp: int | None = None
     dp: int | None = None
     ep: int | None = None
+    layout: str | None = None
     engine: str = DEFAULT
     convention: Convention = "kernels"
     reserve: float | None = None

@@ -11,7 +11,7 @@ from headway.catalog import default
 from headway.errors import InputError, PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Fit, Layout, build_step, candidates, check, completed, fit, require_fit
+from headway.parallel import Fit, Layout, build_step, candidates, check, completed, fit, read_layout, require_fit
 from headway.plan.answer import Request
 from headway.roofline import IDEAL, Calibration
 
@@ -75,6 +75,8 @@ def choose_layout(
 def _options(arch: Architecture, machine: System, request: Request) -> list[Layout]:
     """Layouts that match what was asked, inside one scale-up domain."""
     domain = machine.joined
+    if request.layout is not None:
+        return [_written(arch, machine, request)]
     given = {k: v for k, v in (("tp", request.tp), ("dp", request.dp), ("ep", request.ep)) if v is not None}
     for name, value in given.items():
         if value < 1:
@@ -90,6 +92,24 @@ def _options(arch: Architecture, machine: System, request: Request) -> list[Layo
         )
     check(arch, layout)  # names what does not divide
     return [layout]
+
+
+def _written(arch: Architecture, machine: System, request: Request) -> Layout:
+    """Return the layout asked for in writing."""
+    if any(v is not None for v in (request.tp, request.dp, request.ep)):
+        raise InputError("--layout says it all: leave out --tp, --dp and --ep")
+    layout = read_layout(request.layout or "")
+    if layout.pp > 1:
+        raise InputError(
+            f"--layout {layout}: plan looks at one pass; `headway search --layout {layout}` runs pipelines"
+        )
+    if layout.chips > machine.joined:
+        raise PhysicsError(
+            f"--layout {layout}: needs {layout.chips} chips, but {machine.name} joins only {machine.joined} in one scale-up "
+            f"domain; `headway search --layout {layout}` looks across domains"
+        )
+    check(arch, layout)
+    return layout
 
 
 def operating_batch(request: Request, scene: Scene, context: float, most: float) -> float:

@@ -88,7 +88,7 @@ def _machine(plan: Plan) -> list[Cell]:
         f"{plan.replicas} replicas of {plan.layout.chips} chips" if plan.replicas > 1 else f"{plan.layout.chips} chips"
     )
     idle = f", {plan.idle_chips} idle" if plan.idle_chips else ""
-    asked = any(v is not None for v in (plan.request.tp, plan.request.dp, plan.request.ep))
+    asked = any(v is not None for v in (plan.request.tp, plan.request.dp, plan.request.ep, plan.request.layout))
     alone = "as asked" if asked else "the only one that fits"
     chosen = alone if plan.layouts_tried == 1 else f"lowest cost of {plan.layouts_tried} layouts that fit"
     return [

@@ -78,7 +78,7 @@ def _best(o: Option) -> list[str]:
         ("TTFT", units.seconds(o.ttft[1]), f"80 %: {_ends(o.ttft)}"),
         ("request", units.seconds(o.request[1]), f"80 %: {_ends(o.request)}"),
         ("per user", f"{o.per_user:,.1f} tok/s", ""),
-        ("per chip", f"{o.per_chip:,.0f} tok/s", f"{units.si(o.rate)} tok/s in all"),
+        ("per chip", f"{_few(o.per_chip)} tok/s", f"{units.si(o.rate)} tok/s in all"),
     ]
     if o.per_mtok:
         low, value, high = (units.dollars(v) for v in o.per_mtok)
@@ -147,13 +147,17 @@ def _spread(options: Sequence[Option]) -> list[Option]:
 def _options(options: Sequence[Option], *, system: bool) -> str:
     heads = ["tok/s/user", "tok/s/chip", "$/Mtok", "TTFT", "TPOT", "batch", "layout"]
     body = [
-        [f"{o.per_user:,.1f}", f"{o.per_chip:,.0f}", units.dollars(o.per_mtok[1]) if o.per_mtok else "—",
+        [f"{o.per_user:,.1f}", _few(o.per_chip), units.dollars(o.per_mtok[1]) if o.per_mtok else "—",
          units.seconds(o.ttft[1]), units.seconds(o.tpot[1]), f"{o.batch:,.0f}", str(o.deployment)]
         for o in options
     ]  # fmt: skip
     if system:
         heads, body = ["system", *heads], [[o.system, *row] for o, row in zip(options, body, strict=True)]
     return table_text(heads, body)
+
+
+def _few(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _losers(answer: Answer) -> str:

@@ -42,7 +42,7 @@ def search(query: Query, progress: Progress | None = None) -> Answer:
     ----------
     query : Query
     progress : callable or None
-        Told what is being looked at.
+        Told the name of each system that has been looked at.
 
     Raises
     ------
@@ -54,12 +54,12 @@ def search(query: Query, progress: Progress | None = None) -> Answer:
     found: list[Found] = []
     refused: list[tuple[str, HeadwayError]] = []
     for name in query.systems:
-        if progress:
-            progress(f"{query.model} on {name}")
         try:
             found.append(_look(query, place(query, name)))
         except HeadwayError as error:
             refused.append((name, error))
+        if progress:
+            progress(name)
     if not found:
         raise refused[0][1]
     answer = _answer(query, found)
@@ -129,20 +129,16 @@ def score(query: Query, found: Found) -> Array:
         return p.request
     cost = p.per_mtok if np.isfinite(p.per_mtok).any() else 1 / p.per_chip
     if query.minimise == "chips":
-        used = np.array([found.space.layouts[i].chips for i in p.layout], dtype=float)
-        split = p.prompt_layout >= 0
-        if split.any():
-            used[split] = _used(found, split)
-        return used + cost / (1 + cost)  # chips first, then cost
+        return _used(found) + cost / (1 + cost)  # chips first, then cost
     return cost
 
 
-def _used(found: Found, split: NDArray[np.bool_]) -> Array:
-    """Chips of both pools of split points."""
+def _used(found: Found) -> Array:
+    """Chips of one replica, or of both pools of a split point."""
     p = found.points
-    sizes = np.array([x.chips for x in found.space.layouts], dtype=float)
-    prompts = np.array([x.chips for x in found.prompt_space.layouts], dtype=float)
-    return p.replicas[split] * sizes[p.layout[split]] + p.prompt_replicas[split] * prompts[p.prompt_layout[split]]
+    sizes = np.array([float(x.chips) for x in found.space.layouts])[p.layout]
+    prompts = np.array([float(x.chips) for x in found.prompt_space.layouts])[p.prompt_layout]
+    return np.where(p.prompt_layout < 0, sizes, p.replicas * sizes + p.prompt_replicas * prompts)
 
 
 def _answer(query: Query, found: Sequence[Found]) -> Answer:

@@ -200,7 +200,7 @@ def covered(engine: Profile, batch: Real, ranks: Real) -> NDArray[np.bool_]:
     for name, values in (("batch", batch), ("ranks", ranks)):
         low, high = engine.covers.get(name, (-np.inf, np.inf))
         inside = inside & (np.asarray(values) >= low) & (np.asarray(values) <= high)
-    return inside
+    return np.asarray(inside)
 
 
 def decode_tokens(where: Place) -> float:

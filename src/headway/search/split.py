@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from headway.search.points import Points, Timed, covered, decode_tokens, empty, 
 from headway.search.query import Place
 from headway.search.space import Space
 
+Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
 
 
@@ -156,8 +158,8 @@ def link_between(prompts: Place, answers: Place) -> Link | None:
 
 
 def handover(
-    link: Link, sent: Array, lanes_out: Array, received: Array, lanes_in: Array, requests: Array
-) -> tuple[Array, Array]:
+    link: Link, sent: Real, lanes_out: Real, received: Real, lanes_in: Real, requests: Real
+) -> tuple[Real, Real]:
     """Return (seconds to move a prompt's cache, utilisation of the busier side), the link as a resource.
 
     Parameters

@@ -1,0 +1,183 @@
+"""Grids: many models, systems and workloads, each cell a search of its own, written in TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, cast
+
+from headway import units
+from headway._version import __version__
+from headway.catalog import use
+from headway.errors import HeadwayError, InputError, unknown
+from headway.search.find import search
+from headway.search.query import Query
+from headway.search.records import record
+
+QUANTITIES = {
+    "prompt": units.TOKENS, "output": units.TOKENS, "ttft": units.SECONDS, "tpot": units.SECONDS,
+    "rate": units.PER_SECOND, "price": units.DOLLARS_PER_SECOND,
+}  # fmt: skip
+_LISTS = ("models", "systems", "engines", "precisions", "workloads")
+_WORKLOAD = ("name", "prompt", "output", "ttft", "tpot", "rate")
+_COMMON = (
+    "chips", "at_most", "sure", "minimise", "split", "prefill_on", "overlap", "drafts", "layout", "kv_precision", "price",
+    "reserve", "skew",
+)  # fmt: skip
+_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One search of a grid.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the grid.
+    label : str
+        What a reader calls it.
+    query : Query
+    catalog : tuple of str
+        Catalogue folders of the user.
+    """
+
+    number: int
+    label: str
+    query: Query
+    catalog: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Return what names the cell's result: the same question to the same version has the same key."""
+        asked = {f.name: getattr(self.query, f.name) for f in fields(self.query)}
+        text = json.dumps([__version__, asked, list(self.catalog)], sort_keys=True, default=list)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def read_grid(file: str | Path, catalog: Sequence[str] = ()) -> list[Cell]:
+    """Return the cells of a grid: models x systems x engines x precisions x workloads.
+
+    Parameters
+    ----------
+    file : path
+        TOML with ``models`` and ``systems``; optional ``engines``, ``precisions``, ``[[workloads]]`` (prompt, output, ttft,
+        tpot, rate, name) and options for all cells (minimise, overlap, chips, ...), quantities as people write them.
+    catalog : sequence of str
+        Catalogue folders that cells are looked up in.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, a key is unknown, a value has the wrong type or the grid is empty.
+    """
+    path = Path(file)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error.__class__.__name__
+        raise InputError(f"--grid {file}: cannot be read ({reason})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"--grid {file}: not valid TOML: {error}") from None
+    for key in data:
+        if key not in (*_LISTS, *_COMMON, "output", "prompt", "ttft", "tpot", "rate"):
+            raise unknown(f"--grid {file}: key", key, [*_LISTS, *_COMMON, *_WORKLOAD], "")
+    lists = {name: _names(file, data, name, needed=name in ("models", "systems")) for name in _LISTS[:4]}
+    workloads = _workloads(file, data)
+    common = {k: _value(file, k, data[k]) for k in _COMMON if k in data}
+    sizes = [len(v) or 1 for v in lists.values()]
+    total = sizes[0] * sizes[1] * sizes[2] * sizes[3] * len(workloads)
+    if total > _MOST:
+        raise InputError(f"--grid {file}: {total:,} cells; at most {_MOST:,}")
+    cells: list[Cell] = []
+    engines, precisions = lists["engines"] or [""], lists["precisions"] or [""]
+    for m, s, e, p, w in itertools.product(lists["models"], lists["systems"], engines, precisions, workloads):
+        options: dict[str, Any] = {**common, **{k: v for k, v in w.items() if k != "name"}}
+        options |= {"engine": e} if e else {}
+        options |= {"precision": p} if p else {}
+        label = ", ".join(x for x in (m, s, e, p, str(w["name"]) if "name" in w else "") if x)
+        cells.append(Cell(len(cells), label, Query(model=m, systems=(s,), **options), tuple(catalog)))
+    return cells
+
+
+def _names(file: str | Path, data: Mapping[str, Any], name: str, needed: bool) -> list[str]:
+    value: Any = data.get(name, [])
+    items = cast(list[Any], value) if isinstance(value, list) else []
+    if not isinstance(value, list) or not all(isinstance(x, str) and x.strip() for x in items):
+        raise InputError(f'--grid {file}: {name} must be a list of names, like {name} = ["..."]')
+    if needed and not items:
+        raise InputError(f'--grid {file}: needs {name}, like {name} = ["..."]')
+    return [str(x) for x in items]
+
+
+def _workloads(file: str | Path, data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Read the workloads; keys beside them are defaults of all."""
+    found: Any = data.get("workloads", [{}])
+    rows = cast(list[Any], found) if isinstance(found, list) else []
+    if not rows or not all(isinstance(x, dict) for x in rows):
+        raise InputError(f"--grid {file}: workloads must be tables, written as [[workloads]]")
+    base = {k: data[k] for k in _WORKLOAD[1:] if k in data}
+    for row in cast(list[dict[str, Any]], rows):
+        for key in row:
+            if key not in _WORKLOAD:
+                raise unknown(f"--grid {file}: [[workloads]] key", key, list(_WORKLOAD), "")
+    return [{k: _value(file, k, v) for k, v in {**base, **row}.items()} for row in cast(list[dict[str, Any]], rows)]
+
+
+_TYPES: dict[str, type] = {
+    f.name: {"bool": bool, "int": int}.get(str(f.type).split(" ")[0], str) for f in fields(Query)
+}
+
+
+def _value(file: str | Path, key: str, value: Any) -> Any:
+    where = f"--grid {file}: {key}"
+    if key in QUANTITIES:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise InputError(f"{where} is {value!r}; a {QUANTITIES[key].name} reads like {QUANTITIES[key].example}")
+        text = str(value) if key in ("prompt", "output", "rate") else value
+        return units.parse(text, QUANTITIES[key], where)
+    wanted = (int, float) if key in ("reserve", "skew") else _TYPES.get(key, str)
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        says = {bool: "true or false", int: "a whole number", str: "text"}.get(cast(type, wanted), "a number")
+        raise InputError(f"{where} is {value!r}; it must be {says}")
+    return value
+
+
+def solve(cell: Cell) -> dict[str, Any]:
+    """Search one cell; what refuses it is its result. Runs in workers: nothing but the cell is needed."""
+    use(cell.catalog)
+    found: dict[str, Any] = {"key": cell.key, "label": cell.label, "version": __version__}
+    try:
+        return found | {"answer": record(search(cell.query)), "refused": None}
+    except HeadwayError as error:
+        return found | {"answer": None, "refused": str(error)}
+    except Exception as error:  # a fault of our own in one cell must not cost the others
+        return found | {"answer": None, "refused": f"a fault in headway itself ({error.__class__.__name__}: {error})"}
+
+
+def summary(cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row per finished cell, in the grid's order: its best option, or why it was refused."""
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        found = results.get(cell.key)
+        if found is None:
+            continue
+        q, answer = cell.query, found["answer"]
+        row: dict[str, Any] = {
+            "model": q.model, "system": q.systems[0], "engine": q.engine, "precision": q.precision, "prompt": q.prompt,
+            "output": q.output, "ttft_limit_s": q.ttft, "tpot_limit_s": q.tpot, "rate_per_s": q.rate,
+        }  # fmt: skip
+        best = answer["best"] if answer else {}
+        for key in ("layout", "batch_per_replica", "tok_s_per_user", "tok_s_per_chip", "dollars_per_mtok",
+                    "dollars_per_mtok_low", "dollars_per_mtok_high", "ttft_s", "tpot_s", "chips"):  # fmt: skip
+            row[key] = best.get(key)
+        fleet = answer["fleets"][0] if answer and answer["fleets"] else {}
+        row |= {"fleet": fleet.get("deployment"), "fleet_chips": fleet.get("chips"),
+                "fleet_dollars_per_hour": fleet.get("dollars_per_hour"), "refused": found["refused"] or ""}  # fmt: skip
+        rows.append(row)
+    return rows
