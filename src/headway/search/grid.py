@@ -16,7 +16,7 @@ from headway._version import __version__
 from headway.catalog import use
 from headway.errors import HeadwayError, InputError, unknown
 from headway.search.find import search
-from headway.search.query import Query
+from headway.search.query import GOALS, Query
 from headway.search.records import record
 
 QUANTITIES = {
@@ -141,6 +141,8 @@ def _value(file: str | Path, key: str, value: Any) -> Any:
             raise InputError(f"{where} is {value!r}; a {QUANTITIES[key].name} reads like {QUANTITIES[key].example}")
         text = str(value) if key in ("prompt", "output", "rate") else value
         return units.parse(text, QUANTITIES[key], where)
+    if key == "minimise" and value not in GOALS:
+        raise InputError(f"{where} is {value!r}; accepted: {', '.join(GOALS)}")
     wanted = (int, float) if key in ("reserve", "skew") else _TYPES.get(key, str)
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         says = {bool: "true or false", int: "a whole number", str: "text"}.get(cast(type, wanted), "a number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -62,7 +63,10 @@ def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:
     LostWorkerError
         When a cell's worker died for good.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its own new default, said now to keep it quiet
+    # Ray's own new default, said now to keep it quiet
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address != "auto":
+        _reach(address)
     try:
         import ray
         from ray.exceptions import RayError
@@ -87,6 +91,22 @@ def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:
             ray.shutdown()
 
 
+def _reach(address: str) -> None:
+    """Knock at the address first: Ray itself tries for a minute, and noisily."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(
+            f"--ray {address}: an address reads like host:6379 or ray://host:10001; auto is this machine's"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or "no answer"
+        raise InputError(
+            f"--ray {address}: no cluster answers there ({said}); --ray auto starts one on this machine"
+        ) from None
+
+
 def _connect(ray: Any, address: str) -> None:
     """Connect, or start a local one where ``auto`` finds none."""
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
@@ -95,7 +115,7 @@ def _connect(ray: Any, address: str) -> None:
     except ConnectionError:
         if address != "auto":
             raise InputError(
-                f"--ray {address}: no cluster answers there; --ray auto starts one on this machine"
+                f"--ray {address}: Ray cannot join that cluster (another version, or it wants a token)"
             ) from None
         ray.init(include_dashboard=False, **quiet)
     except (ValueError, RuntimeError, OSError) as error:
