@@ -93,3 +93,20 @@ def test_cold_start():
     print(f"  ratios: help {usage / numpy:.1f}x and plan {plan / numpy:.1f}x of importing NumPy")
     assert plan < 1.0
     assert usage < 0.4
+
+
+def test_search():
+    """Every layout and batch of DeepSeek-V3: under 2 CPU seconds on 72 chips of a GB200 rack, under 1.5 on 32 H200."""
+    import json
+
+    numpy = _cpu_seconds("-c", "import numpy")
+    for on, limit in (("gb200-nvl72", 2.0), ("h200x32", 1.5)):
+        asked = ["-m", "headway", "search", "deepseek-v3", "--on", on, "--prompt", "8192", "--output", "1024"]
+        seconds = _cpu_seconds(*asked)
+        done = subprocess.run([sys.executable, *asked, "--json"], check=True, capture_output=True, text=True)
+        looked = json.loads(done.stdout)["evaluated"]
+        print(
+            f"\n  {on}: {looked['layouts']:,} layouts, {looked['points']:,} points, {looked['pairs_of_pools']:,} pairs of pools in "
+            f"{seconds:.2f} CPU seconds, {seconds / numpy:.1f}x of importing NumPy"
+        )
+        assert seconds < limit

@@ -54,7 +54,7 @@ def main() -> int:
         "anchors": [c.record() for c in cases],
     }
     parts = validation.tables(found, None)
-    for by in ("engine", "chip", "model"):
+    for by in ("engine", "layout", "chip", "model"):
         parts += [(f"{title}, by {by}", heads, rows) for title, heads, rows in validation.tables(found, by) if rows]
     parts.append(("Public anchors", validation.ANCHOR_HEADS, validation.anchor_rows(cases)))
     notes = "\n".join(f"- {a.name}: {a.note}. {a.source}" for a in cases)

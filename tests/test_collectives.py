@@ -153,6 +153,9 @@ def test_the_hottest_chip_decides_under_skew():
     assert times == sorted(times)
     assert times[2] > 3 * times[0]
     assert Crowding(256, 8, 64)(0.0) == 1
+    for groups, copies in ((64, 7.69), (72, 7.72), (96, 7.80), (144, 7.90)):  # random routings, second copies at random
+        assert groups * float(group_reached(256, 8, groups)) == pytest.approx(copies, abs=0.03)
+    assert 512 * float(group_reached(256, 8, 512)) == pytest.approx(8)  # never more copies than experts chosen
     assert group_reached(256, 8, 64) == pytest.approx(1 - np.prod([(252 - i) / (256 - i) for i in range(8)]))
 
 

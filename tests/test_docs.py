@@ -33,7 +33,7 @@ def test_every_equation_of_the_lecture_has_a_home():
     cited = {int(n) for n in re.findall(r"\bE(\d+)\b", text)} | {n for a, b in ranges for n in range(a, b + 1)}
     assert cited >= set(range(1, 27))
     systems = {"A1", "A2", "A3", "A4", "A5", "A6", "A8", "A9", "A10", "A11", "B1", "B3", "B4", "B5", "C2", "C4", "C5", "D1",
-               "D2", "D3", "D4", "D5", "E1", "E2", "E3", "E4", "E5", "E7", "F1", "F2", "F3", "F4", "F5", "F7", "F8", "G1",
+               "D2", "D3", "D4", "D5", "D6", "E1", "E2", "E3", "E4", "E5", "E7", "F1", "F2", "F3", "F4", "F5", "F7", "F8", "G1",
                "G4", "H4", "H5", "H6"}  # fmt: skip
     everything = text + "".join(p.read_text() for p in (ROOT / "src").rglob("*.py"))
     assert {s for s in systems if f"SYS-{s}" not in everything} == set()
@@ -64,6 +64,17 @@ def test_every_json_field_is_documented(capsys):
     names |= set(plan["decode"]["rows"][0])
     app.run(["curve", "deepseek-v3", "--on", "h200x8", "--json"])
     names |= set(json.loads(capsys.readouterr().out)["curve"][0])
+    app.run(["search", "gpt-oss-120b", "--on", "h200x8", "--rate", "2/s", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    names |= set(found) | set(found["query"]) | set(found["evaluated"]) | set(found["fleets"][0])
+    names |= {n for n in found["best"] if not n.endswith(("_low_s", "_high_s"))}
+    app.run(["racks", "gpt-oss-120b", "--on", "h200x8", "--racks", "1,2", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    names |= set(found) | set(found["all_to_all"][0]) | set(found["pipeline"][0]) | set(found["advice"])
+    app.run(["speculate", "gpt-oss-120b", "--on", "h200x8", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    names |= set(found) | set(found["batches"][0])
+    names -= {"racks", "hopped"}
     assert {n for n in names if f"`{n}`" not in text} == set()
 
 

@@ -81,7 +81,8 @@ def test_a_grid_is_read_as_written(grid):
 @pytest.mark.parametrize(("text", "says"), [
     ("", "needs models"), ('models = ["a"]', "needs systems"), ("models = 3", "list of names"), ("models = [", "TOML"),
     ('models = ["a"]\nsystems = ["b"]\nfoo = 1', "foo"), ('models = ["a"]\nsystems = ["b"]\nttft = "2 parsecs"', "ttft"),
-    ('models = ["a"]\nsystems = ["b"]\nttft = "2"', "no unit"), ('models = ["a"]\nsystems = ["b"]\ndrafts = "x"', "whole number"),
+    ('models = ["a"]\nsystems = ["b"]\nttft = "2"', "no unit"), ('models = ["a"]\nsystems = ["b"]\ntpot = 30', "no unit"),
+    ('models = ["a"]\nsystems = ["b"]\nreserve = 2', "below 1"), ('models = ["a"]\nsystems = ["b"]\ndrafts = "x"', "whole number"),
     ('models = ["a"]\nsystems = ["b"]\nsure = 1', "true or false"), ('models = ["a"]\nsystems = ["b"]\nworkloads = 3', "[[workloads]]"),
     ('models = ["a"]\nsystems = ["b"]\n[[workloads]]\nprmpt = 3', "prmpt"), ('models = ["a"]\nsystems = ["b"]\nskew = -1', "skew"),
     ('models = ["a"]\nsystems = ["b"]\nminimise = "fun"', "fun"), ('models = ["a"]\nsystems = ["b"]\nprompt = 0', "prompt"),
@@ -99,7 +100,8 @@ def test_a_bad_grid_is_one_line(tmp_path, capsys, text, says):
 def test_other_mistakes(tmp_path, grid, capsys):
     for arguments, says in (
         (["search", "--grid", str(tmp_path / "none.toml")], "cannot be read"),
-        (["search", "llama-3.1-8b", "--grid", str(grid)], "leave out"),
+        (["search", "llama-3.1-8b", "--grid", str(grid)], "leave out MODEL"),
+        (["search", "--grid", str(grid), "--tpot", "3ms", "--why"], "leave out --tpot, --why"),
         (["search", "--grid", str(grid), "--workers", "0"], "--workers"),
         (["search", "--grid", str(grid), "--workers", "2", "--ray", "auto"], "--workers"),
         (["search", "--grid", str(grid), "--results", str(tmp_path)], "cannot be opened"),
@@ -110,6 +112,32 @@ def test_other_mistakes(tmp_path, grid, capsys):
         assert says in err
         assert len(err.strip().split("\n")) == 1
     assert grid.read_text() == GRID
+
+
+def test_a_price_is_per_hour_and_an_edited_fact_is_a_new_question(tmp_path):
+    file = tmp_path / "grid.toml"
+    file.write_text('models = ["a"]\nsystems = ["b"]\nprice = 2')
+    assert read_grid(file)[0].query.price == pytest.approx(2 / 3600)
+    mine = tmp_path / "facts"
+    mine.mkdir()
+    (mine / "chips.csv").write_text("name\nx")
+    before = read_grid(file, [str(mine)])[0].key
+    (mine / "chips.csv").write_text("name\ny")
+    assert read_grid(file, [str(mine)])[0].key != before
+
+
+def test_ctrl_c_is_one_line(tmp_path):
+    """Workers do not answer an interrupt with tracebacks; what had finished is kept."""
+    file = tmp_path / "grid.toml"
+    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 200))
+    file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
+    run = subprocess.Popen([sys.executable, "-m", "headway", "search", "--grid", str(file), "--workers", "2"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+    time.sleep(1.2)
+    os.killpg(run.pid, signal.SIGINT)
+    _, err = run.communicate(timeout=120)
+    assert run.returncode == 130
+    assert err.strip() in ("", "headway: stopped")
 
 
 def test_refusals_are_results(grid):

@@ -54,7 +54,7 @@ def test_what_is_no_layout(text, says):
 
 @pytest.mark.parametrize(("layout", "says"), [
     (Layout(tp=8, pp=62), "61 layers"), (Layout(dp=144, ep=144, redundant=31), "r32 does"), (Layout(dp=72, ep=72), "ep64"),
-    (Layout(tp=3), "tp2"),
+    (Layout(tp=3), "tp4"),
 ])  # fmt: skip
 def test_what_does_not_divide_names_the_nearest(layout, says):
     with pytest.raises(InputError, match=says):

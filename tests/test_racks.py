@@ -91,7 +91,7 @@ def test_the_report_has_the_lectures_numbers():
     assert all(a.once <= a.own for a in r.across)  # copies that cross together are at most all copies
     weights = [d.weights for d in r.depths]
     assert weights == sorted(weights, reverse=True)
-    assert all(d.cache == pytest.approx(r.depths[0].cache, rel=0.1) for d in r.depths)
+    assert all(r.depths[0].cache * 0.9 < d.cache < r.depths[0].cache * 1.25 for d in r.depths)  # the fullest stage
     assert [d.batch for d in r.depths] == [r.micro_batch * p for p in (1, 2, 4, 8)]
     four = r.depths[2]
     assert four.hopped[1] - four.step == pytest.approx(4 * 2.5e-3)

@@ -21,8 +21,9 @@ from headway.errors import InputError, PhysicsError
 from headway.hardware import system
 from headway.models import model
 from headway.parallel import Layout, LayoutColumns, build_step, check, fit, weights_per_chip
+from headway.parallel.memory import stage_share
 from headway.roofline import IDEAL, Load, profile, step_time
-from headway.search import Query, frontier, layouts, search, space, spent
+from headway.search import Query, frontier, layouts, search_layouts, space, spent
 from headway.search.find import _look as look
 from headway.search.fleet import fewest
 from headway.search.points import timed, together
@@ -55,8 +56,18 @@ def every_layout(arch, chips):
                 check(arch, layout)
             except InputError:
                 continue
-            found.add(layout)
+            if runs(arch, layout):
+                found.add(layout)
     return found
+
+
+def runs(arch, x):
+    """What engines ask beyond `check`: whole KV heads, no expert sliced below 128 columns, groups of dense models are replicas."""
+    heads = {a.ways for _, a in arch.attends() if a.ways > 1}
+    if any(k % x.tp and x.tp % k for k in heads) or (arch.experts is None and x.dp > 1):
+        return False
+    inner = min((min(m.inputs, m.outputs) for k in arch.layers for m in k.linears if m.role == "expert"), default=0)
+    return not arch.experts or x.slices == 1 or inner / x.slices >= 128
 
 
 @pytest.mark.parametrize(("name", "chips"), [(LLAMA, 8), (OSS, 8), (DEEPSEEK, 8)])
@@ -183,11 +194,12 @@ def test_the_search_contains_the_best_of_a_brute_force():
                 k: float(step_time(step, load, where.system.chip, where.numbers).seconds)
                 for k, load in loads(w, where.chunk).items()
             }
-            found = closed_loop(w, seconds, where.numbers)
+            beat = stage_share(where.model, x) * x.pp
+            found = closed_loop(w, {k: v * (1 if k == "prefill" else beat) for k, v in seconds.items()}, where.numbers)
             if found.ttft <= 2.0 and found.tpot <= 0.03:
                 rate = float(found.output_rate) * x.pp * (4 // x.chips)
                 best = min(best, 4 * where.system.price / rate * 1e6)
-    mine = search(query).best
+    mine = search_layouts(query).best
     assert mine.per_mtok[1] <= best * 1.04  # batches lie 1.2x apart in either
     assert mine.ttft[1] <= 2.0
     assert mine.tpot[1] <= 0.03
@@ -206,7 +218,8 @@ def test_points_are_what_a_scalar_closed_loop_says():
             k: float(step_time(step, load, where.system.chip, where.numbers).seconds)
             for k, load in loads(w, where.chunk).items()
         }
-        one = closed_loop(w, seconds, where.numbers)
+        beat = stage_share(where.model, x) * x.pp  # of a pipeline's slowest stage
+        one = closed_loop(w, {k: v * (1 if k == "prefill" else beat) for k, v in seconds.items()}, where.numbers)
         assert points.tpot[i] == pytest.approx(float(one.tpot))
         assert points.ttft[i] == pytest.approx(float(one.ttft))
         assert points.rate[i] == pytest.approx(float(one.output_rate) * x.pp * (8 // x.chips))
@@ -218,7 +231,7 @@ def test_points_are_what_a_scalar_closed_loop_says():
 def test_nothing_that_does_not_fit_or_beats_its_floor(name, on, prompt, output, split):
     """Rule 1 and 6 over every point of a search; pools of prompts are never saturated."""
     query = Query(name, (on,), prompt=prompt, output=output, split=split)
-    f = look(query, place(query, on))
+    f = look(query, place(query, on), on)
     p, ends = f.points, f.ends
     assert (p.tpot >= p.tpot_floor * (1 - 1e-9)).all()
     assert (p.ttft >= p.ttft_floor * (1 - 1e-9)).all()
@@ -260,7 +273,7 @@ def test_no_frontier_point_is_beaten(points):
 
 
 def test_the_frontier_of_a_search_is_not_beaten_by_any_point():
-    answer = search(Query(DEEPSEEK, ("h200x8", "b200x8"), prompt=2000.0, output=500.0, ttft=2.0))
+    answer = search_layouts(Query(DEEPSEEK, ("h200x8", "b200x8"), prompt=2000.0, output=500.0, ttft=2.0))
     every = [f for f, _ in answer.layouts]
     for o in answer.frontier:
         for f in every:
@@ -273,7 +286,7 @@ def test_the_frontier_of_a_search_is_not_beaten_by_any_point():
 
 def test_where_the_chip_seconds_go_adds_up():
     """Rule 7: parts sum to the cost of a token."""
-    answer = search(Query(DEEPSEEK, ("gb200-nvl72",), ttft=2.0, tpot=0.03))
+    answer = search_layouts(Query(DEEPSEEK, ("gb200-nvl72",), ttft=2.0, tpot=0.03))
     for o in (answer.best, *(x.option for x in answer.losers)):
         parts = spent(o)
         assert sum(parts.values()) == pytest.approx(o.chips / o.rate, rel=1e-6)
@@ -283,8 +296,8 @@ def test_where_the_chip_seconds_go_adds_up():
 
 
 def test_sure_limits_are_met_by_the_upper_ends():
-    plain = search(Query(LLAMA, ("h200x8",), prompt=1000.0, output=200.0, tpot=0.03, ttft=2.0)).best
-    sure = search(Query(LLAMA, ("h200x8",), prompt=1000.0, output=200.0, tpot=0.03, ttft=2.0, sure=True)).best
+    plain = search_layouts(Query(LLAMA, ("h200x8",), prompt=1000.0, output=200.0, tpot=0.03, ttft=2.0)).best
+    sure = search_layouts(Query(LLAMA, ("h200x8",), prompt=1000.0, output=200.0, tpot=0.03, ttft=2.0, sure=True)).best
     assert sure.tpot[2] <= 0.03
     assert sure.ttft[2] <= 2.0
     assert sure.per_mtok[1] >= plain.per_mtok[1]
@@ -292,15 +305,17 @@ def test_sure_limits_are_met_by_the_upper_ends():
 
 def test_goals():
     query = Query(DEEPSEEK, ("h200x16",), prompt=2000.0, output=500.0, ttft=2.0, tpot=0.05)
-    cost, chips, latency = (search(dataclasses.replace(query, minimise=g)).best for g in ("cost", "chips", "latency"))
+    cost, chips, latency = (
+        search_layouts(dataclasses.replace(query, minimise=g)).best for g in ("cost", "chips", "latency")
+    )
     assert cost.per_mtok[1] <= min(chips.per_mtok[1], latency.per_mtok[1])
     assert latency.request[1] <= min(cost.request[1], chips.request[1])
     assert chips.layout.chips <= min(cost.layout.chips, latency.layout.chips)
 
 
 def test_chips_at_most_are_paid_only_when_used():
-    every = search(Query(DEEPSEEK, ("gb200-nvl72",), layout="dp32ep32")).best
-    used = search(Query(DEEPSEEK, ("gb200-nvl72",), layout="dp32ep32", chips=72, at_most=True)).best
+    every = search_layouts(Query(DEEPSEEK, ("gb200-nvl72",), layout="dp32ep32")).best
+    used = search_layouts(Query(DEEPSEEK, ("gb200-nvl72",), layout="dp32ep32", chips=72, at_most=True)).best
     assert (every.chips, used.chips) == (72, 64)
     assert used.per_mtok[1] == pytest.approx(every.per_mtok[1] * 64 / 72)
 
@@ -308,24 +323,24 @@ def test_chips_at_most_are_paid_only_when_used():
 def test_replicas_over_several_boxes_use_the_network_between_them():
     """DeepSeek's decode layout on 18 boxes of 8; a link twice as fast outside helps it."""
     query = Query(DEEPSEEK, ("h800x8",), chips=144, layout="dp144ep144r32", prompt=4000.0, output=1000.0, split=False)
-    slow = search(query).best
+    slow = search_layouts(query).best
     assert slow.deployment.chips == 144
     with pytest.raises(PhysicsError, match="144"):
-        search(dataclasses.replace(query, chips=72))
+        search_layouts(dataclasses.replace(query, chips=72))
 
 
 def test_pools_on_two_systems():
     """Prompts on another system: both are paid, the cache moves over the slower network."""
     query = Query(DEEPSEEK, ("gb200-nvl72",), prompt=4000.0, output=500.0, prefill_on="h200x8", ttft=3.0)
-    best = search(query).best
+    best = search_layouts(query).best
     assert best.deployment.prefill is not None
     assert best.chips == 72 + 8
     assert "h200x8" in best.system
 
 
 def test_two_batch_overlap_is_never_worse():
-    plain = search(Query(DEEPSEEK, ("h800x8",), chips=32, tpot=0.1, split=False)).best
-    hidden = search(Query(DEEPSEEK, ("h800x8",), chips=32, tpot=0.1, split=False, overlap=True)).best
+    plain = search_layouts(Query(DEEPSEEK, ("h800x8",), chips=32, tpot=0.1, split=False)).best
+    hidden = search_layouts(Query(DEEPSEEK, ("h800x8",), chips=32, tpot=0.1, split=False, overlap=True)).best
     assert hidden.per_mtok[1] < plain.per_mtok[1]
 
 
@@ -370,16 +385,16 @@ def test_a_queue_played_out_waits_as_long():
 def test_the_fewest_replicas(seats, load, limit):
     one = np.array([float(seats)])
     n = fewest(one, np.array([load]), np.array([10.0]), np.array([np.inf]), limit)[0]
-    assert n * seats > load  # never saturated
+    assert n * seats * 0.9 >= load * (1 - 1e-12)  # never near saturation
     assert float(waiting_chance(n * seats, load)) <= limit
     if n > 1:
-        assert float(waiting_chance((n - 1) * seats, load)) > limit
+        assert float(waiting_chance((n - 1) * seats, load)) > limit or load > 0.9 * (n - 1) * seats
 
 
 @pytest.mark.parametrize("rate", [1.0, 20.0, 300.0])
 @pytest.mark.parametrize("goal", ["cost", "chips"])
 def test_fleets_carry_their_rate(rate, goal):
-    answer = search(Query(DEEPSEEK, ("gb200-nvl72", "h200x8"), ttft=2.0, tpot=0.04, rate=rate, minimise=goal))
+    answer = search_layouts(Query(DEEPSEEK, ("gb200-nvl72", "h200x8"), ttft=2.0, tpot=0.04, rate=rate, minimise=goal))
     assert answer.fleets
     for one in answer.fleets:
         f = one.fleet
@@ -394,9 +409,37 @@ def test_fleets_carry_their_rate(rate, goal):
 
 
 def test_a_larger_rate_never_takes_a_smaller_fleet():
-    chips = [search(Query(OSS, ("h100x8",), prompt=2000.0, output=300.0, rate=r, tpot=0.03, ttft=2.0)).fleets[0].fleet.dollars
+    chips = [search_layouts(Query(OSS, ("h100x8",), prompt=2000.0, output=300.0, rate=r, tpot=0.03, ttft=2.0)).fleets[0].fleet.dollars
              for r in (0.5, 2.0, 8.0, 32.0, 128.0)]  # fmt: skip
     assert chips == sorted(chips)
+
+
+def test_what_a_review_found():
+    """Unlimited engines cut long prompts; pools without room are refused, not a fault; prices do not mix with chips."""
+    found = look(
+        Query(LLAMA, ("h200x8",), engine="ideal", prompt=64_000.0),
+        place(Query(LLAMA, ("h200x8",), engine="ideal", prompt=64_000.0), "h200x8"),
+        "h200x8",
+    )
+    assert (found.points.ttft >= found.points.ttft_floor * (1 - 1e-9)).all()
+    with pytest.raises(PhysicsError, match="no split of pools"):
+        search_layouts(Query(LLAMA, ("h200x8",), prefill_on="l40sx8"))
+    mixed = search_layouts(Query(OSS, ("tpu-v7-64", "h200x8"), prompt=1000.0, output=200.0))
+    assert [o.per_mtok is None for o in mixed.systems] == [False, True]
+    own = search_layouts(Query(OSS, ("h200x8",), prompt=1000.0, output=200.0, prefill_on="h200x8", price=1 / 3600)).best
+    assert own.chips == 8
+    for x in layouts(model(DEEPSEEK), 144, 72):  # no tensor group straddles a domain
+        assert x.stage_chips <= 72 or 72 % (x.tp * x.cp) == 0
+
+
+def test_pools_have_room():
+    """Nowhere are prompts' replicas more than nine tenths busy, or waits longer than the prompt itself."""
+    f = look(Query(DEEPSEEK, ("h200x32",)), place(Query(DEEPSEEK, ("h200x32",)), "h200x32"), "h200x32")
+    apart = np.flatnonzero(f.points.prompt_layout >= 0)
+    busy = dict(zip(f.pools[0].layout.tolist(), f.pools[0].busy.tolist(), strict=True))
+    for i in apart:
+        requests = f.points.rate[i] / f.where.output
+        assert requests * busy[int(f.points.prompt_layout[i])] <= 0.9 * f.points.prompt_replicas[i] * (1 + 1e-9)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
@@ -433,7 +476,7 @@ def test_the_command_in_all_its_forms(capsys, tmp_path):
         assert word in out
     _, out, _ = run(capsys, *base, "--json")
     data = json.loads(out)
-    assert data["evaluated"]["layouts"] > 4000
+    assert data["evaluated"]["layouts"] > 3000
     assert data["best"]["tpot_s"] <= 0.03
     assert data["best"]["tpot_low_s"] <= data["best"]["tpot_s"] <= data["best"]["tpot_high_s"]
     users = [o["tok_s_per_user"] for o in data["frontier"]]
@@ -455,7 +498,7 @@ def test_the_command_in_all_its_forms(capsys, tmp_path):
     (3, ["--ttft", "1ms"], "nearest feasible is --ttft"),
     (3, ["--ttft", "350ms", "--tpot", "13ms", "--prompt", "64k", "--output", "64"], "nearest feasible"),
     (3, ["--layout", "tp16"], "16 chips"),
-    (2, ["--layout", "tp3"], "tp2"),
+    (2, ["--layout", "tp3"], "tp4"),
     (2, ["--layout", "ep3"], "divide"),
     (2, ["--layout", "tq8"], "not understood"),
     (2, ["--chips", "many"], "--chips"),
@@ -483,6 +526,7 @@ def test_what_does_not_fit_is_refused_with_its_shortfall(capsys):
     code, _, err = run(capsys, "search", DEEPSEEK, "--on", "h100x8")
     assert code == 3
     assert "GB per chip" in err
+    assert run(capsys, "search", DEEPSEEK, "--on", "h200x8,nope")[0] == 2
     code, out, _ = run(capsys, "search", DEEPSEEK, "--on", "h100x8,h200x8")
     assert code == 0
     assert "! h100x8:" in out  # the others are answered
@@ -492,3 +536,6 @@ def test_the_nearest_feasible_value_is_feasible(capsys):
     _, _, err = run(capsys, "search", DEEPSEEK, "--on", "h200x8", "--tpot", "2ms")
     nearest = err.strip().split("--tpot ")[-1]
     assert run(capsys, "search", DEEPSEEK, "--on", "h200x8", "--tpot", nearest)[0] == 0
+    for on in ("h200x32", "mi300x-x8"):
+        _, _, err = run(capsys, "search", DEEPSEEK, "--on", on, "--ttft", "1ms")
+        assert run(capsys, "search", DEEPSEEK, "--on", on, "--ttft", err.strip().split("--ttft ")[-1])[0] == 0

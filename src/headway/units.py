@@ -123,3 +123,8 @@ def dollars(value: float) -> str:
 def count(value: float) -> str:
     """Print a whole number with thousands separators; above 10^7 with a metric prefix."""
     return si(value) if abs(value) >= 1e7 else f"{value:,.0f}"
+
+
+def rate(value: float) -> str:
+    """Print how many per second: ``rate(0.01) == "0.01"`` (no milli, which reads like a million), ``rate(64300) == "64.3 k"``."""
+    return f"{value:.3g}" if abs(value) < 1000 else si(value)

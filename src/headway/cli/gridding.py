@@ -9,7 +9,7 @@ from headway import catalog as facts
 from headway import units
 from headway.cli.commands import emit, emit_csv
 from headway.cli.progress import Progress
-from headway.errors import InputError
+from headway.errors import InputError, PhysicsError
 from headway.search.grid import Cell, read_grid, summary
 from headway.search.journal import Journal
 from headway.search.runners import run_local, run_ray
@@ -37,19 +37,24 @@ def grid(
     with Journal(results or str(Path(file).with_suffix(".results.jsonl"))) as journal:
         left = [c for c in cells if c.key not in journal.results]
         known = len(cells) - len(left)
+        found = dict(journal.results)
         with Progress(len(left), "cells") as say:
             runs = run_ray(left, ray) if ray is not None and left else run_local(left, workers)
             for result in runs:
-                journal.add(result)
+                found[result["key"]] = result
+                if not result.get("fault"):
+                    journal.add(result)
                 say(result["label"])
-        rows = summary(cells, journal.results)
+    rows = summary(cells, found)
     if json:
-        emit({"cells": [journal.results[c.key] for c in cells], "computed": len(left), "from_journal": known})
+        emit({"cells": [found[c.key] for c in cells], "computed": len(left), "from_journal": known})
     elif csv:
         emit_csv(rows)
     else:
         print(_text(cells, rows))
         print(f"\n{len(cells)} cells, {len(left)} computed now, {known} from {journal.path}")
+    if all(r["refused"] for r in rows):
+        raise PhysicsError(f"--grid {file}: no cell has an answer; the first says: {rows[0]['refused']}")
 
 
 def _text(cells: list[Cell], rows: list[dict[str, Any]]) -> str:

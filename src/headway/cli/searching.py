@@ -10,7 +10,7 @@ from headway import units
 from headway.cli.commands import emit, emit_csv
 from headway.cli.progress import Progress
 from headway.errors import InputError
-from headway.search import Answer, Query, search
+from headway.search import Answer, Query, search_layouts
 from headway.search.grid import QUANTITIES
 
 
@@ -25,10 +25,6 @@ def query(model: str, on: str, chips: str | None, typed: Mapping[str, str | None
     read = {k: units.parse(v, QUANTITIES[k], f"--{k}") for k, v in typed.items() if v is not None}
     count, at_most = _chips(chips)
     systems = tuple(part.strip() for part in on.split(",") if part.strip())
-    for key, most in (("reserve", 1.0), ("skew", 100.0)):
-        value = words.get(key)
-        if value is not None and not 0 <= value < most:
-            raise InputError(f"--{key}: {value:g} must be zero or more and below {most:g}")
     given = {k: v for k, v in words.items() if v is not None}
     return Query(model=model, systems=systems, chips=count, at_most=at_most, **cast(dict[str, Any], {**read, **given}))
 
@@ -53,7 +49,7 @@ def run(asked: Query, *, json: bool, csv: bool, why: bool, out: str | None, cata
     if out:
         figures.check(out)
     with Progress(len(asked.systems), "systems") as shown:
-        answer = search(asked, shown)
+        answer = search_layouts(asked, shown)
     if out:
         figures.write(figures.search_figure(answer), out)
     if json:

@@ -204,6 +204,8 @@ class Architecture:
         Multi-token-prediction layers, apart: not in totals, not in the step.
     final_parameters : int
         Parameters outside the layers that are no matrix (final norm, position table).
+    side_by_side : bool
+        Attention and feed-forward read the same input and their outputs are added together (GPT-J, Falcon, PaLM).
     notes : tuple of str
         What was left out or assumed, in words.
     """
@@ -222,6 +224,7 @@ class Architecture:
     mtp: tuple[Layer, ...] = ()
     final_parameters: int = 0
     vision: bool = False
+    side_by_side: bool = False
     notes: tuple[str, ...] = ()
     source: str = ""
 

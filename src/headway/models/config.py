@@ -240,6 +240,7 @@ def _finish(
         mtp=group(mtp),
         final_parameters=draft.final_vectors,
         vision=vision,
+        side_by_side=draft.side_by_side,
         notes=tuple(notes),
         source=source,
     )

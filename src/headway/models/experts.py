@@ -125,17 +125,18 @@ def group_reached(experts: int, active: int, groups: Real) -> Real:
     experts, active : int
         E experts, k of them per token.
     groups : int or array
-        Groups on which they lie; each holds at least one.
+        Groups on which they lie.
 
     Notes
     -----
-    1 - C(E - E/g, k) / C(E, k): drawn without replacement.
+    1 - C(E - m, k) / C(E, k) for m = E/g experts in a group, drawn without replacement; m need not be whole where second
+    copies fill the groups. Below one expert in a group (more groups than experts) a token reaches k of g.
     """
-    elsewhere = experts - np.maximum(experts // np.round(groups), 1)
+    mine = experts / np.asarray(groups, dtype=float)
     missed = 1.0
     for i in range(active):
-        missed = missed * np.maximum(elsewhere - i, 0) / (experts - i)
-    return 1 - missed
+        missed = missed * np.maximum(experts - mine - i, 0) / (experts - i)
+    return np.where(mine < 1, active * mine / experts, 1 - missed)
 
 
 @dataclass(frozen=True, slots=True)

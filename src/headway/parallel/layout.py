@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from headway.errors import InputError
 from headway.models import Architecture
-from headway.parallel.racks import largest_divisor
+from headway.parallel.racks import largest_divisor, nearest_divisor
 
 Column = NDArray[np.float64]
 _NAMES = ("tp", "cp", "dp", "ep", "pp")
@@ -280,7 +280,7 @@ def check(model: Architecture, layout: Layout) -> None:
         raise InputError(f"layout {layout}: {layout.redundant} second copies are more than the {experts.count} experts")
     heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
     if heads and heads % layout.tp:
-        fit = largest_divisor(heads, layout.tp)
+        fit = nearest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
     layers = sum(x.count for x in model.layers)
     if layout.pp > layers:

@@ -86,11 +86,11 @@ def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) ->
     else:
         ends = embedding + head
     vectors = sum(x.count * x.vector_parameters for x in model.layers) + model.final_parameters
-    body = sum(x.count * m.bytes * _weight_share(model, layout, m) for x in model.layers for m in x.linears)
-    body += vectors * model.precision.base.bytes
+    kinds = [(x.count, sum(m.bytes * _weight_share(model, layout, m) for m in x.linears)) for x in model.layers]
+    rest = vectors * model.precision.base.bytes
     if even:
-        return (embedding + head + body) / layout.pp
-    return ends + body * stage_share(model, layout)
+        return (embedding + head + rest + sum(n * b for n, b in kinds)) / layout.pp
+    return ends + rest * stage_share(model, layout) + sum(_fullest(n, layout) * b for n, b in kinds)
 
 
 def _weight_share(model: Architecture, layout: Layout, matrix: Linear) -> float:
@@ -99,6 +99,11 @@ def _weight_share(model: Architecture, layout: Layout, matrix: Linear) -> float:
     if matrix.role == "shared" and layout.shared_copies:
         return 1.0
     return share_of(matrix.ways, layout.tp)
+
+
+def _fullest(count: int, layout: Layout) -> int:
+    """Layers of one kind on the stage that has the most of them."""
+    return math.ceil(count / layout.pp)
 
 
 def stage_share(model: Architecture, layout: Layout) -> float:
@@ -112,9 +117,11 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
 
     A pipeline stage keeps its layers' share of every sequence in flight, whichever micro-batch it is in (lecture E16, E17).
     """
-    cache = sum(n * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends())
-    state = sum(x.count * x.state.bytes * share_of(x.state.ways, layout.tp) for x in model.layers if x.state)
-    return (cache / layout.cp + state) * stage_share(model, layout)
+    cache = sum(_fullest(n, layout) * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends())
+    state = sum(
+        _fullest(x.count, layout) * x.state.bytes * share_of(x.state.ways, layout.tp) for x in model.layers if x.state
+    )
+    return cache / layout.cp + state
 
 
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits

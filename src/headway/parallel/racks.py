@@ -31,6 +31,11 @@ def largest_divisor(number: int, most: int) -> int:
     return max(d for d in range(1, min(number, most) + 1) if number % d == 0)
 
 
+def nearest_divisor(number: int, wanted: int) -> int:
+    """Return the divisor of `number` that is nearest to `wanted`, the larger of two."""
+    return min((d for d in range(1, number + 1) if number % d == 0), key=lambda d: (abs(d - wanted), -d))
+
+
 def place_experts(experts: int, chips: int) -> ExpertPlacement:
     """Return how `experts` lie on `chips`: the largest divisor that fits is used, the rest idle (lecture 3.2, SYS-C2).
 

@@ -256,7 +256,8 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
     sliced = sum(
         x.count for x in model.layers if (x.experts and not spread_out) or any(_is_sliced(m, layout) for m in x.linears)
     )
-    reduces = mixers + sliced
+    # side by side, both results are added before the one reduction
+    reduces = max(mixers, sliced) if model.side_by_side else mixers + sliced
     if sliced_ways and reduces:
         times = _reduction_traffic(layout.tp, adds_in_network)
         yield Send(
@@ -270,7 +271,7 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
             adds_in_network,
         )
     if shared_sequences:
-        yield from _ring(model, layout)
+        yield from _ring(model, layout, adds_in_network)
     if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
     if staged:  # every chip hands its tokens' residual to its successor
@@ -283,14 +284,38 @@ def _is_sliced(matrix: Linear, layout: AnyLayout) -> bool:
     return matrix.role in ("dense", "shared") and matrix.ways != 1 and not kept
 
 
-def _ring(model: Architecture, layout: AnyLayout) -> Iterable[Send]:
-    """Cache entries of a sequence's tokens pass once around the chips that share it (ring attention, Liu et al. 2023)."""
+def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iterable[Send]:
+    """What chips that share sequences exchange.
+
+    New tokens' cache entries pass once around (ring attention, Liu et al. 2023); what each chip's share of the older
+    entries contributes to a token's attention is added up (an all-reduce of the heads' outputs).
+    """
     stored = [(n, a) for n, a in model.attends() if a.stores]
     entry = sum(n * a.elements * a.format.bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
     rounds = sum(n for n, _ in stored)
     if rounds:
         around = (layout.cp - 1) * entry
         yield Send("context ring", "all-gather", around, rounds, layout.dp, layout.cp, layout.cp)
+    outputs = [
+        (x.count, m)
+        for x in model.layers
+        if x.attends
+        for m in x.linears
+        if m.role == "attention" and m.outputs == model.hidden
+    ]
+    if outputs:
+        heads = sum(n * m.inputs * share_of(m.ways, layout.tp) for n, m in outputs) * ACTIVATION_BYTES
+        times = _reduction_traffic(layout.cp, adds_in_network)
+        yield Send(
+            "context sum",
+            "all-reduce",
+            times * heads,
+            sum(n for n, _ in outputs),
+            layout.dp,
+            layout.cp,
+            layout.cp,
+            adds_in_network,
+        )
 
 
 def _reduction_traffic(ranks: Real, adds_in_network: bool) -> Real:

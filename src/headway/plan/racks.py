@@ -206,7 +206,7 @@ def rack_report(
     domain = min(box.domain, box.chips) if box.link > 0 else 1
     placement = place_experts(arch.experts.count, domain) if arch.experts else None
     one = Layout(dp=placement.used, ep=placement.used) if placement and placement.used > 1 else _dense(arch, domain)
-    micro = batch or _micro_batch(arch, box, one, max(racks), context)
+    micro = batch or _micro_batch(arch, box, one, racks, context)
     lecture, own = default("lecture_bandwidth_ratio"), box.link / box.scale_out if box.scale_out else None
     active = arch.experts.active if arch.experts else None
     wait = default("rack_hop") if hop is None else hop
@@ -227,12 +227,13 @@ def rack_report(
     )  # fmt: skip
 
 
-def _micro_batch(arch: Architecture, box: System, one: Layout, deepest: int, context: float) -> float:
-    """The balance batch of one copy of the weights (lecture E5, E16), or what memory holds of it."""
+def _micro_batch(arch: Architecture, box: System, one: Layout, racks: Sequence[int], context: float) -> float:
+    """The balance batch of one copy of the weights (lecture E5, E16), or what memory holds of it at every depth that fits."""
     scene = Scene(build_step(arch, Layout()), box.chip, IDEAL)
     balance = lines(scene, 0.0).balance_batch
-    held = max(fit(arch, replace(one, pp=p), box, context).max_batch / p for p in (1, deepest))
-    return max(float(np.floor(min(balance, held if held >= 1 else balance))), 1.0)
+    held = [fit(arch, replace(one, pp=p), box, context).max_batch / p for p in racks]
+    room = min((h for h in held if h >= 1), default=balance)
+    return max(float(np.floor(min(balance, room))), 1.0)
 
 
 def _stages(racks: Sequence[int]) -> int:
@@ -253,7 +254,8 @@ def _across(
     """All-to-all over racks: the lecture's uniform law, and the model's own copies sent once per rack."""
     slow = float(all_to_all_slowdown(racks, lecture))
     mine = float(all_to_all_slowdown(racks, own)) if own else None
-    if placed is None or arch.experts is None or placed.used < 2 or (racks > 1 and not own):
+    many = arch.experts is not None and placed is not None and placed.used * racks > 2 * arch.experts.count
+    if placed is None or arch.experts is None or placed.used < 2 or (racks > 1 and not own) or many:
         return Across(racks, float(crossing_fraction(racks)), slow, mine, None, None)
     one = _exchange(arch, box, placed, 1, micro)
     seconds = _exchange(arch, box, placed, racks, micro)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching import Scene, Speculation, hurts_from, speculation
-from headway.errors import InputError
+from headway.errors import InputError, PhysicsError
 from headway.models import Architecture, model
-from headway.parallel import build_step
+from headway.parallel import Layout, build_step, check, kv_per_chip, weights_per_chip
 from headway.plan.answer import Plan, Request
 from headway.plan.make import make_plan
 from headway.roofline import IDEAL
@@ -73,6 +73,8 @@ def draft_plan(
     ------
     InputError
         Unknown names, or ``mtp`` for a model without such a module.
+    PhysicsError
+        When the drafter does not fit beside the model.
     """
     from headway.catalog import default
 
@@ -86,15 +88,13 @@ def draft_plan(
     name = drafter or ("mtp" if plan.model.mtp else "lookup")
     small = _drafter(plan.model, name)
     ideal = replace(plan.scene, calibration=IDEAL)
-    scenes = [
-        s if small is None else replace(s, step=build_step(small, plan.layout, plan.system.adds_in_network))
-        for s in (plan.scene, ideal)
-    ]
-    helpers: list[Scene | None] = [None if small is None else s for s in scenes]
-    most = min(plan.max_batch, 1e6)
+    cut = _layout_of(small, plan.layout) if small is not None else plan.layout
+    step = build_step(small, cut, plan.system.adds_in_network) if small is not None else None
+    helpers: list[Scene | None] = [None if step is None else replace(s, step=step) for s in (plan.scene, ideal)]
+    most = min(_room(plan, small if name != "mtp" else None, cut), 1e6)
     batches = np.unique(np.round(np.geomspace(1.0, max(most, 1.0), 13)))
     gains = [
-        float(speculation(plan.scene, plan.point.batch, plan.context, chance, n, helpers[0]).gain)
+        float(speculation(plan.scene, min(plan.point.batch, most), plan.context, chance, n, helpers[0]).gain)
         for n in range(1, _LONGEST + 1)
     ]
     return Drafting(
@@ -105,6 +105,37 @@ def draft_plan(
         hurts_from(ideal, plan.context, chance, g, most, helpers[1]),
         int(np.argmax(gains)) + 1 if max(gains) > 1 else 0,
     )  # fmt: skip
+
+
+def _layout_of(small: Architecture, big: Layout) -> Layout:
+    """Return how a small model lies on the chips of a large one: as many slices as its heads divide into, same groups."""
+    try:
+        check(small, big)
+    except InputError:
+        heads = max((m.ways for x in small.layers for m in x.linears if m.role == "attention"), default=0)
+        return Layout(tp=max(d for d in range(1, big.tp + 1) if not heads or heads % d == 0), dp=big.dp)
+    return big
+
+
+def _room(plan: Plan, small: Architecture | None, cut: Layout) -> float:
+    """Return the batch that memory holds beside a drafter's weights and cache.
+
+    Raises
+    ------
+    PhysicsError
+        When the drafter leaves no room for one sequence.
+    """
+    if small is None:
+        return plan.max_batch
+    held, own = plan.fit, weights_per_chip(small, cut)
+    each = held.per_sequence + float(kv_per_chip(small, cut, plan.context))
+    room = float(np.floor((held.free - own) / each) * held.groups) if held.free > own else 0.0
+    if room < 1:
+        raise PhysicsError(
+            f"--draft {small.name}: its {own / 1e9:,.1f} GB of weights per chip do not fit beside {plan.model.name} on "
+            f"{plan.system.name}, which leaves {held.free / 1e9:,.1f} GB; a smaller model does, or lookup"
+        )
+    return room
 
 
 def _drafter(big: Architecture, name: str) -> Architecture | None:

@@ -153,7 +153,7 @@ def _decode(plan: Plan) -> list[Cell]:
         *_estimate(plan),
         ("per user", f"{p.tokens_per_second_user:,.1f} tok/s", ""),
         ("per chip", f"{p.tokens_per_second_chip:,.0f} tok/s", f"MFU {_per_cent(p.mfu)}"),
-        ("per system", f"{units.si(p.tokens_per_second_system)} tok/s", ""),
+        ("per system", f"{units.rate(p.tokens_per_second_system)} tok/s", ""),
         (
             "departures",
             f"every {units.seconds(p.seconds)}",
@@ -161,7 +161,7 @@ def _decode(plan: Plan) -> list[Cell]:
         ),
         (
             "carries",
-            f"{units.si(plan.capacity)} requests/s",
+            f"{units.rate(plan.capacity)} requests/s",
             f"of {plan.prompt:,.0f} tokens in and {plan.output:,.0f} out, prefill on the same chips"
             + (f"; {_per_cent(t.fill)} full" if plan.request.arrivals else ""),
         ),

@@ -18,7 +18,7 @@ def search_text(answer: Answer) -> str:
     out = [f"{answer.best.found.where.model.name} on {', '.join(o.system for o in answer.systems)}", _asked(q), ""]
     out += ["best", *_best(answer.best)]
     if answer.fleets:
-        out += ["", f"fleet for {units.si(q.rate or 0)} requests/s", *_fleet(answer.fleets[0])]
+        out += ["", f"fleet for {units.rate(q.rate or 0)} requests/s", *_fleet(answer.fleets[0])]
         if len(answer.fleets) > 1:
             out += ["", _fleets(answer.fleets)]
     if len(answer.systems) > 1:
@@ -53,7 +53,7 @@ def _asked(q: Query) -> str:
     if q.overlap:
         says.append("two-batch overlap where it is faster")
     if q.drafts:
-        says.append(f"{q.drafts} drafted tokens")
+        says.append(f"{q.drafts} tokens drafted per pass for nothing, accepted as in the engine's evidence")
     return "; ".join(says)
 
 
@@ -78,7 +78,7 @@ def _best(o: Option) -> list[str]:
         ("TTFT", units.seconds(o.ttft[1]), f"80 %: {_ends(o.ttft)}"),
         ("request", units.seconds(o.request[1]), f"80 %: {_ends(o.request)}"),
         ("per user", f"{o.per_user:,.1f} tok/s", ""),
-        ("per chip", f"{_few(o.per_chip)} tok/s", f"{units.si(o.rate)} tok/s in all"),
+        ("per chip", f"{_few(o.per_chip)} tok/s", f"{units.rate(o.rate)} tok/s in all"),
     ]
     if o.per_mtok:
         low, value, high = (units.dollars(v) for v in o.per_mtok)
@@ -103,15 +103,21 @@ def _aligned(rows: Sequence[tuple[str, str, str]]) -> list[str]:
 def _fleet(one: FleetOption) -> list[str]:
     f = one.fleet
     system = one.option.found.where.system
+    two = one.option.found.prompts is not one.option.found.where
+    size = f"of {one.option.system}" if two else f"{f.chips / system.chips:,.2f} x {system.name}"
     price = f"{units.dollars(f.dollars * 3600)}/h" if math.isfinite(f.dollars) else "no price"
     carried = one.option.found.where.output * f.most * f.utilisation
     cost = f"; {units.dollars(f.dollars / carried * 1e6)}/Mtok at this rate" if math.isfinite(f.dollars) else ""
     rows = [
         ("made of", str(one.deployment), f"batch {one.option.batch:,.0f} on {one.option.system}"),
-        ("chips", f"{f.chips:,.0f}", f"{f.chips / system.chips:,.2f} x {system.name}"),
+        ("chips", f"{f.chips:,.0f}", size),
         ("costs", price, f"{one.option.system}{cost}"),
-        ("seats", f"{100 * f.utilisation:.0f} % taken", f"saturates at {units.si(f.most)} requests/s"),
-        ("queue", f"{100 * f.waiting:.2g} % wait", f"{units.seconds(f.wait)} on average over all requests"),
+        ("seats", f"{100 * f.utilisation:.0f} % taken", f"saturates at {units.rate(f.most)} requests/s"),
+        (
+            "queue",
+            f"{100 * f.waiting:.2g} % find no seat",
+            f"waits for a seat and for a prompt's turn are {units.seconds(f.wait)} on average, inside TTFT",
+        ),
         (
             "TTFT",
             units.seconds(f.ttft),

@@ -1,7 +1,7 @@
 """The search: every feasible layout x batch x pool split, with intervals; the frontier, the best, and the cheapest fleet."""
 
 from headway.search.answer import Answer, FleetOption, Found, Loser, Option
-from headway.search.find import search
+from headway.search.find import search_layouts
 from headway.search.fleet import Fleet
 from headway.search.frontier import frontier
 from headway.search.query import GOALS, Query
@@ -21,7 +21,7 @@ __all__ = [
     "frontier",
     "layouts",
     "replica_sizes",
-    "search",
+    "search_layouts",
     "space",
     "spent",
 ]

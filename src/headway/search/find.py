@@ -35,7 +35,7 @@ Progress = Callable[[str], None]
 _RUNNERS_UP = 8
 
 
-def search(query: Query, progress: Progress | None = None) -> Answer:
+def search_layouts(query: Query, progress: Progress | None = None) -> Answer:
     """Look at every layout, batch and split of pools on every system asked for.
 
     Parameters
@@ -55,8 +55,8 @@ def search(query: Query, progress: Progress | None = None) -> Answer:
     refused: list[tuple[str, HeadwayError]] = []
     for name in query.systems:
         try:
-            found.append(_look(query, place(query, name)))
-        except HeadwayError as error:
+            found.append(_look(query, place(query, name), name))
+        except PhysicsError as error:
             refused.append((name, error))
         if progress:
             progress(name)
@@ -67,11 +67,12 @@ def search(query: Query, progress: Progress | None = None) -> Answer:
     return answer
 
 
-def _look(query: Query, where: Place) -> Found:
+def _look(query: Query, where: Place, name: str) -> Found:
     """Look at everything on one system."""
     here = _space(where)
     parts = timed(where, here)
-    alone = where if query.prefill_on is None else place(replace(query, price=None, chips=None), query.prefill_on)
+    own = query.prefill_on in (None, name)
+    alone = where if own else place(replace(query, price=None, chips=None), str(query.prefill_on))
     if alone is where:
         there, more = here, parts
     else:
@@ -83,6 +84,11 @@ def _look(query: Query, where: Place) -> Found:
         pools = prompters(alone, there, more), answerers(where, here, parts)
         points.append(apart(alone, where, *pools))
     every = joined(points)
+    if not len(every):
+        raise PhysicsError(
+            f"{where.model.name}: no split of pools between {alone.system.name} and {where.system.name} works: nothing joins them, or "
+            "the prompts' pool is too slow for one replica of the other; more chips for it, or one pool"
+        )
     spreads = Spreads.of(where)
     ends = intervals(every, spreads, where.output)
     return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads.outside)
@@ -123,14 +129,19 @@ def meets(query: Query, ends: dict[str, Interval]) -> NDArray[np.bool_]:
 
 
 def score(query: Query, found: Found) -> Array:
-    """Return what the goal minimises, for every point: comparable between systems."""
+    """Return what the goal minimises, for every point: comparable between systems with a price."""
     p = found.points
     if query.minimise == "latency":
         return p.request
-    cost = p.per_mtok if np.isfinite(p.per_mtok).any() else 1 / p.per_chip
+    cost = p.per_mtok if priced(found) else 1 / p.per_chip
     if query.minimise == "chips":
         return _used(found) + cost / (1 + cost)  # chips first, then cost
     return cost
+
+
+def priced(found: Found) -> bool:
+    """Return whether every chip of the points has a price."""
+    return found.where.system.price is not None and found.prompts.system.price is not None
 
 
 def _used(found: Found) -> Array:
@@ -146,8 +157,11 @@ def _answer(query: Query, found: Sequence[Found]) -> Answer:
     if not any(f.ok.any() for f in found):
         raise PhysicsError(_unreachable(query, found))
     picked = [_best_of_layouts(f, s) for f, s in zip(found, scores, strict=True)]
-    tops = sorted(((float(s[i[0]]), n, i[0]) for n, (s, i) in enumerate(zip(scores, picked, strict=True)) if len(i)))
-    systems = tuple(option(found[n], i) for _, n, i in tops)
+    tops = sorted(  # systems without a price come after those with one: dollars and chips do not compare
+        (query.minimise == "cost" and not priced(found[n]), float(s[i[0]]), n, i[0])
+        for n, (s, i) in enumerate(zip(scores, picked, strict=True)) if len(i)
+    )  # fmt: skip
+    systems = tuple(option(found[n], i) for _, _, n, i in tops)
     best = systems[0]
     fleets = _fleets(query, found) if query.rate is not None else ()
     return Answer(
@@ -172,12 +186,12 @@ def _best_of_layouts(found: Found, scores: Array) -> list[int]:
 
 def _frontier(found: Sequence[Found], cost: bool) -> tuple[Option, ...]:
     """Return the points of all systems that no other beats, fastest for the user first."""
-    if cost and not all(np.isfinite(f.points.per_mtok).any() for f in found):
+    if cost and not all(priced(f) for f in found):
         return ()
     user = np.concatenate([np.where(f.ok, f.points.per_user, np.nan) for f in found])
     other = np.concatenate([-f.points.per_mtok if cost else f.points.per_chip for f in found])
     starts = np.cumsum([0, *(len(f.points) for f in found)])
-    chosen = frontier(user, other)
+    chosen = frontier(user, other, np.concatenate([f.points.ttft for f in found]))
     which = np.searchsorted(starts, chosen, side="right") - 1
     return tuple(option(found[n], int(i - starts[n])) for n, i in zip(which.tolist(), chosen.tolist(), strict=True))
 
@@ -214,20 +228,20 @@ def _alike(o: Option) -> tuple[bool, str]:
 def _fleets(query: Query, found: Sequence[Found]) -> tuple[FleetOption, ...]:
     """Return the best fleet of every system for the request rate, best first."""
     rate = query.rate or 0.0
-    rows: list[tuple[float, FleetOption]] = []
+    rows: list[tuple[bool, float, FleetOption]] = []
     for f in found:
         for one in (_joint_fleet(query, f, rate), _split_fleet(query, f, rate)):
             if one is not None:
                 value = one.fleet.request if query.minimise == "latency" else one.fleet.chips
-                priced = query.minimise == "cost" and math.isfinite(one.fleet.dollars)
-                rows.append((one.fleet.dollars if priced else value, one))
+                money = query.minimise == "cost" and priced(f)
+                rows.append((query.minimise == "cost" and not money, one.fleet.dollars if money else value, one))
     if not rows:
         limit = f" with TTFT of at most {query.ttft:g} s" if query.ttft else ""
         raise PhysicsError(
             f"--rate {rate:g}/s{limit}: no fleet of these layouts has room for its queue; allow more TTFT"
         )
     best: dict[str, FleetOption] = {}
-    for _, one in sorted(rows, key=lambda r: r[0]):
+    for _, _, one in sorted(rows, key=lambda r: r[:2]):
         best.setdefault(one.option.system, one)
     return tuple(best.values())
 
@@ -305,8 +319,10 @@ def _unreachable(query: Query, found: Sequence[Found]) -> str:
 def _written(seconds: float, up: bool = False) -> str:
     """Write a limit as the command line takes it, rounded up where it is to be met."""
     value = seconds * 1e3 if seconds < 1 else seconds
-    if up:
-        value = math.ceil(value * 100) / 100
+    if up:  # in the fourth figure
+        unit = 10.0 ** (math.floor(math.log10(value)) - 3)
+        value = math.ceil(value / unit * (1 - 1e-9)) * unit
+        value *= 1 + 1e-12
     return f"{value:.4g}{'ms' if seconds < 1 else 's'}"
 
 
@@ -322,14 +338,16 @@ def _counts(found: Sequence[Found]) -> dict[str, int]:
 def _warnings(query: Query, found: Sequence[Found], fleets: Sequence[FleetOption]) -> list[str]:
     says: list[str] = []
     for f in found:
-        if f.where.system.price is None:
+        for box in dict.fromkeys(x.system.name for x in (f.where, f.prompts) if x.system.price is None):
             says.append(
-                f"no price is known for {f.where.system.name}: ranked by tokens per second and chip; give --price 2.5/h"
+                f"no price is known for {box}: ranked by tokens per second and chip, after those with one; --price 2.5/h gives one"
             )
         if f.outside:
             says.append(f"{f.system}: outside the evidence, so wider intervals: {', '.join(f.outside)}")
         if "pre-release" in f.where.system.chip.status:
             says.append(f"{f.where.system.chip.name}: pre-release figures")
+    if query.tpot is None and query.ttft is None and query.minimise == "cost":
+        says.append("no limit on TPOT or TTFT: the cheapest is slow; --tpot 30ms --ttft 2s ask for a service")
     if query.engine == "ideal":
         says.append("ideal machine: a lower bound on time and cost; --engine modern gives estimates with intervals")
     for one in fleets[:1]:

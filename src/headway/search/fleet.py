@@ -12,7 +12,7 @@ from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.search.points import Points
 from headway.search.query import Place
-from headway.search.split import Answerers, Prompters, handover, link_between
+from headway.search.split import Answerers, Link, Prompters, handover, link_between
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -79,12 +79,18 @@ def fewest(
 
     Notes
     -----
-    Bisection on Erlang's chance of waiting, which falls with every replica.
+    Bisection on Erlang's chance of waiting, which falls with every replica. At most the catalogue's `fleet_taken` of the
+    seats are taken on average.
     """
+    taken = default("fleet_taken")
 
     def enough(n: Array) -> NDArray[np.bool_]:
         chance = waiting_chance(n * seats, load)
-        return (chance <= waiting) & (mean_queue_wait(chance, n * seats, load, service, alike) <= patience)
+        return (
+            (load <= taken * n * seats)
+            & (chance <= waiting)
+            & (mean_queue_wait(chance, n * seats, load, service, alike) <= patience)
+        )
 
     low = np.floor(load / seats)  # saturated
     high = low + 1
@@ -178,38 +184,72 @@ def split_fleet(
     longer than the TTFT limit leaves (without one, no longer than they take). The cache's hand-over adds its own time
     and queue.
     """
-    link = link_between(prompts, answers)
-    if link is None or not len(p.layout) or not len(d.layout):
-        return None
     j = np.flatnonzero(d.tpot <= limits[1])
     i = np.flatnonzero(p.alone <= limits[0])
     if not j.size or not i.size:
         return None
+    asked = _Asked(prompts, answers, p, d, i, j, rate, limits, ranking)
+    found: list[tuple[float, int, int, Fleet]] = []
+    for chips in (None, np.inf):  # inside one domain if it fits there; else over the network
+        link = link_between(prompts, answers, chips)
+        for share in _PATIENCE if link else ():
+            one = _sized(asked, link, share) if link else None
+            fits = one is not None and (
+                chips is not None or prompts is not answers or one[3].chips <= answers.system.joined
+            )
+            if one is not None and (fits or answers.system.chips > answers.system.joined):
+                found.append(one)
+    if not found:
+        return None
+    _, m, n, fleet = min(found, key=lambda x: x[0])
+    return m, n, fleet
+
+
+_PATIENCE = (0.9, 0.5, 0.2, 0.05)  # shares of the time to spare that prompts may wait; the cheapest wins
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What two pools are sized for."""
+
+    prompts: Place
+    answers: Place
+    p: Prompters
+    d: Answerers
+    i: NDArray[np.intp]
+    j: NDArray[np.intp]
+    rate: float
+    limits: tuple[float, float]
+    ranking: str
+
+
+def _sized(q: _Asked, link: Link, share: float) -> tuple[float, int, int, Fleet] | None:
+    """Return (score, prompt layout, decoding point, fleet): the best pair when prompts wait for such a share of what is left."""
+    p, d, i, j, answers = q.p, q.d, q.i, q.j, q.answers
     held = answers.output * d.tpot[j]
-    a = _pool(answers, d.batch[j], rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
-    slowest = np.max(p.sent[i]) / link.rate + np.max(d.step[j]) / 2  # what is still to come after a prompt
-    spare = limits[0] - float(answers.numbers.request_seconds) - p.alone[i] - slowest
-    patience = np.where(np.isfinite(spare), np.maximum(spare, 0.0), p.alone[i])
-    b = _pool(prompts, np.ones(len(i)), rate * p.busy[i], p.busy[i], p.chips[i], patience, 1.0, alike=True)
+    a = _pool(answers, d.batch[j], q.rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
+    own = float(answers.numbers.request_seconds)
+    spare = np.minimum(np.maximum(q.limits[0] - own - p.alone[i], 0.0) * share, p.alone[i])
+    b = _pool(q.prompts, np.ones(len(i)), q.rate * p.busy[i], p.busy[i], p.chips[i], spare, 1.0, alike=True)
     moved, used = handover(
         link, p.sent[i][:, None], (p.lanes[i] * b.count)[:, None], d.received[j][None, :],
-        (d.lanes[j] * a.count)[None, :], np.array(rate),
+        (d.lanes[j] * a.count)[None, :], np.array(q.rate),
     )  # fmt: skip
-    own = float(answers.numbers.request_seconds) + (p.alone[i] + b.wait)[:, None] + (a.wait + d.step[j] / 2)[None, :]
-    ttft = own + moved
+    ttft = own + (p.alone[i] + b.wait)[:, None] + (a.wait + d.step[j] / 2)[None, :] + moved
     whole = ttft + (answers.output - 1) * d.tpot[j][None, :]
-    dollars = b.chips[:, None] * (prompts.system.price or np.nan) + a.chips[None, :] * (answers.system.price or np.nan)
+    rent = q.prompts.system.price or np.nan, answers.system.price or np.nan
+    dollars = b.chips[:, None] * rent[0] + a.chips[None, :] * rent[1]
     chips = b.chips[:, None] + a.chips[None, :]
-    score = (
-        whole if ranking == "latency" else chips if ranking == "chips" or not np.isfinite(dollars).any() else dollars
-    )
-    score = np.where((ttft <= limits[0]) & (used < 1), score, np.inf)
-    m, n = np.unravel_index(int(np.argmin(score)), score.shape)
+    money = q.ranking == "cost" and np.isfinite(dollars).any()
+    score = whole if q.ranking == "latency" else dollars if money else chips
+    good = (ttft <= q.limits[0]) & (used < 1) & (b.count < _LARGEST)[:, None] & (a.count < _LARGEST)[None, :]
+    score = np.where(good, score, np.inf)
+    m, n = (int(x) for x in np.unravel_index(int(np.argmin(score)), score.shape))
     if not np.isfinite(score[m, n]):
         return None
     most = min(a.count[n] * d.rate[j[n]], b.count[m] / p.busy[i[m]])
-    return int(i[m]), int(j[n]), Fleet(
-        float(a.count[n]), float(b.count[m]), float(chips[m, n]), float(dollars[m, n]), float(rate / most),
+    return float(score[m, n]), int(i[m]), int(j[n]), Fleet(
+        float(a.count[n]), float(b.count[m]), float(chips[m, n]), float(dollars[m, n]), float(q.rate / most),
         float(a.chance[n]), float(a.wait[n] + b.wait[m]), float(ttft[m, n]), float(d.tpot[j[n]]),
         float(whole[m, n]), float(most),
     )  # fmt: skip

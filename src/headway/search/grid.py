@@ -15,7 +15,7 @@ from headway import units
 from headway._version import __version__
 from headway.catalog import use
 from headway.errors import HeadwayError, InputError, unknown
-from headway.search.find import search
+from headway.search.find import search_layouts
 from headway.search.query import GOALS, Query
 from headway.search.records import record
 
@@ -45,18 +45,21 @@ class Cell:
     query : Query
     catalog : tuple of str
         Catalogue folders of the user.
+    facts : str
+        What names the contents of those folders.
     """
 
     number: int
     label: str
     query: Query
     catalog: tuple[str, ...] = ()
+    facts: str = ""
 
     @property
     def key(self) -> str:
         """Return what names the cell's result: the same question to the same version has the same key."""
         asked = {f.name: getattr(self.query, f.name) for f in fields(self.query)}
-        text = json.dumps([__version__, asked, list(self.catalog)], sort_keys=True, default=list)
+        text = json.dumps([__version__, asked, list(self.catalog), self.facts], sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -95,14 +98,25 @@ def read_grid(file: str | Path, catalog: Sequence[str] = ()) -> list[Cell]:
     if total > _MOST:
         raise InputError(f"--grid {file}: {total:,} cells; at most {_MOST:,}")
     cells: list[Cell] = []
+    facts = _fingerprint(catalog)
     engines, precisions = lists["engines"] or [""], lists["precisions"] or [""]
     for m, s, e, p, w in itertools.product(lists["models"], lists["systems"], engines, precisions, workloads):
         options: dict[str, Any] = {**common, **{k: v for k, v in w.items() if k != "name"}}
         options |= {"engine": e} if e else {}
         options |= {"precision": p} if p else {}
         label = ", ".join(x for x in (m, s, e, p, str(w["name"]) if "name" in w else "") if x)
-        cells.append(Cell(len(cells), label, Query(model=m, systems=(s,), **options), tuple(catalog)))
+        cells.append(Cell(len(cells), label, Query(model=m, systems=(s,), **options), tuple(catalog), facts))
     return cells
+
+
+def _fingerprint(catalog: Sequence[str]) -> str:
+    """Name the contents of the user's folders: an edited fact is a new question."""
+    found = hashlib.sha256()
+    for folder in catalog:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.suffix in (".csv", ".json", ".toml") and path.is_file():
+                found.update(f"{path.relative_to(folder)} {path.stat().st_size}".encode() + path.read_bytes())
+    return found.hexdigest()[:20] if catalog else ""
 
 
 def _names(file: str | Path, data: Mapping[str, Any], name: str, needed: bool) -> list[str]:
@@ -139,10 +153,11 @@ def _value(file: str | Path, key: str, value: Any) -> Any:
     if key in QUANTITIES:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise InputError(f"{where} is {value!r}; a {QUANTITIES[key].name} reads like {QUANTITIES[key].example}")
-        text = str(value) if key in ("prompt", "output", "rate") else value
-        return units.parse(text, QUANTITIES[key], where)
+        return units.parse(str(value), QUANTITIES[key], where)
     if key == "minimise" and value not in GOALS:
         raise InputError(f"{where} is {value!r}; accepted: {', '.join(GOALS)}")
+    if key == "reserve" and isinstance(value, int | float) and not 0 <= value < 1:
+        raise InputError(f"{where} is {value!r}; it must be zero or more and below 1")
     wanted = (int, float) if key in ("reserve", "skew") else _TYPES.get(key, str)
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         says = {bool: "true or false", int: "a whole number", str: "text"}.get(cast(type, wanted), "a number")
@@ -155,11 +170,12 @@ def solve(cell: Cell) -> dict[str, Any]:
     use(cell.catalog)
     found: dict[str, Any] = {"key": cell.key, "label": cell.label, "version": __version__}
     try:
-        return found | {"answer": record(search(cell.query)), "refused": None}
+        return found | {"answer": record(search_layouts(cell.query)), "refused": None}
     except HeadwayError as error:
         return found | {"answer": None, "refused": str(error)}
-    except Exception as error:  # a fault of our own in one cell must not cost the others
-        return found | {"answer": None, "refused": f"a fault in headway itself ({error.__class__.__name__}: {error})"}
+    except Exception as error:  # a fault of our own in one cell must not cost the others; it is no result to keep
+        said = " ".join(f"{error.__class__.__name__}: {error}".split())
+        return found | {"answer": None, "refused": f"a fault in headway itself ({said})", "fault": True}
 
 
 def summary(cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

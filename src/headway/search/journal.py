@@ -32,7 +32,7 @@ class Journal:
             When it cannot be opened, is no journal, or another run has it open.
         """
         try:
-            self._stream = self.path.open("r+b" if self.path.exists() else "w+b")
+            self._stream = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         except OSError as error:
             raise InputError(f"{self.path}: cannot be opened ({error.strerror})") from None
         self._lock()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from headway.batching import Workload, closed_loop, expected_tokens, first_token, loads
 from headway.parallel import Layout, LayoutColumns, build_step
+from headway.parallel.memory import stage_share
 from headway.roofline import IDEAL, Calibration, Load, Profile, Step, step_time, two_batch_seconds
 from headway.search.query import Place
 from headway.search.space import Space
@@ -145,7 +146,9 @@ def _timed(where: Place, space: Space, numbers: NDArray[np.intp]) -> Timed:
     ideal: dict[str, Array] = {}
     for name, load in loads(w, where.chunk).items():
         skewed = Load(load.groups, where.skew)
-        seconds[name] = _seconds(where, step, skewed, where.numbers)
+        # stages of a pipeline wait for the one with the most layers, but not a prompt alone
+        beat = 1.0 if name == "prefill" else np.array([[stage_share(where.model, x) * x.pp] for x in layouts])
+        seconds[name] = _seconds(where, step, skewed, where.numbers) * beat
         if name in ("decode", "prefill"):
             ideal[name] = np.asarray(step_time(step, skewed, where.system.chip, IDEAL).seconds)
     return Timed(numbers, batch, w, seconds, ideal, columns.pp, columns.dp, columns.chips)

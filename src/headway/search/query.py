@@ -14,6 +14,7 @@ from headway.parallel import Layout, read_layout
 from headway.roofline import DEFAULT, Calibration, Profile, profile
 
 Goal = Literal["cost", "chips", "latency"]
+MOST_DRAFTS = 16
 GOALS: tuple[Goal, ...] = ("cost", "chips", "latency")
 
 
@@ -86,6 +87,12 @@ class Query:
         ):  # fmt: skip
             if value < least:
                 raise InputError(f"--{name}: {value:g} must be at least {least}")
+        if self.drafts > MOST_DRAFTS:
+            raise InputError(f"--drafts: {self.drafts} must be at most {MOST_DRAFTS}")
+        if self.reserve is not None and not 0 <= self.reserve < 1:
+            raise InputError(f"--reserve: {self.reserve:g} must be zero or more and below 1")
+        if self.skew >= 100:
+            raise InputError(f"--skew: {self.skew:g} must be zero or more and below 100")
         for name, value in (("ttft", self.ttft), ("tpot", self.tpot), ("rate", self.rate)):
             if value is not None and value <= 0:
                 raise InputError(f"--{name}: {value:g} must be positive")
@@ -101,7 +108,8 @@ class Place:
     system : System
     profile : Profile
     numbers : Calibration
-        Of the engine on the chip, in steady state: no first round in which all requests start at once.
+        Of the engine on the chip, in steady state: no first round in which all requests start at once, and passes of
+        at most the catalogue's `prefill_tokens` where the engine has no budget of its own.
     prompt, output, drafts, skew : float
     overlap : bool
     reserve : float or None
@@ -126,8 +134,7 @@ class Place:
     @property
     def chunk(self) -> float:
         """New tokens of prompts that one pass of a data-parallel group carries, at the most."""
-        budget = float(self.numbers.chunk_tokens)
-        return budget if budget < float("inf") else default("prefill_tokens")
+        return float(self.numbers.chunk_tokens)
 
     @property
     def reach(self) -> int:
@@ -155,7 +162,9 @@ def place(query: Query, name: str) -> Place:
     if query.chips is not None:
         box = box.resized(query.chips)
     found = profile(query.engine)
-    numbers = dataclasses.replace(found.on(box.chip), run_rounds=float("inf"))
+    fitted = found.on(box.chip)
+    chunk = default("prefill_tokens") if fitted.chunk_tokens == float("inf") else fitted.chunk_tokens
+    numbers = dataclasses.replace(fitted, run_rounds=float("inf"), chunk_tokens=chunk)
     return Place(
         arch, box, found, numbers, query.prompt, query.output, query.drafts, query.skew, query.overlap, query.reserve,
         not query.at_most, read_layout(query.layout) if query.layout else None,

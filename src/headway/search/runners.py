@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -35,7 +37,8 @@ def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Res
         yield from run_here(cells)
         return
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(solve, c) for c in cells]
+        with _deaf_to_interrupts():  # workers inherit it: Ctrl-C is this process's to answer
+            waiting = [pool.submit(solve, c) for c in cells]
         try:
             for done in as_completed(waiting):
                 yield done.result()
@@ -46,6 +49,20 @@ def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Res
         finally:
             for w in waiting:
                 w.cancel()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Generator[None]:
+    """Ignore Ctrl-C for a moment; processes started meanwhile ignore it for good."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:

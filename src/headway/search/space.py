@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from headway.catalog import default
 from headway.hardware import System
 from headway.models import Architecture
 from headway.parallel import Fit, Layout, fit
@@ -56,21 +57,28 @@ def layouts(model: Architecture, chips: int, domain: int) -> Iterator[Layout]:
 
     Notes
     -----
-    Tensor and context parallelism stay inside a scale-up domain. A stage fills whole domains or divides one. Experts
+    Tensor and context parallelism stay inside a scale-up domain; tp divides the KV heads or is a multiple of them, and no
+    expert is sliced below the catalogue's `narrowest_slice`, as engines ask. A stage fills whole domains or divides one. Experts
     that do not divide over ep get as many second copies as it takes. Shared experts are sliced over tp, or kept whole.
+    Data-parallel groups of a dense model share nothing: they are replicas.
     """
     heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
     layers = sum(x.count for x in model.layers)
+    cached = {a.ways for _, a in model.attends() if a.ways > 1}
     for size in replica_sizes(model, chips, domain):
         for pp in divisors(size):
             stage = size // pp
             if pp > layers or not _packs(stage, size, domain):
                 continue
             for tp in divisors(stage):
-                if tp > domain or (heads and heads % tp):
+                if tp > domain or (heads and heads % tp) or any(k % tp and tp % k for k in cached):
                     continue
                 for cp in divisors(stage // tp):
-                    if tp * cp <= domain:
+                    if (
+                        tp * cp <= domain
+                        and (stage <= domain or domain % (tp * cp) == 0)
+                        and (model.experts or tp * cp == stage)
+                    ):
                         yield from _expert_ways(model, Layout(tp=tp, cp=cp, dp=stage // tp // cp, pp=pp))
 
 
@@ -84,15 +92,20 @@ def _packs(stage: int, size: int, domain: int) -> bool:
 def _expert_ways(model: Architecture, plain: Layout) -> Iterator[Layout]:
     """Spread the experts in every way that the stage's chips allow."""
     experts = model.experts
+    narrowest = default("narrowest_slice")
+    inner = min((min(m.inputs, m.outputs) for x in model.layers for m in x.linears if m.role == "expert"), default=0)
     sliced = plain.tp > 1 and any(m.role == "shared" and m.ways != 1 for x in model.layers for m in x.linears)
     for kept in (False, True) if sliced else (False,):
         whole = replace(plain, shared_copies=kept)
-        yield whole
         if experts is None:
+            yield whole
             continue
+        if plain.stage_chips == 1 or inner / plain.stage_chips >= narrowest:
+            yield whole
         for ep in divisors(plain.stage_chips):
             redundant = -experts.count % ep
-            if ep > 1 and redundant <= experts.count and ep <= experts.count + redundant:
+            thin = ep < plain.stage_chips and inner * ep / plain.stage_chips < narrowest
+            if ep > 1 and not thin and redundant <= experts.count and ep <= experts.count + redundant:
                 yield replace(whole, ep=ep, redundant=redundant)
 
 

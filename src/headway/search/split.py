@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching import first_token, mean_queue_wait, waiting_chance
+from headway.catalog import default
 from headway.parallel import kv_per_chip
 from headway.search.points import Points, Timed, covered, decode_tokens, empty, joined
 from headway.search.query import Place
@@ -140,20 +141,20 @@ class Link:
     seconds: float
 
 
-def link_between(prompts: Place, answers: Place) -> Link | None:
-    """Return the link between two pools; None where nothing joins them.
+def link_between(prompts: Place, answers: Place, chips: float | None = None) -> Link | None:
+    """Return the link between two pools of so many chips together (the system's, unless told); None where nothing joins them.
 
     Notes
     -----
-    Pools of one system inside one scale-up domain use its link; else the slower scale-out network of the two.
+    Pools of one system inside one scale-up domain use its link; else the slower scale-out network of the two, with the
+    latency of leaving a domain.
     """
-    one = prompts.system.name == answers.system.name
-    if one and answers.system.chips <= answers.system.joined and answers.system.link > 0:
-        rate = answers.system.link
-    else:
-        rate = min(prompts.system.scale_out, answers.system.scale_out)
-    efficiency = float(min(prompts.numbers.network_efficiency, answers.numbers.network_efficiency))
-    latency = float(answers.numbers.message_seconds + (0.0 if one else answers.numbers.outside_seconds))
+    system, n = answers.system, answers.numbers
+    count = system.chips if chips is None else chips
+    inside = prompts is answers and count <= system.joined and system.link > 0
+    rate = system.link if inside else min(prompts.system.scale_out, system.scale_out)
+    efficiency = float(min(prompts.numbers.network_efficiency, n.network_efficiency))
+    latency = float(n.message_seconds + (0.0 if inside else n.outside_seconds))
     return Link(rate * efficiency, latency) if rate > 0 else None
 
 
@@ -187,8 +188,9 @@ def apart(prompts: Place, answers: Place, p: Prompters, d: Answerers) -> Points:
 
     Notes
     -----
-    Rate matching: the decoding pool is full and sets the rate; splits whose prompts could not keep up are saturated and
-    left out (a smaller batch of the same layouts is another point). Prompts queue for a replica, caches for a lane of
+    Rate matching: the decoding pool is full and sets the rate. It has as many replicas as there is room for, or as the
+    prompts' pool keeps up with at most `fleet_taken` busy; prompts that would wait longer than they take are left out.
+    Prompts queue for a replica, caches for a lane of
     the link, answers for the next departure. On one system the chips are shared; on two, each pool has its own.
     """
     link = link_between(prompts, answers)
@@ -202,12 +204,13 @@ def apart(prompts: Place, answers: Place, p: Prompters, d: Answerers) -> Points:
 
 def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, link: Link) -> Points | None:
     """One layout for prompts against every point of the decoding pool, at every number of replicas."""
-    same = prompts.system.name == answers.system.name
-    total = answers.system.chips
+    same = prompts is answers
     most = prompts.replicas(int(p.chips[i]))
     count = np.arange(1, most + 1, dtype=float)[:, None]
-    left = total - count * p.chips[i] if same else np.full_like(count, float(total))
-    decoding = _room(answers, left, d.chips[None, :])
+    room = _room(answers, count * p.chips[i] if same else 0.0 * count, p.chips[i] if same else 1.0, d.chips[None, :])
+    # as many replicas as there is room for, or as the prompts can keep up with
+    keeps_up = np.floor(default("fleet_taken") * count / (d.rate[None, :] * p.busy[i]))
+    decoding = np.minimum(room, keeps_up)
     requests = decoding * d.rate[None, :]
     load = requests * p.busy[i]
     n, j = np.nonzero((decoding >= 1) & (load < count))
@@ -216,7 +219,7 @@ def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, 
     count, decoding, requests, load = count[n, 0], decoding[n, j], requests[n, j], load[n, j]
     sent, used = handover(link, p.sent[i], p.lanes[i] * count, d.received[j], d.lanes[j] * decoding, requests)
     wait = mean_queue_wait(waiting_chance(count, load), count, load, p.busy[i], alike=True)
-    fine = np.flatnonzero((used < 1) & np.isfinite(wait) & np.isfinite(sent))
+    fine = np.flatnonzero((used < 1) & (wait <= p.alone[i]) & np.isfinite(sent))
     if not fine.size:
         return None
     n, j, count, decoding = n[fine], j[fine], count[fine], decoding[fine]
@@ -240,9 +243,26 @@ def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, 
     )  # fmt: skip
 
 
-def _room(where: Place, left: Array, size: Array) -> Array:
-    """Return how many replicas of each size the chips that are left hold; none straddles two scale-up domains."""
-    domain = where.system.joined
-    whole, rest = np.divmod(left, domain)
-    inside = whole * np.floor(domain / size) + np.floor(rest / size)
-    return np.where(left <= 0, 0.0, np.where(size <= domain, inside, np.floor(left / size)))
+def _room(where: Place, taken: Array, each: Array | float, size: Array) -> Array:
+    """Return how many replicas of each size fit beside replicas of `each` chips that take `taken` in all.
+
+    None straddles two scale-up domains; those that are larger fill whole domains.
+    """
+    domain, total = where.system.joined, where.system.chips
+    domains, last = np.divmod(float(total), domain)
+    if np.all(np.asarray(each) > domain):
+        left = total - taken
+        whole, rest = np.divmod(np.maximum(left, 0.0), domain)
+        return np.where(size <= domain, whole * np.floor(domain / size) + np.floor(rest / size), np.floor(left / size))
+    per = np.floor(domain / np.asarray(each))
+    count = taken / each
+    full = np.minimum(np.floor(count / per), domains)
+    over = (count - full * per) * each  # chips in the domain that is begun
+    begun = np.where(over > 0, 1.0, 0.0)
+    untouched = np.maximum(domains - full - np.where(full < domains, begun, 0.0), 0.0)
+    rest = np.where(full < domains, np.where(begun > 0, domain - over, 0.0), 0.0)
+    tail = np.where(full < domains, last, np.maximum(last - over, 0.0))
+    holes = full * np.floor((domain - per * each) / size)
+    inside = holes + np.floor(rest / size) + untouched * np.floor(domain / size) + np.floor(tail / size)
+    found = np.where(size <= domain, inside, np.floor(untouched * domain / size))
+    return np.where(taken > total, 0.0, found)

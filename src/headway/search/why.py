@@ -52,10 +52,15 @@ def reason(best: Option, other: Option, query: Query) -> str:
         times = other.request[1] / best.request[1]
         return f"{times:.2f}x the request's time: {_moved(_times(best), _times(other))}"
     if goal == "chips":
-        mine, theirs = best.deployment.chips, other.deployment.chips
+        mine, theirs = used_chips(best), used_chips(other)
         if mine != theirs:
             return f"{theirs} chips instead of {mine}"
     return f"{_cost(other) / _cost(best):.2f}x the cost: {_moved(_priced(best), _priced(other))}"
+
+
+def used_chips(o: Option) -> int:
+    """Return the chips of one replica, or of both pools."""
+    return o.layout.chips if o.deployment.prefill is None else o.deployment.chips
 
 
 def _cost(o: Option) -> float:
@@ -80,7 +85,11 @@ def _moved(best: dict[str, float], other: dict[str, float]) -> str:
     change = {k: (other.get(k, 0.0) - v) / total for k, v in best.items()}
     order = sorted(change, key=lambda k: -abs(change[k]))
     shown = [k for k in order if abs(change[k]) >= 0.005][:3] or order[:1]
-    return ", ".join(f"{k} {100 * change[k]:+.0f} %" for k in shown)
+    rest = sum(v for k, v in change.items() if k not in shown)
+    parts = [f"{k} {100 * change[k]:+.0f} %" for k in shown] + (
+        [f"other {100 * rest:+.0f} %"] if abs(rest) >= 0.005 else []
+    )
+    return ", ".join(parts)
 
 
 def unmet(o: Option, query: Query) -> str:

@@ -68,7 +68,7 @@ def search(
     rate
         Requests per second (50/s): find the fleet that carries them with room for its queue.
     minimise
-        What to minimise: cost per token, chips, or the latency of a whole request.
+        What to minimise: cost per token, chips (of one replica, or of the fleet), or the latency of a whole request.
     split
         Look also at separate pools for prompts and answers.
     prefill_on
@@ -102,9 +102,15 @@ def search(
     from headway.errors import InputError
 
     if grid is not None:
-        if model is not None or on is not None or out is not None:
+        given = {"MODEL": model, "--on": on, "--chips": chips, "--prompt": prompt, "--output": output, "--ttft": ttft, "--tpot": tpot,
+                 "--sure": sure, "--rate": rate, "--minimise": minimise != "cost", "--no-split": not split,
+                 "--prefill-on": prefill_on, "--overlap": overlap, "--drafts": drafts, "--layout": layout,
+                 "--precision": precision, "--kv-precision": kv_precision, "--price": price, "--reserve": reserve,
+                 "--skew": skew, "--engine": engine != "modern", "--why": why, "-o": out}  # fmt: skip
+        said = [name for name, value in given.items() if value]
+        if said:
             raise InputError(
-                "--grid names its own models and systems: leave out MODEL, --on and -o (results go to --results)"
+                f"--grid says all of it in its file: leave out {', '.join(said)} (results go to --results)"
             )
         gridding.grid(grid, results, workers, ray, json=json, csv=csv, catalog=catalog)
         return

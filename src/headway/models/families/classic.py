@@ -28,6 +28,7 @@ def _stack(
     tied: bool = True,
     head_bias: bool = False,
     embedding_norm: bool = False,
+    side_by_side: bool = False,
 ) -> Draft:
     """Build equal layers of attention and a feed-forward block; `norms` LayerNorms each, one at the end."""
     norm = hidden * (2 if norm_bias else 1)
@@ -37,7 +38,9 @@ def _stack(
     final = norm + positions * hidden + (norm if embedding_norm else 0)
     vocabulary = keys.int("vocab_size")
     context = keys.int("n_positions", "max_position_embeddings", "max_seq_len", "seq_length", "n_ctx", default=1 << 20)
-    return Draft(hidden, vocabulary, [one] * layers, tied, context, final, head_bias=head_bias)
+    return Draft(
+        hidden, vocabulary, [one] * layers, tied, context, final, head_bias=head_bias, side_by_side=side_by_side
+    )
 
 
 def read_gpt2(keys: Keys) -> Draft:
@@ -55,7 +58,17 @@ def read_gptj(keys: Keys) -> Draft:
     inner = keys.int("n_inner", default=4 * hidden)
     keys.ignore("tie_word_embeddings")
     return _stack(
-        keys, hidden, layers, heads, inner=inner, bias=False, ffn_bias=True, norms=1, tied=False, head_bias=True
+        keys,
+        hidden,
+        layers,
+        heads,
+        inner=inner,
+        bias=False,
+        ffn_bias=True,
+        norms=1,
+        tied=False,
+        head_bias=True,
+        side_by_side=True,
     )
 
 
@@ -85,6 +98,7 @@ def read_falcon(keys: Keys) -> Draft:
     return _stack(
         keys, hidden, layers, heads, kv_heads=kv_heads, inner=inner, bias=keys.flag("bias"),
         norms=2 if grouped or not parallel else 1, tied=keys.flag("tie_word_embeddings", default=True),
+        side_by_side=parallel,
     )  # fmt: skip
 
 
@@ -131,9 +145,10 @@ def read_bloom(keys: Keys) -> Draft:
 def read_palm(keys: Keys) -> Draft:
     """Read PaLM: multi-query, SwiGLU with three matrices, attention and feed-forward side by side, tied, no biases."""
     hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
-    keys.ignore("parallel_attn_mlp")
+    side_by_side = keys.flag("parallel_attn_mlp", default=True)
     return _stack(
         keys, hidden, layers, heads, kv_heads=keys.int("num_key_value_heads", default=1),
         head_dim=keys.int("head_dim", default=hidden // heads), inner=keys.int("intermediate_size"), gated=True,
         bias=False, norms=1, norm_bias=False, tied=keys.flag("tie_word_embeddings", default=True),
+        side_by_side=side_by_side,
     )  # fmt: skip

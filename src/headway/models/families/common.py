@@ -25,6 +25,7 @@ class Draft:
     final_vectors: int
     mtp: list[Layer] = field(default_factory=list[Layer])
     head_bias: bool = False
+    side_by_side: bool = False
     notes: list[str] = field(default_factory=list[str])
 
 
