@@ -432,6 +432,17 @@ def test_what_a_review_found():
         assert x.stage_chips <= 72 or 72 % (x.tp * x.cp) == 0
 
 
+@pytest.mark.parametrize("name", [DEEPSEEK, LLAMA, OSS])
+def test_more_memory_never_costs_more(name):
+    """The best under a limit does not depend on where the batches looked at fall: each layout is timed at its limit, too."""
+    costs = [
+        search_layouts(Query(name, ("h200x8",), tpot=0.05, split=False, reserve=r)).best.per_mtok[1]
+        for r in (0.2, 0.16, 0.12, 0.08, 0.04)
+    ]
+    for more, less in itertools.pairwise(costs[::-1]):
+        assert more <= less * 1.01
+
+
 def test_pools_have_room():
     """Nowhere are prompts' replicas more than nine tenths busy, or waits longer than the prompt itself."""
     f = look(Query(DEEPSEEK, ("h200x32",)), place(Query(DEEPSEEK, ("h200x32",)), "h200x32"), "h200x32")

@@ -24,7 +24,7 @@ from headway.search.answer import (
 )
 from headway.search.fleet import Fleet, fleet_of, split_fleet
 from headway.search.frontier import frontier
-from headway.search.points import Points, covered, joined, timed, together
+from headway.search.points import Points, Timed, at_limits, covered, joined, timed, together
 from headway.search.query import Place, Query, place
 from headway.search.space import Space, space
 from headway.search.split import Answerers, Prompters, answerers, apart, prompters
@@ -71,6 +71,8 @@ def _look(query: Query, where: Place, name: str) -> Found:
     """Look at everything on one system."""
     here = _space(where)
     parts = timed(where, here)
+    spreads = Spreads.of(where)
+    closer = [*parts, *_closer(query, where, here, parts, spreads)]
     own = query.prefill_on in (None, name)
     alone = where if own else place(replace(query, price=None, chips=None), str(query.prefill_on))
     if alone is where:
@@ -78,10 +80,10 @@ def _look(query: Query, where: Place, name: str) -> Found:
     else:
         there = _space(alone)
         more = timed(alone, there)
-    points = [] if query.prefill_on else [together(where, here, parts)]
+    points = [] if query.prefill_on else [together(where, here, closer)]
     pools = None
     if query.split or query.prefill_on:
-        pools = prompters(alone, there, more), answerers(where, here, parts)
+        pools = prompters(alone, there, more), answerers(where, here, closer)
         points.append(apart(alone, where, *pools))
     every = joined(points)
     if not len(every):
@@ -89,9 +91,17 @@ def _look(query: Query, where: Place, name: str) -> Found:
             f"{where.model.name}: no split of pools between {alone.system.name} and {where.system.name} works: nothing joins them, or "
             "the prompts' pool is too slow for one replica of the other; more chips for it, or one pool"
         )
-    spreads = Spreads.of(where)
     ends = intervals(every, spreads, where.output)
     return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads.outside)
+
+
+def _closer(query: Query, where: Place, here: Space, parts: Sequence[Timed], spreads: Spreads) -> list[Timed]:
+    """Time every layout once more at the batches that just meet the limits: the best is not to depend on the grid."""
+    if query.tpot is None and query.ttft is None:
+        return []
+    sure = (math.exp(spreads.ttft[0].high), math.exp(spreads.tpot[0].high)) if query.sure else (1.0, 1.0)
+    limits = [None if x is None else x / s for x, s in zip((query.ttft, query.tpot), sure, strict=True)]
+    return timed(where, here, at_limits(where, here, parts, limits[0], limits[1]))
 
 
 def _space(where: Place) -> Space:

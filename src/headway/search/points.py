@@ -122,8 +122,8 @@ class Timed:
     chips: Array
 
 
-def timed(where: Place, space: Space) -> list[Timed]:
-    """Time every layout of a space at every batch.
+def timed(where: Place, space: Space, batches: Array | None = None) -> list[Timed]:
+    """Time every layout of a space at every batch, or at those given. [layouts, batches]
 
     Notes
     -----
@@ -131,16 +131,63 @@ def timed(where: Place, space: Space) -> list[Timed]:
     """
     alike: dict[tuple[bool, ...], list[int]] = defaultdict(list)
     for i, layout in enumerate(space.layouts):
-        alike[layout.dimensions].append(i)
-    return [_timed(where, space, np.array(numbers, dtype=np.intp)) for numbers in alike.values()]
+        if batches is None or batches[i].max() > 1:
+            alike[layout.dimensions].append(i)
+    return [_timed(where, space, np.array(numbers, dtype=np.intp), batches) for numbers in alike.values()]
 
 
-def _timed(where: Place, space: Space, numbers: NDArray[np.intp]) -> Timed:
+def at_limits(where: Place, space: Space, parts: Sequence[Timed], ttft: float | None, tpot: float | None) -> Array:
+    """Return for every layout the batches at which it just meets the limits, between those looked at. [layouts, 3]
+
+    Parameters
+    ----------
+    parts : sequence of Timed
+        Of `timed`.
+    ttft, tpot : float or None
+        [s]
+
+    Notes
+    -----
+    By interpolation on logarithms, one in a thousand to the safe side: TPOT with prompts in the way, TPOT of a pool for
+    answers, TTFT. Layouts that take over 1.5 times the chip-seconds per token of the best one at its limit keep 1: finer
+    batches cannot make them win.
+    """
+    found = np.ones((len(space.layouts), 3))
+    spent = np.full((len(space.layouts), 3), np.inf)
+    for t in parts:
+        served = closed_loop(t.workload, t.seconds, where.numbers)
+        alone = np.broadcast_to(t.seconds["decode"] / decode_tokens(where), t.batch.shape)
+        for column, (values, limit) in enumerate(((served.tpot, tpot), (alone, tpot), (served.ttft, ttft))):
+            if limit is not None:
+                batch = _crossing(t.batch, np.broadcast_to(values, t.batch.shape), limit)
+                found[t.numbers, column] = batch
+                each = (t.chips / t.stages)[:, 0] / batch  # a step takes about as long at the same limit
+                spent[t.numbers, column] = np.where(batch > 1, each, np.inf)
+    near = (spent <= 1.5 * spent.min(axis=0)).any(axis=1)
+    return np.sort(np.where(near[:, None], found, 1.0), axis=1)
+
+
+def _crossing(batch: Array, values: Array, limit: float) -> Array:
+    """Return the largest batch of each row whose value is at most the limit; 1 where none or all are."""
+    good = values <= limit
+    rows = np.arange(len(batch))
+    last = np.where(good.any(axis=1), good.shape[1] - 1 - np.argmax(good[:, ::-1], axis=1), 0)
+    inside = good[rows, last] & (last < good.shape[1] - 1)
+    after = np.minimum(last + 1, good.shape[1] - 1)
+    low, high, a, b = batch[rows, last], batch[rows, after], values[rows, last], values[rows, after]
+    share = np.log(limit / a) / np.log(np.maximum(b / a, 1 + 1e-9))
+    between = low * (high / low) ** np.clip(share, 0.0, 1.0)
+    return np.where(inside, np.maximum(np.floor(between * 0.999), 1.0), 1.0)
+
+
+def _timed(where: Place, space: Space, numbers: NDArray[np.intp], batches: Array | None) -> Timed:
     layouts = [space.layouts[i] for i in numbers]
     columns = LayoutColumns.of(layouts)
     step = build_step(where.model, columns, where.system.adds_in_network)
     most = np.array([min(space.fits[i].max_batch, _MOST) for i in numbers])[:, None] / columns.pp
     batch = np.floor(np.maximum(most, 1.0) ** np.linspace(0.0, 1.0, BATCHES) + 1e-9)
+    if batches is not None:
+        batch = np.minimum(batches[numbers], np.maximum(np.floor(most), 1.0))
     w = Workload("closed_loop", batch, where.prompt, where.output, float(where.drafts), groups=columns.dp)
     seconds: dict[str, Array] = {}
     ideal: dict[str, Array] = {}
