@@ -443,6 +443,14 @@ def test_more_memory_never_costs_more(name):
         assert more <= less * 1.01
 
 
+def test_a_bar_shows_how_far_it_is():
+    said = []
+    search_layouts(Query(LLAMA, ("h200x8", "b200x8"), prompt=1000.0, output=100.0), said.append)
+    assert len(said) == 8
+    assert said[0] == "h200x8: layouts"
+    assert said[-1] == "b200x8: pools"
+
+
 def test_pools_have_room():
     """Nowhere are prompts' replicas more than nine tenths busy, or waits longer than the prompt itself."""
     f = look(Query(DEEPSEEK, ("h200x32",)), place(Query(DEEPSEEK, ("h200x32",)), "h200x32"), "h200x32")

@@ -10,7 +10,7 @@ from headway import units
 from headway.cli.commands import emit, emit_csv
 from headway.cli.progress import Progress
 from headway.errors import InputError
-from headway.search import Answer, Query, search_layouts
+from headway.search import STAGES, Answer, Query, search_layouts
 from headway.search.grid import QUANTITIES
 
 
@@ -48,7 +48,7 @@ def run(asked: Query, *, json: bool, csv: bool, why: bool, out: str | None, cata
     facts.use(catalog)
     if out:
         figures.check(out)
-    with Progress(len(asked.systems), "systems") as shown:
+    with Progress(len(asked.systems) * len(STAGES)) as shown:
         answer = search_layouts(asked, shown)
     if out:
         figures.write(figures.search_figure(answer), out)

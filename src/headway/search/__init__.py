@@ -1,7 +1,7 @@
 """The search: every feasible layout x batch x pool split, with intervals; the frontier, the best, and the cheapest fleet."""
 
 from headway.search.answer import Answer, FleetOption, Found, Loser, Option
-from headway.search.find import search_layouts
+from headway.search.find import STAGES, search_layouts
 from headway.search.fleet import Fleet
 from headway.search.frontier import frontier
 from headway.search.query import GOALS, Query
@@ -10,6 +10,7 @@ from headway.search.why import spent
 
 __all__ = [
     "GOALS",
+    "STAGES",
     "Answer",
     "Fleet",
     "FleetOption",

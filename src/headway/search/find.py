@@ -42,7 +42,7 @@ def search_layouts(query: Query, progress: Progress | None = None) -> Answer:
     ----------
     query : Query
     progress : callable or None
-        Told the name of each system that has been looked at.
+        Told of each of the `STAGES` that a system has been through.
 
     Raises
     ------
@@ -55,11 +55,9 @@ def search_layouts(query: Query, progress: Progress | None = None) -> Answer:
     refused: list[tuple[str, HeadwayError]] = []
     for name in query.systems:
         try:
-            found.append(_look(query, place(query, name), name))
+            found.append(_look(query, place(query, name), name, progress or _quiet))
         except PhysicsError as error:
             refused.append((name, error))
-        if progress:
-            progress(name)
     if not found:
         raise refused[0][1]
     answer = _answer(query, found)
@@ -67,12 +65,22 @@ def search_layouts(query: Query, progress: Progress | None = None) -> Answer:
     return answer
 
 
-def _look(query: Query, where: Place, name: str) -> Found:
+STAGES = ("layouts", "times", "limits", "pools")
+
+
+def _quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+def _look(query: Query, where: Place, name: str, tell: Progress = _quiet) -> Found:
     """Look at everything on one system."""
     here = _space(where)
+    tell(f"{name}: layouts")
     parts = timed(where, here)
+    tell(f"{name}: times")
     spreads = Spreads.of(where)
     closer = [*parts, *_closer(query, where, here, parts, spreads)]
+    tell(f"{name}: limits")
     own = query.prefill_on in (None, name)
     alone = where if own else place(replace(query, price=None, chips=None), str(query.prefill_on))
     if alone is where:
@@ -86,6 +94,7 @@ def _look(query: Query, where: Place, name: str) -> Found:
         pools = prompters(alone, there, more), answerers(where, here, closer)
         points.append(apart(alone, where, *pools))
     every = joined(points)
+    tell(f"{name}: pools")
     if not len(every):
         raise PhysicsError(
             f"{where.model.name}: no split of pools between {alone.system.name} and {where.system.name} works: nothing joins them, or "
