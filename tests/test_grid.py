@@ -133,7 +133,9 @@ def test_ctrl_c_is_one_line(tmp_path):
     file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
     run = subprocess.Popen([sys.executable, "-m", "headway", "search", "--grid", str(file), "--workers", "2"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
-    time.sleep(1.2)
+    until, journal = time.monotonic() + 120, tmp_path / "grid.results.jsonl"
+    while time.monotonic() < until and not (journal.exists() and journal.stat().st_size):
+        time.sleep(0.02)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert run.returncode == 130

@@ -53,16 +53,15 @@ def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Res
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Generator[None]:
-    """Ignore Ctrl-C for a moment; processes started meanwhile ignore it for good."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread
+    """Hold Ctrl-C back for a moment; processes started meanwhile never hear it, this one does afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # no such thing on this system
         yield
         return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:
