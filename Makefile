@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TYPED := tests/test_physics.py tests/test_golden_steps.py tests/test_layouts.py tests/test_collectives.py tests/test_search.py tests/test_speculation.py
 
-.PHONY: demo test check bench docs accuracy profiles format clean
+.PHONY: demo test check types bench docs accuracy profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -26,6 +27,9 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+
+types: $(READY)  ## annotations and array shapes checked at run time, over the tests of the physics and of single files
+	@HEADWAY_TYPES=1 $(BIN)/python -m pytest -n auto $(TYPED)
 
 bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s

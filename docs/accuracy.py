@@ -14,7 +14,7 @@ from headway.calibrate.anchors import anchors
 from headway.calibrate.data import evidence
 from headway.calibrate.validate import validate
 from headway.cli import validation
-from headway.cli.evidence import Bar
+from headway.cli.progress import Bar
 
 DOCS = Path(__file__).parent
 

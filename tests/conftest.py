@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from jaxtyping import install_import_hook
+import os
 
-# Annotations are checked at run time, in tests only.
-with install_import_hook("headway", "checker.checked"):
-    import headway.cli.commands
-    import headway.figures
-    import headway.lecture
-    import headway.plan
-    import headway.report  # noqa: F401
+import pytest
+
+# Annotations are checked at run time only by `make types`: it costs several times what the tests themselves do.
+if os.environ.get("HEADWAY_TYPES"):
+    from jaxtyping import install_import_hook
+
+    with install_import_hook("headway", "checker.checked"):
+        import headway.cli.commands
+        import headway.figures
+        import headway.lecture
+        import headway.plan
+        import headway.report  # noqa: F401
 
 from headway.catalog import loader
 

@@ -10,32 +10,9 @@ from typing import Any
 from headway import catalog as facts
 from headway.calibrate.evidence import read, read_rows
 from headway.cli.commands import emit, emit_csv
+from headway.cli.progress import Bar
 from headway.errors import InputError
 from headway.roofline import NUMBERS, profile
-
-
-class Bar:
-    """A progress bar on a terminal; silent elsewhere. Text only: it must cost nothing."""
-
-    def __init__(self, what: str) -> None:
-        self.what, self.shown = what, sys.stderr.isatty()
-
-    def __call__(self, done: int, of: int | None = None) -> None:
-        """Show how far it is."""
-        if not self.shown:
-            return
-        if of:
-            full = round(30 * done / of)
-            text = f"{self.what} [{'=' * full}{' ' * (30 - full)}] {done}/{of}"
-        else:
-            text = f"{self.what} {done:,}"
-        end = "\n" if of and done == of else ""
-        print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """End the line."""
-        if self.shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:

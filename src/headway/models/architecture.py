@@ -234,6 +234,11 @@ class Architecture:
         return sum(x.count for x in self.layers)
 
     @property
+    def attention_ways(self) -> int:
+        """Into how many slices tensor parallelism can cut the attention matrices (query heads); 0 without attention."""
+        return max((m.ways for x in self.layers for m in x.linears if m.role == "attention"), default=0)
+
+    @property
     def experts(self) -> Experts | None:
         """Routing of the MoE layers, or None for a dense model."""
         return next((x.experts for x in self.layers if x.experts), None)

@@ -10,6 +10,7 @@ from headway.parallel.layout import (
     completed,
     read_deployment,
     read_layout,
+    widest_tensor,
 )
 from headway.parallel.memory import (
     Capacity,
@@ -72,4 +73,5 @@ __all__ = [
     "scale_up_over_scale_out",
     "training_bubble",
     "weights_per_chip",
+    "widest_tensor",
 ]

@@ -169,8 +169,8 @@ def over_levels(kind: str, size: float, levels: Sequence[Level], allowed: Sequen
     if kind == "all-to-all":
         groups = outer[0].ranks
         away = size * (groups - 1) / groups
-        across = float(away / (outer[0].bandwidth * outer[0].efficiency)) + outer[0].launch + outer[0].latency
-        return max(best(kind, size / groups, inner, allowed)[1], across)
+        across = taken(Traffic(1.0, away), outer[0])
+        return max(best(kind, size / groups, inner, allowed)[1], float(across))
     share = size / inner.ranks
     if kind == "all-reduce":
         inside = best("reduce-scatter", size, inner)[1] + best("all-gather", size, inner)[1]

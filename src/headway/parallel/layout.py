@@ -278,13 +278,18 @@ def check(model: Architecture, layout: Layout) -> None:
         raise InputError(f"--ep {layout.ep}: {experts.count} experts do not divide evenly; the nearest is ep{fit}")
     if experts and layout.redundant > experts.count:
         raise InputError(f"layout {layout}: {layout.redundant} second copies are more than the {experts.count} experts")
-    heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
+    heads = model.attention_ways
     if heads and heads % layout.tp:
         fit = nearest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
     layers = sum(x.count for x in model.layers)
     if layout.pp > layers:
         raise InputError(f"--pp {layout.pp}: {model.name} has {layers} layers; at most pp{layers}")
+
+
+def widest_tensor(model: Architecture, most: int) -> int:
+    """Return the most slices, up to so many, into which a model's attention heads divide."""
+    return largest_divisor(model.attention_ways, most) if model.attention_ways else most
 
 
 def candidates(model: Architecture, chips: int) -> list[Layout]:

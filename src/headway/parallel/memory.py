@@ -108,8 +108,7 @@ def _fullest(count: int, layout: Layout) -> int:
 
 def stage_share(model: Architecture, layout: Layout) -> float:
     """Return the share of the layers that the fullest pipeline stage holds."""
-    layers = sum(x.count for x in model.layers)
-    return math.ceil(layers / layout.pp) / layers
+    return math.ceil(model.layer_count / layout.pp) / model.layer_count
 
 
 def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:

@@ -22,6 +22,7 @@ from headway.parallel import (
     latency_with_hops,
     place_experts,
     scale_up_over_scale_out,
+    widest_tensor,
 )
 from headway.parallel.advisor import Advice, Subject, advise
 from headway.parallel.collectives import ALGORITHMS, best, levels_of, over_levels
@@ -243,8 +244,7 @@ def _stages(racks: Sequence[int]) -> int:
 
 def _dense(arch: Architecture, domain: int) -> Layout:
     """Tensor slices over as much of the domain as the heads divide."""
-    heads = max((m.ways for x in arch.layers for m in x.linears if m.role == "attention"), default=0)
-    return Layout(tp=max(d for d in range(1, domain + 1) if not heads or heads % d == 0))
+    return Layout(tp=widest_tensor(arch, domain))
 
 
 def _across(

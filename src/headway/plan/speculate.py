@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching import Scene, Speculation, hurts_from, speculation
+from headway.catalog import default
 from headway.errors import InputError, PhysicsError
 from headway.models import Architecture, model
-from headway.parallel import Layout, build_step, check, kv_per_chip, weights_per_chip
+from headway.parallel import Layout, build_step, check, kv_per_chip, weights_per_chip, widest_tensor
 from headway.plan.answer import Plan, Request
 from headway.plan.make import make_plan
 from headway.roofline import IDEAL
@@ -49,9 +50,6 @@ class Drafting:
     best_length: int
 
 
-_LONGEST = 16
-
-
 def draft_plan(
     request: Request, acceptance: float | None = None, length: int | None = None, drafter: str | None = None
 ) -> Drafting:
@@ -76,12 +74,10 @@ def draft_plan(
     PhysicsError
         When the drafter does not fit beside the model.
     """
-    from headway.catalog import default
-
     plan = make_plan(request)
-    g = int(default("mtp_drafts")) if length is None else length
-    if not 0 <= g <= _LONGEST:
-        raise InputError(f"--length: {g} must be in 0..{_LONGEST}")
+    g, longest = int(default("mtp_drafts")) if length is None else length, int(default("longest_draft"))
+    if not 0 <= g <= longest:
+        raise InputError(f"--length: {g} must be in 0..{longest}")
     chance = float(plan.scene.calibration.draft_acceptance) if acceptance is None else acceptance
     if not 0 <= chance <= 1:
         raise InputError(f"--acceptance: {chance:g} must be in 0..1")
@@ -95,7 +91,7 @@ def draft_plan(
     batches = np.unique(np.round(np.geomspace(1.0, max(most, 1.0), 13)))
     gains = [
         float(speculation(plan.scene, min(plan.point.batch, most), plan.context, chance, n, helpers[0]).gain)
-        for n in range(1, _LONGEST + 1)
+        for n in range(1, longest + 1)
     ]
     return Drafting(
         plan, small.name if small is not None and name != "mtp" else name, chance, g, batches,
@@ -112,8 +108,7 @@ def _layout_of(small: Architecture, big: Layout) -> Layout:
     try:
         check(small, big)
     except InputError:
-        heads = max((m.ways for x in small.layers for m in x.linears if m.role == "attention"), default=0)
-        return Layout(tp=max(d for d in range(1, big.tp + 1) if not heads or heads % d == 0), dp=big.dp)
+        return Layout(tp=widest_tensor(small, big.tp), dp=big.dp)
     return big
 
 
@@ -128,8 +123,8 @@ def _room(plan: Plan, small: Architecture | None, cut: Layout) -> float:
     if small is None:
         return plan.max_batch
     held, own = plan.fit, weights_per_chip(small, cut)
-    each = held.per_sequence + float(kv_per_chip(small, cut, plan.context))
-    room = float(np.floor((held.free - own) / each) * held.groups) if held.free > own else 0.0
+    cache = float(kv_per_chip(small, cut, plan.context))
+    room = replace(held, weights=held.weights + own, kv_per_sequence=held.kv_per_sequence + cache).max_batch
     if room < 1:
         raise PhysicsError(
             f"--draft {small.name}: its {own / 1e9:,.1f} GB of weights per chip do not fit beside {plan.model.name} on "

@@ -161,11 +161,13 @@ class Profile:
                     break
         if self.name not in ("ideal", DEFAULT, *self.covers.get("engines", ())) and self.about.get("own") is None:
             found.append("engine")
-        for name, value in numbers.items():
-            low, high = self.covers.get(name, (-math.inf, math.inf))
-            if not low <= value <= high:
-                found.append(name)
+        found += [name for name, value in numbers.items() if not self.within(name, value)]
         return tuple(found)
+
+    def within(self, name: str, values: Any) -> Any:
+        """Return whether numbers (arrays, too) lie inside the range that the evidence has of them; True where it states none."""
+        low, high = self.covers.get(name, (-math.inf, math.inf))
+        return (values >= low) & (values <= high)
 
 
 REFERENCE_YEAR = 2026.0

@@ -22,7 +22,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Spreads:
-    """80 % intervals of a place: inside the range of the evidence, and beyond it."""
+    """80 % intervals of a place: inside the range of the evidence, and beyond it.
+
+    Attributes
+    ----------
+    tpot, ttft : (Spread, Spread)
+    outside : tuple of str
+        What of the workload or the chip the engine's evidence does not cover.
+    """
 
     tpot: tuple[Spread, Spread]
     ttft: tuple[Spread, Spread]
@@ -39,6 +46,21 @@ class Spreads:
             for what in ("tpot", "ttft")
         }
         return cls((found["tpot"][0], found["tpot"][1]), (found["ttft"][0], found["ttft"][1]), outside)
+
+    def limits(self, query: Query, wide: bool) -> tuple[float | None, float | None]:
+        """Return what estimates of (TTFT, TPOT) must stay below for a query's limits to be met, surely if it asks so. [s]
+
+        Parameters
+        ----------
+        query : Query
+        wide : bool
+            Take the wider of the intervals, inside and beyond the evidence; else the one inside.
+        """
+        found: list[float | None] = []
+        for limit, pair in ((query.ttft, self.ttft), (query.tpot, self.tpot)):
+            high = max(s.high for s in pair) if wide else pair[0].high
+            found.append(limit / math.exp(high) if limit is not None and query.sure else limit)
+        return found[0], found[1]
 
 
 @dataclass(frozen=True)
@@ -84,8 +106,7 @@ class Found:
     ok : array of bool
         Points that meet the limits.
     pools : (Prompters, Answerers) or None
-    outside : tuple of str
-        What of the workload or the chip the engine's evidence does not cover.
+    spreads : Spreads
     """
 
     where: Place
@@ -96,7 +117,12 @@ class Found:
     ends: dict[str, Interval]
     ok: NDArray[np.bool_]
     pools: tuple[Prompters, Answerers] | None
-    outside: tuple[str, ...]
+    spreads: Spreads
+
+    @property
+    def priced(self) -> bool:
+        """Whether every chip of the points has a price."""
+        return self.where.system.price is not None and self.prompts.system.price is not None
 
     @property
     def system(self) -> str:

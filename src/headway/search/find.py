@@ -24,7 +24,7 @@ from headway.search.answer import (
 )
 from headway.search.fleet import Fleet, fleet_of, split_fleet
 from headway.search.frontier import frontier
-from headway.search.points import Points, Timed, at_limits, covered, joined, timed, together
+from headway.search.points import Points, Timed, at_limits, joined, timed, together
 from headway.search.query import Place, Query, place
 from headway.search.space import Space, space
 from headway.search.split import Answerers, Prompters, answerers, apart, prompters
@@ -101,16 +101,14 @@ def _look(query: Query, where: Place, name: str, tell: Progress = _quiet) -> Fou
             "the prompts' pool is too slow for one replica of the other; more chips for it, or one pool"
         )
     ends = intervals(every, spreads, where.output)
-    return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads.outside)
+    return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads)
 
 
 def _closer(query: Query, where: Place, here: Space, parts: Sequence[Timed], spreads: Spreads) -> list[Timed]:
     """Time every layout once more at the batches that just meet the limits: the best is not to depend on the grid."""
     if query.tpot is None and query.ttft is None:
         return []
-    sure = (math.exp(spreads.ttft[0].high), math.exp(spreads.tpot[0].high)) if query.sure else (1.0, 1.0)
-    limits = [None if x is None else x / s for x, s in zip((query.ttft, query.tpot), sure, strict=True)]
-    return timed(where, here, at_limits(where, here, parts, limits[0], limits[1]))
+    return timed(where, here, at_limits(where, here, parts, *spreads.limits(query, wide=False)))
 
 
 def _space(where: Place) -> Space:
@@ -152,15 +150,10 @@ def score(query: Query, found: Found) -> Array:
     p = found.points
     if query.minimise == "latency":
         return p.request
-    cost = p.per_mtok if priced(found) else 1 / p.per_chip
+    cost = p.per_mtok if found.priced else 1 / p.per_chip
     if query.minimise == "chips":
         return _used(found) + cost / (1 + cost)  # chips first, then cost
     return cost
-
-
-def priced(found: Found) -> bool:
-    """Return whether every chip of the points has a price."""
-    return found.where.system.price is not None and found.prompts.system.price is not None
 
 
 def _used(found: Found) -> Array:
@@ -177,7 +170,7 @@ def _answer(query: Query, found: Sequence[Found]) -> Answer:
         raise PhysicsError(_unreachable(query, found))
     picked = [_best_of_layouts(f, s) for f, s in zip(found, scores, strict=True)]
     tops = sorted(  # systems without a price come after those with one: dollars and chips do not compare
-        (query.minimise == "cost" and not priced(found[n]), float(s[i[0]]), n, i[0])
+        (query.minimise == "cost" and not found[n].priced, float(s[i[0]]), n, i[0])
         for n, (s, i) in enumerate(zip(scores, picked, strict=True)) if len(i)
     )  # fmt: skip
     systems = tuple(option(found[n], i) for _, _, n, i in tops)
@@ -205,7 +198,7 @@ def _best_of_layouts(found: Found, scores: Array) -> list[int]:
 
 def _frontier(found: Sequence[Found], cost: bool) -> tuple[Option, ...]:
     """Return the points of all systems that no other beats, fastest for the user first."""
-    if cost and not all(priced(f) for f in found):
+    if cost and not all(f.priced for f in found):
         return ()
     user = np.concatenate([np.where(f.ok, f.points.per_user, np.nan) for f in found])
     other = np.concatenate([-f.points.per_mtok if cost else f.points.per_chip for f in found])
@@ -252,7 +245,7 @@ def _fleets(query: Query, found: Sequence[Found]) -> tuple[FleetOption, ...]:
         for one in (_joint_fleet(query, f, rate), _split_fleet(query, f, rate)):
             if one is not None:
                 value = one.fleet.request if query.minimise == "latency" else one.fleet.chips
-                money = query.minimise == "cost" and priced(f)
+                money = query.minimise == "cost" and f.priced
                 rows.append((query.minimise == "cost" and not money, one.fleet.dollars if money else value, one))
     if not rows:
         limit = f" with TTFT of at most {query.ttft:g} s" if query.ttft else ""
@@ -267,38 +260,23 @@ def _fleets(query: Query, found: Sequence[Found]) -> tuple[FleetOption, ...]:
 
 def _joint_fleet(query: Query, f: Found, rate: float) -> FleetOption | None:
     chosen = np.flatnonzero(f.ok & (f.points.prompt_layout < 0))
-    slack = _slack(query, f)
-    made = fleet_of(f.where, f.points.take(chosen), rate, slack, query.minimise)
+    made = fleet_of(f.where, f.points.take(chosen), rate, f.spreads.limits(query, wide=True)[0], query.minimise)
     if made is None:
         return None
     i = int(chosen[made[0]])
     return FleetOption(option(f, i), made[1], f.deployment(i, made[1]))
 
 
-def _slack(query: Query, f: Found) -> float | None:
-    """TTFT limit of the estimate: lower when its upper end must meet the limit."""
-    if query.ttft is None or not query.sure:
-        return query.ttft
-    spreads = Spreads.of(f.where)
-    return query.ttft / math.exp(max(s.high for s in spreads.ttft))
-
-
 def _split_fleet(query: Query, f: Found, rate: float) -> FleetOption | None:
     if f.pools is None:
         return None
-    spreads = Spreads.of(f.where)
-    tpot = query.tpot if query.tpot is not None else math.inf
-    if query.sure:
-        tpot = tpot / math.exp(max(s.high for s in spreads.tpot))
-    slack = _slack(query, f)
-    made = split_fleet(
-        f.prompts, f.where, *f.pools, rate, (slack if slack is not None else math.inf, tpot), query.minimise
-    )
+    ttft, tpot = (math.inf if x is None else x for x in f.spreads.limits(query, wide=True))
+    made = split_fleet(f.prompts, f.where, *f.pools, rate, (ttft, tpot), query.minimise)
     if made is None:
         return None
     i, j, fleet = made
     points = _as_point(f, f.pools, i, j, fleet, rate)
-    one = replace(f, points=points, ends=intervals(points, spreads, f.where.output), ok=np.ones(1, dtype=bool))
+    one = replace(f, points=points, ends=intervals(points, f.spreads, f.where.output), ok=np.ones(1, dtype=bool))
     return FleetOption(option(one, 0), fleet, one.deployment(0, fleet))
 
 
@@ -310,7 +288,7 @@ def _as_point(f: Found, pools: tuple[Prompters, Answerers], i: int, j: int, flee
         "prompt_replicas": fleet.prompt_replicas, "batch": d.batch[j], "chips": fleet.chips, "ttft": fleet.ttft,
         "tpot": fleet.tpot, "request": fleet.request, "rate": rate * f.where.output, "tpot_floor": d.floor[j],
         "ttft_floor": p.floor[i], "dollars": fleet.dollars,
-        "within": covered(f.where.profile, d.batch[j] * fleet.replicas, d.chips[j]),
+        "within": f.where.covers(d.batch[j] * fleet.replicas, d.chips[j]),
     }  # fmt: skip
     return Points(**{k: np.asarray(v)[None] for k, v in numbers.items()})
 
@@ -361,8 +339,8 @@ def _warnings(query: Query, found: Sequence[Found], fleets: Sequence[FleetOption
             says.append(
                 f"no price is known for {box}: ranked by tokens per second and chip, after those with one; --price 2.5/h gives one"
             )
-        if f.outside:
-            says.append(f"{f.system}: outside the evidence, so wider intervals: {', '.join(f.outside)}")
+        if f.spreads.outside:
+            says.append(f"{f.system}: outside the evidence, so wider intervals: {', '.join(f.spreads.outside)}")
         if "pre-release" in f.where.system.chip.status:
             says.append(f"{f.where.system.chip.name}: pre-release figures")
     if query.tpot is None and query.ttft is None and query.minimise == "cost":

@@ -125,7 +125,7 @@ def fleet_of(where: Place, points: Points, rate: float, ttft: float | None, rank
     if not len(points):
         return None
     load = rate * points.request
-    each = _chips_each(where, points)
+    each = points.chips / points.replicas  # paid for one
     bound = points.request if ranking == "latency" else np.ceil(load / points.batch) * each
     order = np.argsort(bound, kind="stable")
     best: tuple[float, int, float] | None = None
@@ -152,11 +152,6 @@ def fleet_of(where: Place, points: Points, rate: float, ttft: float | None, rank
     )  # fmt: skip
 
 
-def _chips_each(where: Place, points: Points) -> Array:
-    """Chips paid for one replica: those of a full system over its replicas."""
-    return points.chips / points.replicas
-
-
 @dataclass(frozen=True)
 class _Pools:
     """How many replicas each layout of a pool needs, what they cost and how long requests wait."""
@@ -165,7 +160,6 @@ class _Pools:
     chips: Array
     chance: Array
     wait: Array
-    load: Array
 
 
 def split_fleet(
@@ -181,23 +175,27 @@ def split_fleet(
     Notes
     -----
     The pools grow independently: that for answers until few enough find no seat, that for prompts until they wait no
-    longer than the TTFT limit leaves (without one, no longer than they take). The cache's hand-over adds its own time
-    and queue.
+    longer than the TTFT limit leaves, and no longer than they take. The cache's hand-over adds its own time and queue.
     """
     j = np.flatnonzero(d.tpot <= limits[1])
     i = np.flatnonzero(p.alone <= limits[0])
     if not j.size or not i.size:
         return None
+    # inside one domain if the fleet fits there, else over the network
+    inside, outside = link_between(prompts, answers), link_between(prompts, answers, np.inf)
     asked = _Asked(prompts, answers, p, d, i, j, rate, limits, ranking)
+    held = answers.output * d.tpot[j]
+    seats = _pool(answers, d.batch[j], rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
+    spare = np.maximum(limits[0] - float(answers.numbers.request_seconds) - p.alone[i], 0.0)
+    turns = [
+        _pool(prompts, np.ones(len(i)), rate * p.busy[i], p.busy[i], p.chips[i], np.minimum(spare * share, p.alone[i]), 1.0, alike=True)
+        for share in _PATIENCE
+    ]  # fmt: skip
     found: list[tuple[float, int, int, Fleet]] = []
-    for chips in (None, np.inf):  # inside one domain if it fits there; else over the network
-        link = link_between(prompts, answers, chips)
-        for share in _PATIENCE if link else ():
-            one = _sized(asked, link, share) if link else None
-            fits = one is not None and (
-                chips is not None or prompts is not answers or one[3].chips <= answers.system.joined
-            )
-            if one is not None and (fits or answers.system.chips > answers.system.joined):
+    for link in dict.fromkeys(x for x in (inside, outside) if x is not None):
+        for turn in turns:
+            one = _sized(asked, link, seats, turn)
+            if one is not None and (link == outside or one[3].chips <= answers.system.joined):
                 found.append(one)
     if not found:
         return None
@@ -223,14 +221,10 @@ class _Asked:
     ranking: str
 
 
-def _sized(q: _Asked, link: Link, share: float) -> tuple[float, int, int, Fleet] | None:
-    """Return (score, prompt layout, decoding point, fleet): the best pair when prompts wait for such a share of what is left."""
+def _sized(q: _Asked, link: Link, a: _Pools, b: _Pools) -> tuple[float, int, int, Fleet] | None:
+    """Return (score, prompt layout, decoding point, fleet): the best pair of sized pools `a` for answers and `b` for prompts."""
     p, d, i, j, answers = q.p, q.d, q.i, q.j, q.answers
-    held = answers.output * d.tpot[j]
-    a = _pool(answers, d.batch[j], q.rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
     own = float(answers.numbers.request_seconds)
-    spare = np.minimum(np.maximum(q.limits[0] - own - p.alone[i], 0.0) * share, p.alone[i])
-    b = _pool(q.prompts, np.ones(len(i)), q.rate * p.busy[i], p.busy[i], p.chips[i], spare, 1.0, alike=True)
     moved, used = handover(
         link, p.sent[i][:, None], (p.lanes[i] * b.count)[:, None], d.received[j][None, :],
         (d.lanes[j] * a.count)[None, :], np.array(q.rate),
@@ -264,5 +258,4 @@ def _pool(
     chance = np.asarray(waiting_chance(count * seats, load))
     wait = np.asarray(mean_queue_wait(chance, count * seats, load, service, alike))
     held = np.array([float(where.replicas(int(s))) for s in size])
-    each = where.system.chips / held if where.pays_all else size
-    return _Pools(count, count * each, chance, wait, load)
+    return _Pools(count, count * where.paid(size * held) / held, chance, wait)

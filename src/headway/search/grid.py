@@ -105,7 +105,11 @@ def read_grid(file: str | Path, catalog: Sequence[str] = ()) -> list[Cell]:
         options |= {"engine": e} if e else {}
         options |= {"precision": p} if p else {}
         label = ", ".join(x for x in (m, s, e, p, str(w["name"]) if "name" in w else "") if x)
-        cells.append(Cell(len(cells), label, Query(model=m, systems=(s,), **options), tuple(catalog), facts))
+        try:
+            query = Query(model=m, systems=(s,), **options)
+        except InputError as error:
+            raise InputError(f"--grid {file}: {error}") from None
+        cells.append(Cell(len(cells), label, query, tuple(catalog), facts))
     return cells
 
 
@@ -156,8 +160,6 @@ def _value(file: str | Path, key: str, value: Any) -> Any:
         return units.parse(str(value), QUANTITIES[key], where)
     if key == "minimise" and value not in GOALS:
         raise InputError(f"{where} is {value!r}; accepted: {', '.join(GOALS)}")
-    if key == "reserve" and isinstance(value, int | float) and not 0 <= value < 1:
-        raise InputError(f"{where} is {value!r}; it must be zero or more and below 1")
     wanted = (int, float) if key in ("reserve", "skew") else _TYPES.get(key, str)
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
         says = {bool: "true or false", int: "a whole number", str: "text"}.get(cast(type, wanted), "a number")

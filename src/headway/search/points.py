@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching import Workload, closed_loop, expected_tokens, first_token, loads
-from headway.parallel import Layout, LayoutColumns, build_step
+from headway.parallel import LayoutColumns, build_step
 from headway.parallel.memory import stage_share
-from headway.roofline import IDEAL, Calibration, Load, Profile, Step, step_time, two_batch_seconds
+from headway.roofline import IDEAL, Load, Step, step_time, two_batch_seconds
 from headway.search.query import Place
 from headway.search.space import Space
 
@@ -90,6 +90,8 @@ class Points:
 
 def joined(parts: Sequence[Points]) -> Points:
     """Return the points of several sets as one."""
+    if not parts:
+        return empty()
     return Points(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(Points)})
 
 
@@ -108,8 +110,8 @@ class Timed:
         Times of the passes of `loads`. [s]
     ideal : dict
         Of an ideal machine: ``decode`` and ``prefill``. [s]
-    stages, groups, chips : array
-        Pipeline stages, data-parallel groups and chips of a replica. [layouts, 1]
+    stages, chips : array
+        Pipeline stages and chips of a replica. [layouts, 1]
     """
 
     numbers: NDArray[np.intp]
@@ -118,7 +120,6 @@ class Timed:
     seconds: dict[str, Array]
     ideal: dict[str, Array]
     stages: Array
-    groups: Array
     chips: Array
 
 
@@ -189,23 +190,24 @@ def _timed(where: Place, space: Space, numbers: NDArray[np.intp], batches: Array
     if batches is not None:
         batch = np.minimum(batches[numbers], np.maximum(np.floor(most), 1.0))
     w = Workload("closed_loop", batch, where.prompt, where.output, float(where.drafts), groups=columns.dp)
+    # stages of a pipeline wait for the one with the most layers, but not a prompt alone
+    beat = np.array([[stage_share(where.model, x) * x.pp] for x in layouts])
     seconds: dict[str, Array] = {}
     ideal: dict[str, Array] = {}
     for name, load in loads(w, where.chunk).items():
         skewed = Load(load.groups, where.skew)
-        # stages of a pipeline wait for the one with the most layers, but not a prompt alone
-        beat = 1.0 if name == "prefill" else np.array([[stage_share(where.model, x) * x.pp] for x in layouts])
-        seconds[name] = _seconds(where, step, skewed, where.numbers) * beat
+        seconds[name] = pass_seconds(where, step, skewed) * (1.0 if name == "prefill" else beat)
         if name in ("decode", "prefill"):
             ideal[name] = np.asarray(step_time(step, skewed, where.system.chip, IDEAL).seconds)
-    return Timed(numbers, batch, w, seconds, ideal, columns.pp, columns.dp, columns.chips)
+    return Timed(numbers, batch, w, seconds, ideal, columns.pp, columns.chips)
 
 
-def _seconds(where: Place, step: Step, load: Load, numbers: Calibration) -> Array:
-    plain = np.asarray(step_time(step, load, where.system.chip, numbers).seconds)
+def pass_seconds(where: Place, step: Step, load: Load) -> Array:
+    """Return the time of a pass: plain, or in two halves where that is asked for and faster. [s]"""
+    plain = np.asarray(step_time(step, load, where.system.chip, where.numbers).seconds)
     if not where.overlap:
         return plain
-    return np.minimum(plain, two_batch_seconds(step, load, where.system.chip, numbers))
+    return np.minimum(plain, two_batch_seconds(step, load, where.system.chip, where.numbers))
 
 
 def together(where: Place, space: Space, parts: Sequence[Timed]) -> Points:
@@ -215,14 +217,14 @@ def together(where: Place, space: Space, parts: Sequence[Timed]) -> Points:
     -----
     Every micro-batch of a pipeline is a closed loop of its own, as long as one pass through all stages.
     """
-    return joined([_together(where, space, t) for t in parts]) if parts else empty()
+    return joined([_together(where, space, t) for t in parts])
 
 
 def _together(where: Place, space: Space, t: Timed) -> Points:
     found = closed_loop(t.workload, t.seconds, where.numbers)
     layouts = [space.layouts[i] for i in t.numbers]
     replicas = np.array([float(where.replicas(x.chips)) for x in layouts])[:, None]
-    paid = paid_chips(where, layouts, replicas[:, 0])[:, None]
+    paid = where.paid(t.chips * replicas)
     new = 1.0 + where.drafts
     floor = first_token(t.workload, t.ideal["prefill"], where.chunk, drain=False)
     shape = t.batch.shape
@@ -231,26 +233,11 @@ def _together(where: Place, space: Space, t: Timed) -> Points:
         "prompt_replicas": np.zeros((1, 1)), "batch": t.batch * t.stages, "chips": paid, "ttft": found.ttft,
         "tpot": found.tpot, "request": found.request, "rate": found.output_rate * t.stages * replicas,
         "tpot_floor": t.ideal["decode"] / new, "ttft_floor": floor, "dollars": paid * (where.system.price or np.nan),
-        "within": covered(where.profile, t.batch * t.stages * replicas, t.chips),
+        "within": where.covers(t.batch * t.stages * replicas, t.chips),
     }  # fmt: skip
     flat: dict[str, Any] = {k: np.broadcast_to(v, shape).reshape(-1) for k, v in rows.items()}
     fresh = np.diff(t.batch, axis=1, prepend=0.0).reshape(-1) > 0  # small memories repeat small batches
     return Points(**flat).take(fresh)
-
-
-def paid_chips(where: Place, layouts: Sequence[Layout], replicas: Array) -> Array:
-    """Return the chips to pay: all of the system, or those in use."""
-    used = np.array([float(x.chips) for x in layouts]) * replicas
-    return np.full_like(used, float(where.system.chips)) if where.pays_all else used
-
-
-def covered(engine: Profile, batch: Real, ranks: Real) -> NDArray[np.bool_]:
-    """Return whether batches and ranks lie inside the engine's evidence."""
-    inside = np.array(True)
-    for name, values in (("batch", batch), ("ranks", ranks)):
-        low, high = engine.covers.get(name, (-np.inf, np.inf))
-        inside = inside & (np.asarray(values) >= low) & (np.asarray(values) <= high)
-    return np.asarray(inside)
 
 
 def decode_tokens(where: Place) -> float:

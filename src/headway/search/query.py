@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from headway.catalog import default
 from headway.errors import InputError
@@ -13,8 +16,9 @@ from headway.models import Architecture, model
 from headway.parallel import Layout, read_layout
 from headway.roofline import DEFAULT, Calibration, Profile, profile
 
+Real = Any  # a float or a NumPy array; everything broadcasts
+Array = NDArray[np.float64]
 Goal = Literal["cost", "chips", "latency"]
-MOST_DRAFTS = 16
 GOALS: tuple[Goal, ...] = ("cost", "chips", "latency")
 
 
@@ -87,8 +91,9 @@ class Query:
         ):  # fmt: skip
             if value < least:
                 raise InputError(f"--{name}: {value:g} must be at least {least}")
-        if self.drafts > MOST_DRAFTS:
-            raise InputError(f"--drafts: {self.drafts} must be at most {MOST_DRAFTS}")
+        longest = default("longest_draft")
+        if self.drafts > longest:
+            raise InputError(f"--drafts: {self.drafts} must be at most {longest:g}")
         if self.reserve is not None and not 0 <= self.reserve < 1:
             raise InputError(f"--reserve: {self.reserve:g} must be zero or more and below 1")
         if self.skew >= 100:
@@ -141,6 +146,14 @@ class Place:
         """Chips over which one replica may span: all of them where a network joins their domains."""
         s = self.system
         return s.chips if s.scale_out > 0 and s.link > 0 else s.joined
+
+    def paid(self, used: Array) -> Array:
+        """Return the chips to pay where so many are in use: all of the system, or those."""
+        return np.full_like(used, float(self.system.chips)) if self.pays_all else used
+
+    def covers(self, batch: Real, ranks: Real) -> NDArray[np.bool_]:
+        """Return whether batches and ranks lie inside the engine's evidence."""
+        return np.asarray(self.profile.within("batch", batch) & self.profile.within("ranks", ranks))
 
     def replicas(self, chips: int) -> int:
         """Return how many replicas of so many chips the system holds; one that fills whole domains may span several."""

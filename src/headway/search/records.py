@@ -54,12 +54,11 @@ def rows(answer: Answer) -> list[dict[str, Any]]:
 def dots(found: Found, chosen: list[int]) -> list[dict[str, Any]]:
     """Return points for a chart, one per index."""
     p, ends = found.points, found.ends
-    priced = math.isfinite(found.where.system.price or math.nan)
     return [
         {
             "system": found.system, "layout": str(found.deployment(i)), "batch": float(p.batch[i]),
             "user": float(p.per_user[i]), "chip": float(p.per_chip[i]),
-            "dollars": float(p.per_mtok[i]) if priced else None, "ttft": float(p.ttft[i]), "tpot": float(p.tpot[i]) * 1e3,
+            "dollars": float(p.per_mtok[i]) if found.priced else None, "ttft": float(p.ttft[i]), "tpot": float(p.tpot[i]) * 1e3,
             "tpot_low": float(ends["tpot"].low[i]) * 1e3, "tpot_high": float(ends["tpot"].high[i]) * 1e3,
             "kind": "one pool" if p.prompt_layout[i] < 0 else "two pools",
         }

@@ -62,13 +62,16 @@ def layouts(model: Architecture, chips: int, domain: int) -> Iterator[Layout]:
     that do not divide over ep get as many second copies as it takes. Shared experts are sliced over tp, or kept whole.
     Data-parallel groups of a dense model share nothing: they are replicas.
     """
-    heads = max((m.ways for x in model.layers for m in x.linears if m.role == "attention"), default=0)
-    layers = sum(x.count for x in model.layers)
+    heads = model.attention_ways
+    linears = [m for x in model.layers for m in x.linears]
+    inner = min((min(m.inputs, m.outputs) for m in linears if m.role == "expert"), default=0)
+    most_slices = inner / default("narrowest_slice")
+    shared = any(m.role == "shared" and m.ways != 1 for m in linears)
     cached = {a.ways for _, a in model.attends() if a.ways > 1}
     for size in replica_sizes(model, chips, domain):
         for pp in divisors(size):
             stage = size // pp
-            if pp > layers or not _packs(stage, size, domain):
+            if pp > model.layer_count or not _packs(stage, size, domain):
                 continue
             for tp in divisors(stage):
                 if tp > domain or (heads and heads % tp) or any(k % tp and tp % k for k in cached):
@@ -79,7 +82,8 @@ def layouts(model: Architecture, chips: int, domain: int) -> Iterator[Layout]:
                         and (stage <= domain or domain % (tp * cp) == 0)
                         and (model.experts or tp * cp == stage)
                     ):
-                        yield from _expert_ways(model, Layout(tp=tp, cp=cp, dp=stage // tp // cp, pp=pp))
+                        plain = Layout(tp=tp, cp=cp, dp=stage // tp // cp, pp=pp)
+                        yield from _expert_ways(model, plain, most_slices, shared)
 
 
 def _packs(stage: int, size: int, domain: int) -> bool:
@@ -89,23 +93,19 @@ def _packs(stage: int, size: int, domain: int) -> bool:
     return size <= domain or domain % stage == 0
 
 
-def _expert_ways(model: Architecture, plain: Layout) -> Iterator[Layout]:
+def _expert_ways(model: Architecture, plain: Layout, most_slices: float, shared: bool) -> Iterator[Layout]:
     """Spread the experts in every way that the stage's chips allow."""
     experts = model.experts
-    narrowest = default("narrowest_slice")
-    inner = min((min(m.inputs, m.outputs) for x in model.layers for m in x.linears if m.role == "expert"), default=0)
-    sliced = plain.tp > 1 and any(m.role == "shared" and m.ways != 1 for x in model.layers for m in x.linears)
-    for kept in (False, True) if sliced else (False,):
+    for kept in (False, True) if shared and plain.tp > 1 else (False,):
         whole = replace(plain, shared_copies=kept)
         if experts is None:
             yield whole
             continue
-        if plain.stage_chips == 1 or inner / plain.stage_chips >= narrowest:
-            yield whole
         for ep in divisors(plain.stage_chips):
-            redundant = -experts.count % ep
-            thin = ep < plain.stage_chips and inner * ep / plain.stage_chips < narrowest
-            if ep > 1 and not thin and redundant <= experts.count and ep <= experts.count + redundant:
+            slices, redundant = plain.stage_chips // ep, -experts.count % ep
+            if slices > 1 and slices > most_slices:
+                continue
+            if redundant <= experts.count and ep <= experts.count + redundant:
                 yield replace(whole, ep=ep, redundant=redundant)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headway.batching import first_token, mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.parallel import kv_per_chip
-from headway.search.points import Points, Timed, covered, decode_tokens, empty, joined
+from headway.search.points import Points, Timed, decode_tokens, empty, joined
 from headway.search.query import Place
 from headway.search.space import Space
 
@@ -190,15 +190,13 @@ def apart(prompts: Place, answers: Place, p: Prompters, d: Answerers) -> Points:
     -----
     Rate matching: the decoding pool is full and sets the rate. It has as many replicas as there is room for, or as the
     prompts' pool keeps up with at most `fleet_taken` busy; prompts that would wait longer than they take are left out.
-    Prompts queue for a replica, caches for a lane of
-    the link, answers for the next departure. On one system the chips are shared; on two, each pool has its own.
+    Prompts queue for a replica, caches for a lane of the link, answers for the next departure. On one system the chips are
+    shared; on two, each pool has its own.
     """
     link = link_between(prompts, answers)
     if link is None or not len(p.layout) or not len(d.layout):
         return empty()
     rows = [r for i in range(len(p.layout)) if (r := _splits(prompts, answers, p, d, i, link)) is not None]
-    if not rows:
-        return empty()
     return joined(rows)
 
 
@@ -213,7 +211,7 @@ def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, 
     decoding = np.minimum(room, keeps_up)
     requests = decoding * d.rate[None, :]
     load = requests * p.busy[i]
-    n, j = np.nonzero((decoding >= 1) & (load < count))
+    n, j = np.nonzero(decoding >= 1)
     if not n.size:
         return None
     count, decoding, requests, load = count[n, 0], decoding[n, j], requests[n, j], load[n, j]
@@ -222,24 +220,21 @@ def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, 
     fine = np.flatnonzero((used < 1) & (wait <= p.alone[i]) & np.isfinite(sent))
     if not fine.size:
         return None
-    n, j, count, decoding = n[fine], j[fine], count[fine], decoding[fine]
+    j, count, decoding = j[fine], count[fine], decoding[fine]
     ttft = float(answers.numbers.request_seconds) + p.alone[i] + wait[fine] + sent[fine] + d.step[j] / 2
     tpot = d.tpot[j]
     here, away = p.chips[i] * count, d.chips[j] * decoding
     rent_here, rent_away = prompts.system.price or np.nan, answers.system.price or np.nan
-    paid_here = np.full_like(here, prompts.system.chips) if prompts.pays_all else here
-    paid_away = np.full_like(away, answers.system.chips) if answers.pays_all else away
-    if same and answers.pays_all:
-        paid_here = np.zeros_like(here)
+    # one system that is paid whole is paid once
+    paid_here = np.zeros_like(here) if same and answers.pays_all else prompts.paid(here)
+    paid_away = answers.paid(away)
     dollars = paid_here * rent_here + paid_away * rent_away
-    if same and answers.pays_all:
-        dollars = paid_away * rent_away
     return Points(
         layout=d.layout[j], prompt_layout=np.full(len(j), p.layout[i]), replicas=decoding, prompt_replicas=count,
         batch=d.batch[j], chips=paid_here + paid_away, ttft=ttft, tpot=tpot,
         request=ttft + (answers.output - 1) * tpot, rate=requests[fine] * answers.output,
         tpot_floor=d.floor[j], ttft_floor=np.full(len(j), p.floor[i]), dollars=dollars,
-        within=covered(answers.profile, d.batch[j] * decoding, d.chips[j]),
+        within=answers.covers(d.batch[j] * decoding, d.chips[j]),
     )  # fmt: skip
 
 

@@ -6,9 +6,9 @@ import functools
 
 from headway.models import Architecture
 from headway.parallel import Layout, build_step
-from headway.roofline import Load, Step, step_time, two_batch_seconds
+from headway.roofline import Load, Step, step_time
 from headway.search.answer import Option
-from headway.search.points import decode_tokens
+from headway.search.points import decode_tokens, pass_seconds
 from headway.search.query import Goal, Query
 
 
@@ -30,9 +30,7 @@ def spent(o: Option) -> dict[str, float]:
     context = where.prompt + where.output / 2
     load = Load.decode(o.batch / layout.pp, context, new=1.0 + where.drafts, skew=where.skew)
     t = step_time(step, load, where.system.chip, where.numbers)
-    seconds = float(t.seconds)
-    if where.overlap:
-        seconds = min(seconds, float(two_batch_seconds(step, load, where.system.chip, where.numbers)))
+    seconds = float(pass_seconds(where, step, load))
     parts: dict[str, float] = {"weight reads": 0.0, "KV reads": 0.0, "compute": 0.0, "overhead": float(t.overhead)}
     for r in (r for r in t.rows if r.kind != "collective"):
         cache = r.kind in ("attention", "state")
