@@ -23,7 +23,7 @@ from headway.catalog import loader
 @pytest.fixture(autouse=True)
 def shipped_catalogue(monkeypatch, tmp_path):
     monkeypatch.setattr(loader, "user_folder", lambda: tmp_path / "none")
-    loader._current.clear()
+    loader._current.set(None)
     loader._shared_default.cache_clear()
     yield
-    loader._current.clear()
+    loader._current.set(None)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from headway.catalog import Catalogue, catalogue, describe, normal, use
+from headway.catalog import Catalogue, catalogue, describe, normal, use, using
 from headway.errors import InputError
 from headway.hardware import Chip, chip, chips, system, systems
+from headway.models import model
 from headway.roofline import Calibration, calibration, profile, profile_names
 
 
@@ -182,7 +186,6 @@ def test_users_add_chips_systems_and_models_by_dropping_a_file(tmp_path):
     use([tmp_path])
     assert system("foo-pod").memory == 16 * 50e9
     assert system("foox4").chips == 4
-    from headway.models import model
 
     assert model("my-llama").total_parameters == 8_030_261_248
     assert chip("h100").name == "H100 SXM"  # shipped rows stay
@@ -237,3 +240,61 @@ def test_the_readme_example_of_an_own_chip_works(tmp_path):
     use([tmp_path])
     assert system("mychipx8").chips == 8
     assert system("mychipx8").price == pytest.approx(1.9 / 3600)
+
+
+def _costly_kernels(tmp_path):
+    """A catalogue of the user's in which attention takes a hundred kernels more."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "kernel_counts.csv").write_text("name,kernels,about,source,date\nattention,103,made up,a test,2026-11\n")
+    return mine
+
+
+def _llama_step():
+    from headway.parallel import Layout, build_step
+    from headway.roofline import Load, profile, step_time
+
+    box = system("h200x8")
+    step = build_step(model("llama-3.1-70b"), Layout(tp=8), box.adds_in_network)
+    return float(step_time(step, Load.decode(64, 2048), box.chip, profile("vllm").on(box.chip)).seconds)
+
+
+def test_another_catalogue_is_another_answer_and_the_first_comes_back(tmp_path):
+    """Nothing that was computed from one catalogue's facts is served to another: not in a block, not after `use`."""
+    mine = _costly_kernels(tmp_path)
+    shipped = _llama_step()
+    with using(mine):
+        dearer = _llama_step()
+    assert dearer > 1.2 * shipped
+    assert _llama_step() == shipped
+    use([mine])
+    assert _llama_step() == dearer
+    use([])
+    assert _llama_step() == shipped
+
+
+def test_threads_do_not_see_each_others_catalogue(tmp_path):
+    mine = _costly_kernels(tmp_path)
+    shipped = _llama_step()
+    with using(mine):
+        dearer = _llama_step()
+    start = threading.Barrier(4)
+
+    def run(folders):
+        with using(*folders):
+            start.wait(timeout=30)
+            return [_llama_step() for _ in range(5)]
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [((mine,) if i % 2 else (), pool.submit(run, (mine,) if i % 2 else ())) for i in range(4)]
+        for folders, job in jobs:
+            assert job.result() == [dearer if folders else shipped] * 5
+
+
+def test_an_edited_config_is_read_again(tmp_path):
+    file = tmp_path / "config.json"
+    known = json.loads((catalogue().model_file("llama-3.1-8b")[0]).read_text())
+    file.write_text(json.dumps(known))
+    before = model(str(file)).layer_count
+    file.write_text(json.dumps({**known, "num_hidden_layers": before + 1}))
+    assert model(str(file)).layer_count == before + 1

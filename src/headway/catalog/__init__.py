@@ -1,6 +1,6 @@
 """Facts as data files (CSV, JSON), with source and date per row, and their one loader. No fact lives in code."""
 
-from headway.catalog.loader import SHIPPED, Catalogue, Row, Table, catalogue, default, normal, use, user_folder
+from headway.catalog.loader import SHIPPED, Catalogue, Row, Table, catalogue, default, normal, use, user_folder, using
 from headway.catalog.schema import column, describe, from_row
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "normal",
     "use",
     "user_folder",
+    "using",
 ]

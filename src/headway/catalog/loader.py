@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -156,18 +158,30 @@ def _shared_default() -> Catalogue:
     return Catalogue()
 
 
-_current: list[Catalogue] = []
+# A context variable, not a global: threads and tasks that look at other facts do not see each other's.
+_current: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
 
 
 def catalogue() -> Catalogue:
-    """Return the catalogue in use: the shipped one with the user's folder, or what `use` has set."""
-    return _current[-1] if _current else _shared_default()
+    """Return the catalogue in use: the shipped one with the user's folder, or what `use` or `using` has set."""
+    return _current.get() or _shared_default()
 
 
 def use(folders: Iterable[str | os.PathLike[str]]) -> Catalogue:
-    """Make the shipped catalogue plus `folders` the one in use, and return it."""
-    _current[:] = [Catalogue(folders)]
-    return _current[-1]
+    """Make the shipped catalogue plus `folders` the one in use in this thread (or task), and return it."""
+    found = Catalogue(folders)
+    _current.set(found)
+    return found
+
+
+@contextlib.contextmanager
+def using(*folders: str | os.PathLike[str]) -> Generator[Catalogue]:
+    """Use the shipped catalogue plus `folders` inside a ``with`` block; what was in use before comes back after it."""
+    token = _current.set(Catalogue(folders))
+    try:
+        yield catalogue()
+    finally:
+        _current.reset(token)
 
 
 def default(name: str) -> float:

@@ -6,12 +6,12 @@ Nothing here knows a chip, a batch or a price.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from headway.models.precision import Format, Precision, number_format
+from headway.models.precision import UNSTATED, Format, Precision
 from headway.models.reach import FULL, Reach
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -50,7 +50,7 @@ class Linear:
     bias: bool = False
     ways: int = 0
     blocks: int = 1
-    format: Format = field(default_factory=lambda: number_format("bf16"))
+    format: Format = UNSTATED
 
     @property
     def parameters(self) -> int:
@@ -100,7 +100,7 @@ class Attend:
     expand_per_token: float = 0.0
     stores: bool = True
     index: bool = False
-    format: Format = field(default_factory=lambda: number_format("bf16"))
+    format: Format = UNSTATED
 
     def stored_bytes(self, context: Real) -> Real:
         """Bytes kept per sequence at `context` tokens."""
@@ -143,8 +143,8 @@ class State:
     conv_elements: float
     flops_per_token: float
     ways: int
-    format: Format = field(default_factory=lambda: number_format("fp32"))
-    conv_format: Format = field(default_factory=lambda: number_format("bf16"))
+    format: Format
+    conv_format: Format = UNSTATED
 
     @property
     def bytes(self) -> float:
@@ -208,6 +208,8 @@ class Architecture:
         Attention and feed-forward read the same input and their outputs are added together (GPT-J, Falcon, PaLM).
     notes : tuple of str
         What was left out or assumed, in words.
+    kernel_counts : tuple of (str, int)
+        Kernels that engines run for a part of a layer beside its matrix products (catalogue `kernel_counts`).
     """
 
     name: str
@@ -227,6 +229,19 @@ class Architecture:
     side_by_side: bool = False
     notes: tuple[str, ...] = ()
     source: str = ""
+    kernel_counts: tuple[tuple[str, int], ...] = ()
+
+    def __hash__(self) -> int:
+        """Hash once: an architecture is a key of every cache of steps, and a deep one."""
+        found: int | None = self.__dict__.get("_hash")
+        if found is None:
+            found = hash((self.name, self.layers, self.embedding, self.head, self.kv_format, self.kernel_counts))
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    def kernels_of(self, part: str) -> int:
+        """Kernels beside the matrix products of a part of a layer; what one costs is the calibration's `kernel_seconds`."""
+        return next((n for name, n in self.kernel_counts if name == part), 0)
 
     @property
     def layer_count(self) -> int:

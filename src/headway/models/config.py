@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headway.catalog import catalogue
+from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError, near_misses, unknown
 from headway.models.architecture import Architecture, Layer, Linear, group
 from headway.models.families import READERS
@@ -49,16 +50,41 @@ def model(name: str, *, precision: str | None = None, kv_precision: str | None =
             label = row.get("id") or file.stem.replace("--", "/")
         else:
             file, label = _from_hub(name), name
-    config = _read_json(file)
     where = str(file) if looks_like_path else file.name
-    chosen = _precision(_with_recipe(config, file), where, row, precision, kv_precision)
-    return build(config, label, chosen, where=where, source=row.get("source") or file.name)
+    facts = (label, where, tuple(sorted(row.items())), _stamps(file), precision, kv_precision)
+    return _read_model(catalogue(), file, *facts)
+
+
+def _recipe_of(file: Path) -> Path:
+    """Where ModelOpt writes the quantisation recipe of a config.json."""
+    return file.with_name("hf_quant_config.json" if file.name == "config.json" else f"{file.stem}.hf_quant_config.json")
+
+
+def _stamps(file: Path) -> tuple[tuple[int, int], ...]:
+    """What tells one state of a config and its recipe from another: an edited file is read again."""
+    found: list[tuple[int, int]] = []
+    for path in (file, _recipe_of(file)):
+        try:
+            found.append((path.stat().st_mtime_ns, path.stat().st_size))
+        except (OSError, ValueError):  # it is refused where it is read
+            found.append((0, 0))
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=256)
+def _read_model(
+    facts: Catalogue, file: Path, label: str, where: str, row: tuple[tuple[str, str], ...], stamps: Any,
+    precision: str | None, kv_precision: str | None,
+) -> Architecture:  # fmt: skip
+    """Read a model once per catalogue and state of its file; the facts are the key, formats and kernel counts come from them."""
+    config, known = _read_json(file), dict(row)
+    chosen = _precision(_with_recipe(config, file), where, known, precision, kv_precision)
+    return build(config, label, chosen, where=where, source=known.get("source") or file.name)
 
 
 def _with_recipe(config: dict[str, Any], file: Path) -> dict[str, Any]:
     """Add the quantisation recipe that ModelOpt writes beside config.json (``hf_quant_config.json``), if there is one."""
-    beside = "hf_quant_config.json" if file.name == "config.json" else f"{file.stem}.hf_quant_config.json"
-    recipe = file.with_name(beside)
+    recipe = _recipe_of(file)
     if config.get("quantization_config") or not recipe.is_file():
         return config
     stated = _read_json(recipe)
@@ -243,6 +269,7 @@ def _finish(
         side_by_side=draft.side_by_side,
         notes=tuple(notes),
         source=source,
+        kernel_counts=tuple((r["name"], int(r["kernels"])) for r in catalogue().table("kernel_counts").rows),
     )
 
 
@@ -250,4 +277,5 @@ def _formatted(layer: Layer, index: int, precision: Precision) -> Layer:
     """Give each matrix, cache and state of layer `index` its number format."""
     linears = tuple(replace(m, format=precision.of(f"layers.{index}.{m.path}", m.role)) for m in layer.linears)
     attends = tuple(replace(a, format=precision.kv) for a in layer.attends)
-    return replace(layer, linears=linears, attends=attends)
+    state = replace(layer.state, conv_format=precision.base) if layer.state else None
+    return replace(layer, linears=linears, attends=attends, state=state)

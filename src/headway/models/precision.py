@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Format:
         return self.payload + self.scales
 
 
+UNSTATED = Format(
+    "unstated", math.nan, (), "no format yet: the reader of the config gives one to every matrix and cache", "", ""
+)
+
+
 def number_format(name: str) -> Format:
     """Return the number format called `name` (``bf16``, ``fp8``, ``nvfp4``, ``int4``, ...)."""
     return _number_format(catalogue(), name)
@@ -59,21 +65,48 @@ def _plain(name: str) -> str:
             return name
 
 
-class _Pattern:
-    """One module pattern of a quantization_config: exact, glob, or ``re:`` regular expression; parents match children."""
+class Patterns:
+    """Module patterns of a quantization_config, in order: exact, glob, or ``re:`` regular expressions; parents match children.
 
-    def __init__(self, text: str) -> None:
-        self.regex = re.compile(text[3:]) if text.startswith("re:") else None
-        plain = _plain(_EACH_EXPERT.sub(".experts.", text))
-        self.glob = re.compile(fnmatch.translate(plain)) if "*" in plain and self.regex is None else None
-        self.plain = plain.rstrip(".")
+    Exact names, often hundreds, are looked up by the parts of a path and not tried one by one.
+    """
 
-    def matches(self, path: str) -> bool:
-        if self.regex is not None:
-            return bool(self.regex.match(path) or self.regex.match("model." + path))
-        if self.glob is not None:
-            return bool(self.glob.match(path))
-        return f".{self.plain}." in f".{path}."  # whole name parts: "self_attn" names every layer's
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self.texts = tuple(texts)
+        self._exact: dict[str, int] = {}
+        self._free: list[tuple[int, re.Pattern[str], bool]] = []
+        for number, text in enumerate(self.texts):
+            if text.startswith("re:"):
+                self._free.append((number, re.compile(text[3:]), True))
+                continue
+            plain = _plain(_EACH_EXPERT.sub(".experts.", text))
+            if "*" in plain:
+                self._free.append((number, re.compile(fnmatch.translate(plain)), False))
+            else:
+                self._exact.setdefault(plain.rstrip("."), number)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Patterns) and self.texts == other.texts
+
+    def __hash__(self) -> int:
+        return hash(self.texts)
+
+    def first(self, path: str) -> int | None:
+        """Return the number of the first pattern that a module's path matches; None where none does."""
+        best = len(self.texts)
+        if self._exact:
+            parts = path.split(".")  # whole name parts: "self_attn" names every layer's
+            for i in range(len(parts)):
+                for j in range(i + 1, len(parts) + 1):
+                    best = min(best, self._exact.get(".".join(parts[i:j]), best))
+        for number, pattern, wrapped in self._free:
+            if number < best and (pattern.match(path) or (wrapped and pattern.match("model." + path))):
+                best = number
+                break
+        return best if best < len(self.texts) else None
+
+
+_NONE = Patterns()
 
 
 @dataclass(frozen=True)
@@ -88,10 +121,10 @@ class Precision:
         The quantised modules.
     kv : Format
         The KV cache.
-    kept : tuple
-        Patterns of modules that stay in `base`.
-    named : tuple
-        (pattern, format) pairs that win over everything else.
+    kept : Patterns
+        Of modules that stay in `base`.
+    named : Patterns
+        Of modules whose formats, `named_formats`, win over everything else.
     only : tuple of str
         Roles that are quantised; empty means every role but embeddings, head, router and convolutions.
     """
@@ -99,19 +132,20 @@ class Precision:
     base: Format
     weights: Format
     kv: Format
-    kept: tuple[_Pattern, ...] = ()
-    named: tuple[tuple[_Pattern, Format], ...] = ()
+    kept: Patterns = _NONE
+    named: Patterns = _NONE
+    named_formats: tuple[Format, ...] = ()
     only: tuple[str, ...] = ()
     source: str = "config.json"
 
     def of(self, path: str, role: str) -> Format:
         """Return the format of the module at `path` (``layers.3.self_attn.q_proj``) with that `role`."""
-        for pattern, chosen in self.named:
-            if pattern.matches(path):
-                return chosen
+        chosen = self.named.first(path)
+        if chosen is not None:
+            return self.named_formats[chosen]
         if role in _KEPT or (self.only and role not in self.only):
             return self.base
-        if any(p.matches(path) for p in self.kept):
+        if self.kept.first(path) is not None:
             return self.base
         return self.weights
 
@@ -145,18 +179,17 @@ def read_precision(config: Mapping[str, Any], where: str) -> Precision:
         raise InputError(f"{where}: expert_dtype {config['expert_dtype']!r} without a quantization_config is not known")
     if not quant:
         return Precision(base, base, kv)
-    kept = _patterns(quant)
+    kept = _kept(quant)
     layers = {_EACH_EXPERT.sub(".experts.", name): spec for name, spec in (quant.get("quantized_layers") or {}).items()}
     named = [
-        (_Pattern(name), _algorithm(str(spec.get("quant_algo")), where, spec.get("group_size")))
-        for name, spec in layers.items()
+        (name, _algorithm(str(spec.get("quant_algo")), where, spec.get("group_size"))) for name, spec in layers.items()
     ]
     producer = (quant.get("producer") or {}).get("name")
     method = str(quant.get("quant_method") or producer or ("modelopt" if quant.get("quant_algo") else "")).lower()
     weights, only = _method(method, quant, base, where, mixed=bool(named))
     if config.get("expert_dtype") == "fp4" and not named:  # DeepSeek-V4: FP8 with 4-bit routed experts
-        named.append((_Pattern("re:.*\\.experts.*"), number_format("mxfp4")))
-    return Precision(base, weights, kv, kept, tuple(named), only)
+        named.append(("re:.*\\.experts.*", number_format("mxfp4")))
+    return Precision(base, weights, kv, kept, Patterns(n for n, _ in named), tuple(f for _, f in named), only)
 
 
 def _bits(algorithm: str) -> int | None:
@@ -164,7 +197,7 @@ def _bits(algorithm: str) -> int | None:
     return 8 if "8" in algorithm else 4 if "4" in algorithm else None
 
 
-def _patterns(quant: Mapping[str, Any]) -> tuple[_Pattern, ...]:
+def _kept(quant: Mapping[str, Any]) -> Patterns:
     names: Iterable[str] = (
         quant.get("modules_to_not_convert")
         or quant.get("ignore")
@@ -172,7 +205,7 @@ def _patterns(quant: Mapping[str, Any]) -> tuple[_Pattern, ...]:
         or quant.get("llm_int8_skip_modules")
         or ()
     )
-    return tuple(_Pattern(n) for n in names)
+    return Patterns(names)
 
 
 def _method(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from headway.catalog import Catalogue, catalogue
 from headway.models import (
     Architecture,
     Attend,
@@ -74,19 +72,6 @@ def _times(row: Row) -> Row:
     )
 
 
-def kernels_of(name: str) -> int:
-    """Return how many kernels engines run for a part of a layer beside its matrix products (catalogue `kernel_counts`).
-
-    What one of them costs is the calibration's `kernel_seconds`.
-    """
-    return _kernel_counts(catalogue()).get(name, 0)
-
-
-@functools.lru_cache(maxsize=8)
-def _kernel_counts(facts: Catalogue) -> dict[str, int]:
-    return {r["name"]: int(r["kernels"]) for r in facts.table("kernel_counts").rows}
-
-
 def share_of(ways: int, tp: Real) -> Real:
     """Return the share of a matrix or cache that one chip holds: cut at most `ways` times (0 = without limit)."""
     if not ways:
@@ -117,7 +102,7 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
         check(model, layout)
     rows = _Rows()
     for layer in model.layers:
-        for row in _layer_rows(layer, layout):
+        for row in _layer_rows(model, layer, layout):
             rows.add(row, layer.count)
     lookup = model.hidden * model.embedding.format.bytes
     ends = (
@@ -142,7 +127,7 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
     return Step(body, sends, model.name, str(layout), layers, layout.dp, touched_experts, hottest_expert, busiest_group)
 
 
-def _layer_rows(layer: Layer, layout: AnyLayout) -> Iterable[Row]:
+def _layer_rows(model: Architecture, layer: Layer, layout: AnyLayout) -> Iterable[Row]:
     """Rows of one layer with per-layer coefficients."""
     plain = [m for m in layer.linears if m.role != "expert"]
     buckets: dict[tuple[str, tuple[str, ...]], list[Linear]] = {}
@@ -153,16 +138,19 @@ def _layer_rows(layer: Layer, layout: AnyLayout) -> Iterable[Row]:
         buckets.setdefault((name, m.format.chain), []).append(m)
     for (name, chain), matrices in buckets.items():
         whole = name == "shared experts" and layout.shared_copies
-        yield _linear_row(name, chain, [replace(m, ways=1) for m in matrices] if whole else matrices, layout)
+        kept = [replace(m, ways=1) for m in matrices] if whole else matrices
+        yield _linear_row(name, chain, kept, layout, model.kernels_of(name))
     for attend in layer.attends:
-        yield _attention_row(attend, layout)
+        yield _attention_row(
+            attend, layout, model.kernels_of("latent attention" if attend.expand_per_token else "attention")
+        )
     if layer.state:
         part = share_of(layer.state.ways, layout.tp)
         yield Row(
             "recurrent state",
             "state",
             1,
-            kernels_of("recurrent state"),
+            model.kernels_of("recurrent state"),
             ("bf16",),
             flops_per_token=layer.state.flops_per_token * part,
             bytes_per_sequence=2 * layer.state.bytes * part,
@@ -170,10 +158,10 @@ def _layer_rows(layer: Layer, layout: AnyLayout) -> Iterable[Row]:
             ways=layout.cp,
         )
     if layer.experts:
-        yield _expert_row(layer, layout)
+        yield _expert_row(layer, layout, model.kernels_of("routed experts"))
 
 
-def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layout: AnyLayout) -> Row:
+def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layout: AnyLayout, kernels: int) -> Row:
     def total(amount: Callable[[Linear], float]) -> Real:
         return sum(amount(m) * share_of(m.ways, layout.tp) for m in matrices)
 
@@ -183,7 +171,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
         name,
         "linear",
         1,
-        kernels=products + kernels_of(name),
+        kernels=products + kernels,
         chain=chain,
         products=products,
         bytes_per_weight=matrices[0].format.bytes,
@@ -196,7 +184,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
     )
 
 
-def _attention_row(attend: Attend, layout: AnyLayout) -> Row:
+def _attention_row(attend: Attend, layout: AnyLayout, kernels: int) -> Row:
     part = share_of(attend.ways, layout.tp) / layout.cp
     entry = attend.elements * attend.format.bytes * part
     name = "index scores" if attend.index else f"attention: {attend.reach}"
@@ -204,7 +192,7 @@ def _attention_row(attend: Attend, layout: AnyLayout) -> Row:
         name,
         "attention",
         1,
-        kernels_of("latent attention" if attend.expand_per_token else "attention"),
+        kernels,
         ("bf16",),
         products=1,
         bytes_per_token=entry * layout.cp / attend.reach.ratio if attend.stores else 0.0,
@@ -217,7 +205,7 @@ def _attention_row(attend: Attend, layout: AnyLayout) -> Row:
     )
 
 
-def _expert_row(layer: Layer, layout: AnyLayout) -> Row:
+def _expert_row(layer: Layer, layout: AnyLayout, kernels: int) -> Row:
     routing = layer.experts
     assert routing is not None
     experts = [m for m in layer.linears if m.role == "expert"]
@@ -227,7 +215,7 @@ def _expert_row(layer: Layer, layout: AnyLayout) -> Row:
         "routed experts",
         "experts",
         1,
-        kernels=kernels_of("routed experts"),
+        kernels=kernels,
         products=2,
         bytes_per_weight=experts[0].format.bytes,
         chain=experts[0].format.chain,

@@ -189,11 +189,11 @@ IDEAL_PROFILE = Profile("ideal", {})
 
 def profile_names() -> list[str]:
     """Return the names of all profiles: ``ideal``, the shipped ones and the user's."""
-    return ["ideal", *sorted(_files())]
+    return ["ideal", *sorted(_files(catalogue()))]
 
 
-def _files() -> dict[str, Path]:
-    return {f.stem: f for folder in catalogue().folders for f in sorted((folder / "profiles").glob("*.toml"))}
+def _files(facts: Catalogue) -> dict[str, Path]:
+    return {f.stem: f for folder in facts.folders for f in sorted((folder / "profiles").glob("*.toml"))}
 
 
 def profile(name: str) -> Profile:
@@ -211,7 +211,7 @@ def profile(name: str) -> Profile:
 def _profile(facts: Catalogue, name: str) -> Profile:
     if name == "ideal":
         return IDEAL_PROFILE
-    files = _files()
+    files = _files(facts)
     if name in files:
         return read_profile(files[name])
     table = facts.table("engines")
@@ -320,7 +320,7 @@ def _check_numbers(
 
 
 def _base(file: Path, name: str, depth: int) -> Profile:
-    files = _files()
+    files = _files(catalogue())
     if depth > 5:
         raise InputError(f"{file}: base {name!r}: profiles name each other in a circle")
     if name not in files:
