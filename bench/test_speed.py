@@ -17,7 +17,7 @@ import pytest
 from headway.hardware import chip
 from headway.models import model
 from headway.parallel import Layout, build_step
-from headway.roofline import Load, step_time
+from headway.roofline import Load, compiled, profile, step_time
 
 GRID = (1000, 1000)
 
@@ -68,6 +68,31 @@ def test_paired_points_per_second(benchmark, scene):
     benchmark.pedantic(run, rounds=3)
     print(f"\n  pairs: {1 / seconds:.1f} M points/s on one core")
     assert seconds < 1.0
+
+
+def test_compiled_passes():
+    """One pass in about ten microseconds, and millions a second of points that all differ, under an engine's calibration."""
+    numbers = profile("vllm").on(chip("h200"))
+    rng = np.random.default_rng(0)
+    for name, layout in (
+        ("llama-3.1-70b", Layout(tp=8)),
+        ("gpt-oss-120b", Layout(tp=4)),
+        ("deepseek-v3", Layout(dp=8, ep=8)),
+    ):
+        step = build_step(model(name), layout)
+        found, loads = (
+            compiled(step, chip("h200"), numbers),
+            [Load.decode(64, float(c)) for c in rng.uniform(1, 1e5, 2000)],
+        )
+        one = _median_seconds(lambda f=found, xs=loads: [f.seconds(x) for x in xs]) / len(loads)
+        rows = _median_seconds(lambda s=step, x=loads[0]: step_time(s, x, chip("h200"), numbers), 50)
+        many = Load.decode(rng.uniform(1, 4096, 1_000_000), rng.uniform(0, 131_072, 1_000_000))
+        rate = 1e6 / _median_seconds(lambda f=found, x=many: f.seconds(x), 3)
+        print(
+            f"\n  {name}: {one * 1e6:.1f} us a pass, {rows / one:.0f}x faster than its rows one by one; {rate / 1e6:.1f} M points/s"
+        )
+        assert one < 40e-6
+        assert rate > 1.5e6
 
 
 def _cpu_seconds(*arguments, rounds=5):

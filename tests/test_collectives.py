@@ -9,24 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.catalog import catalogue
 from headway.errors import InputError
 from headway.hardware import chip, system
 from headway.models import Crowding, group_reached, model
 from headway.parallel import Layout, build_step
-from headway.parallel.collectives import (
+from headway.parallel.racks import dispatch_bytes
+from headway.plan.racks import collective_table
+from headway.roofline import (
     ALGORITHMS,
-    Level,
-    best,
-    dispatch_bytes,
-    levels_of,
-    over_levels,
-    seconds,
+    IDEAL,
+    Load,
+    Send,
+    Step,
+    collective_seconds,
+    compiled,
+    fastest_algorithm,
+    profile,
+    step_time,
     traffic,
 )
-from headway.roofline import Load, step_time, two_batch_seconds
 
-BOX = Level("box", 8, 450e9, 1e-6, 5e-6, 0.8)
+BOX = dataclasses.replace(chip("h100"), link=400e9, domain=8, scale_out=50e9, host=0.0)
 
 
 @pytest.mark.parametrize(("kind", "algorithm", "rounds", "sent"), [
@@ -39,7 +42,6 @@ def test_rounds_and_bytes_over_eight_chips(kind, algorithm, rounds, sent):
     t = traffic(kind, algorithm, 1000.0, 8)
     assert (t.rounds, t.sent) == (rounds, pytest.approx(1000 * sent))
     assert float(traffic(kind, algorithm, 1000.0, 1).sent) == 0
-    assert seconds(kind, algorithm, 1000.0, dataclasses.replace(BOX, ranks=1)) == 0
 
 
 def _ring_all_reduce(vectors):
@@ -73,62 +75,68 @@ def test_a_ring_run_for_real_sends_what_the_formula_says(n):
 
 @given(st.sampled_from(list(ALGORITHMS)), st.floats(1e3, 1e9), st.integers(2, 64), st.floats(1.01, 10))
 def test_more_bandwidth_never_slows_and_more_bytes_never_speed_up(kind, size, ranks, factor):
-    level = dataclasses.replace(BOX, ranks=ranks, ramp=1e6)
-    faster = dataclasses.replace(level, bandwidth=level.bandwidth * factor)
+    numbers = profile("modern").on(BOX)
+    faster = dataclasses.replace(BOX, link=BOX.link * factor, scale_out=BOX.scale_out * factor)
     for a in ALGORITHMS[kind]:
-        assert seconds(kind, a, size, faster) <= seconds(kind, a, size, level)
-        assert seconds(kind, a, size * factor, level) >= seconds(kind, a, size, level)
+        time = collective_seconds(kind, size, ranks, BOX, numbers, a)
+        assert collective_seconds(kind, size, ranks, faster, numbers, a) <= time
+        assert collective_seconds(kind, size * factor, ranks, BOX, numbers, a) >= time
+        assert time >= collective_seconds(kind, size, ranks, BOX, IDEAL, a)  # rule 1
 
 
-def test_small_messages_take_few_rounds_and_large_ones_few_bytes():
-    wide = dataclasses.replace(BOX, ranks=32)
-    plain = ("ring", "tree", "one-shot")
-    assert best("all-reduce", 1e3, wide, plain)[0] == "one-shot"
-    assert best("all-reduce", 1e9, wide, plain)[0] == "ring"
-    assert best("all-reduce", 1e6, wide, plain)[0] == "tree"
+def test_the_algorithm_that_sends_least_is_taken():
+    assert fastest_algorithm("all-reduce", 1e6, 8, BOX, IDEAL, adds_in_network=True) == "in-network"
+    assert (
+        fastest_algorithm("all-reduce", 1e6, 8, BOX, IDEAL, adds_in_network=False) == "two-shot"
+    )  # as a ring, in 2 rounds
+    assert fastest_algorithm("all-gather", 1e6, 8, BOX, IDEAL, adds_in_network=False) == "direct"
 
 
-def test_levels_add_up():
+def test_domains_add_up():
     """All-reduce over 2 boxes: reduce-scatter and all-gather inside, each chip's eighth outside."""
-    inner, outer = Level("box", 8, 400e9), Level("across", 2, 50e9)
     inside = 2 * 7 / 8 * 1e9 / 400e9
-    assert over_levels("all-reduce", 1e9, [inner, outer], ["ring"]) == pytest.approx(inside + 1e9 / 8 / 50e9)
-    assert over_levels("all-gather", 1e9, [inner, outer]) == pytest.approx(7 / 8 * 1e9 / 400e9 + 1e9 / 8 / 2 / 50e9)
-    assert over_levels("all-to-all", 1e9, [inner, outer]) == pytest.approx(0.5e9 / 50e9)  # the crossing half decides
-    assert over_levels("send", 1e9, [inner, outer]) == pytest.approx(1e9 / 50e9)
+    assert collective_seconds("all-reduce", 1e9, 16, BOX, IDEAL, "ring") == pytest.approx(inside + 1e9 / 8 / 50e9)
+    assert collective_seconds("all-gather", 1e9, 16, BOX, IDEAL, "ring") == pytest.approx(15 / 16 * 1e9 / 50e9)
+    assert collective_seconds("all-to-all", 1e9, 16, BOX, IDEAL) == pytest.approx(
+        8 / 16 * 1e9 / 50e9
+    )  # the crossing half decides
+    assert collective_seconds("send", 1e9, 16, BOX, IDEAL) == pytest.approx(1e9 / 50e9)
+    with pytest.raises(InputError, match="scale-out"):
+        collective_seconds("all-reduce", 1e9, 16, dataclasses.replace(BOX, scale_out=0.0), IDEAL)
 
 
 def test_sys_c4_the_slow_down_is_that_of_the_lecture():
     """SYS-C4, lecture 3.3: half of an all-to-all over two racks crosses at an eighth of the rate; 4.0x, 6.0x, 7.0x."""
-    one = over_levels("all-to-all", 1.0, [Level("rack", 10**9, 8.0)])
+    wide = dataclasses.replace(BOX, domain=10**6, link=8.0, scale_out=1.0)
+    one = collective_seconds("all-to-all", 1.0, 10**6, wide, IDEAL)
     for racks, slow in ((2, 4.0), (4, 6.0), (8, 7.0)):
-        across = over_levels("all-to-all", 1.0, [Level("rack", 10**9, 8.0), Level("across", racks, 1.0)])
-        assert across / one == pytest.approx(slow, rel=1e-6)
+        assert collective_seconds("all-to-all", 1.0, racks * 10**6, wide, IDEAL) / one == pytest.approx(slow, rel=1e-5)
 
 
-def test_levels_of_real_systems():
-    assert [(x.name, x.ranks) for x in levels_of(system("gb200-nvl72"), 144)] == [("rack", 72), ("across", 2)]
-    assert [(x.name, x.ranks, x.bandwidth) for x in levels_of(system("h100x8"), 8)] == [("box", 8, 450e9)]
-    with pytest.raises(InputError, match="scale-out"):
-        levels_of(system("rtx4090x8"), 64)
+def test_names_of_algorithms():
     with pytest.raises(InputError, match="one-shot"):
         traffic("all-reduce", "one shot", 1, 8)
     with pytest.raises(InputError, match="did you mean"):
         traffic("all-reduc", "ring", 1, 8)
 
 
-def test_the_catalogue_holds_what_the_evidence_fits():
-    """The collectives' numbers are a fit that anyone can redo: median errors below 18 %."""
-    pytest.importorskip("scipy")
-    from headway.calibrate.kernels import collective_fits
-
-    for found in collective_fits():
-        row, _ = catalogue().row("collectives", found.family, "collective")
-        assert found.rows == int(row["rows"]) > 500
-        assert found.error == pytest.approx(float(row["median_error"]), abs=2e-3)
-        assert found.error < 0.18
-        for name, value in found.numbers.items():
-            assert float(row[name]) == pytest.approx(value, rel=0.02)
+@pytest.mark.parametrize("on", ["h200x8", "mi300x-x8", "gb200-nvl72"])
+@pytest.mark.parametrize("engine", ["vllm", "ideal"])
+def test_the_table_of_racks_is_what_a_step_takes(on, engine):
+    """One law: 64 MB summed by 8 H200 takes as long in the table of `headway racks` as in a step of the same engine."""
+    box = system(on)
+    numbers = profile(engine).on(box.chip)
+    rows = {(c.kind, c.size): c for c in collective_table(box, numbers)}
+    ranks = min(box.domain, box.chips)
+    for size in (64e3, 64e6):
+        row = rows["all-reduce", size]
+        send = Send("sum", "all-reduce", size, 1.0, ranks=ranks, algorithm=row.algorithm)
+        t = step_time(Step((), (send,)), Load.decode(1, 0), box.chip, numbers)
+        assert row.inside == pytest.approx(float(t.network + t.rows[0].overhead), rel=1e-12)
+        layout = Layout(tp=8)
+        sends = build_step(model("llama-3.1-70b"), layout, box.adds_in_network).sends
+        own = {s.algorithm for s in sends if s.kind == "all-reduce"}
+        assert (own == {"in-network"}) == (row.algorithm == "in-network") == box.adds_in_network
 
 
 def test_dispatch_in_fp8_sends_half_of_combine():
@@ -136,9 +144,9 @@ def test_dispatch_in_fp8_sends_half_of_combine():
     arch = model("deepseek-v3")
     step = build_step(arch, Layout(dp=64, ep=64))
     sends = {s.name: s for s in step.sends}
-    assert sends["combine"].bytes_per_token == pytest.approx(2 * sends["dispatch"].bytes_per_token)
+    assert sends["combine"].payload == pytest.approx(2 * sends["dispatch"].payload)
     most = 58 * dispatch_bytes(1, 7168, 8)
-    assert 0.9 * most < sends["dispatch"].bytes_per_token < most  # at most a copy per expert; some share a chip
+    assert 0.9 * most < sends["dispatch"].payload < most  # at most a copy per expert; some share a chip
 
 
 def test_the_hottest_chip_decides_under_skew():
@@ -163,14 +171,11 @@ def test_two_batch_overlap_pays_only_where_the_network_is_long():
     """Explicit option: weights are read twice, the network hides. It pays in prefill, not at one sequence per chip."""
     arch = model("deepseek-v3")
     step, one = build_step(arch, Layout(dp=32, ep=32)), dataclasses.replace(chip("h800"))
-    from headway.roofline import profile
-
-    numbers = profile("modern").on(one)
+    engine, ideal = compiled(step, one, profile("modern").on(one)), compiled(step, one)
     prefill = Load.prefill(128, 4096.0)
-    assert two_batch_seconds(step, prefill, one, numbers) < 0.9 * step_time(step, prefill, one, numbers).seconds
+    assert engine.half_and_half(prefill) < 0.9 * engine.seconds(prefill)
     small = Load.decode(64, 4096.0)
-    assert two_batch_seconds(step, small, one, numbers) > step_time(step, small, one, numbers).seconds
+    assert engine.half_and_half(small) > engine.seconds(small)
     alone = Load.decode(32, 4096.0)  # one sequence per chip has no halves
-    assert float(two_batch_seconds(step, alone, one, numbers)) == float(step_time(step, alone, one, numbers).seconds)
-    floor = step_time(step, prefill, one).seconds
-    assert two_batch_seconds(step, prefill, one) >= floor * (1 - 1e-12)
+    assert float(engine.half_and_half(alone)) == float(engine.seconds(alone))
+    assert ideal.half_and_half(prefill) >= ideal.seconds(prefill) * (1 - 1e-12)

@@ -96,7 +96,7 @@ def test_context_parallelism_shares_a_prompt_not_a_token():
     dense = 2 * 69e9 / 2
     assert work(Layout(tp=2, cp=4), token).flops > dense  # a token's products are not shared
     ring = next(s for s in build_step(arch, Layout(cp=4)).sends if s.name == "context ring")
-    assert ring.bytes_per_token == 3 * 2 * 80 * 8 * 128 * 2  # each chip's share of the cache goes to three others
+    assert ring.payload * 3 / 4 == 3 * 2 * 80 * 8 * 128 * 2  # each chip's share of the cache goes to three others
 
 
 def test_hand_overs_between_stages_cross_domains_where_they_must():
@@ -105,7 +105,7 @@ def test_hand_overs_between_stages_cross_domains_where_they_must():
         step = build_step(arch, Layout(tp=4, pp=pp))
         found = step_time(step, Load.decode(8, 1024), chip("h200"))
         assert next(s for s in step.sends if s.kind == "send").messages == pp - 1
-        from headway.roofline.time import send_amounts
+        from headway.roofline import send_amounts
 
         sent = send_amounts(next(s for s in step.sends if s.kind == "send"), Load.decode(8, 1024), chip("h200"))
         assert sent.leaving == crossings  # boxes of 8 hold two stages of 4

@@ -280,13 +280,11 @@ def test_sliced_experts_under_data_parallelism_pay_for_their_sums():
     for ep in (1, 2, 8):
         step = build_step(arch, Layout(dp=8, ep=ep))
         sent[ep] = {s.name: s for s in step.sends}
-    assert sent[1]["expert all-reduce"].bytes_per_token * tokens == pytest.approx(58 * tokens * 7168 * 2)
-    assert sent[1]["dispatch"].bytes_per_token == pytest.approx(
-        58 * 7168 * 7
-    )  # to the seven other chips, one byte each
+    assert sent[1]["expert all-reduce"].payload * tokens == pytest.approx(58 * tokens * 7168 * 2)
+    assert sent[1]["dispatch"].payload == pytest.approx(58 * 7168 * 7)  # to the seven other chips, one byte each
     assert "expert all-reduce" not in sent[8]
     reached = 1 - math.comb(256 - 32, 8) / math.comb(256, 8)
-    assert sent[8]["combine"].bytes_per_token == pytest.approx(58 * 7168 * 7 * reached * 2)
+    assert sent[8]["combine"].payload == pytest.approx(58 * 7168 * 7 * reached * 2)
 
 
 def test_shared_experts_sliced_over_tp_are_reduced_beside_dispatch():

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching.cost import cost_per_token
-from headway.roofline import Calibration, Convention, Load, Step, StepTime, step_time
-from headway.roofline.time import Machine
+from headway.roofline import CACHES, Calibration, Convention, Load, Machine, Step, StepTime, step_time
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -151,7 +150,7 @@ class Curve:
 
 def split_memory(found: StepTime) -> tuple[Real, Real]:
     """Return memory time of weights, and of caches and states. [s]"""
-    kv = sum(r.memory for r in found.rows if r.kind in ("attention", "state"))
+    kv = sum(r.memory for r in found.rows if r.kind in CACHES)
     return found.memory - kv, kv
 
 

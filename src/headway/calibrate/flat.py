@@ -22,10 +22,12 @@ from headway.roofline import (
     Transfer,
     kernel_time,
     pass_overhead,
+    pass_seconds,
     row_amounts,
     row_kind,
     send_amounts,
-    transfer_time,
+    split,
+    wire,
 )
 
 Array = NDArray[np.float64]
@@ -84,19 +86,19 @@ class Flat:
 
         for kind, (where, case, amounts) in self.kernels.items():
             t = kernel_time(kind, amounts, PerCase(numbers, case))
-            in_compute = t.compute >= t.memory
+            in_compute, in_memory = split(t.compute, t.memory, t.busy)
             add("busy", where, t.busy)
-            add("compute", where, np.where(in_compute, t.busy, 0.0))
-            add("memory", where, np.where(in_compute, 0.0, t.busy))
+            add("compute", where, in_compute)
+            add("memory", where, in_memory)
             add("overhead", where, t.overhead)
         for kind, (where, case, sent) in self.sends.items():
-            wire, latency = transfer_time(kind, sent, PerCase(numbers, case))
-            add("network", where, wire)
-            add("overhead", where, latency)
+            law = wire(kind.family, sent, PerCase(numbers, case))
+            add("network", where, law.seconds())
+            add("overhead", where, law.latency)
         per_pass = PerCase(numbers, self.case)
         found["overhead"] += pass_overhead(self.sequences, self.prompt_layers, per_pass)
-        hidden = per_pass.network_overlap * np.minimum(found["busy"], found["network"])
-        found["seconds"] = found["busy"] + found["network"] - hidden + found["overhead"]
+        overlap = per_pass.network_overlap
+        found["seconds"] = pass_seconds(found["busy"], found["network"], found["overhead"], overlap)
         return found
 
     def seconds(self, numbers: Numbers) -> Array:

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 
 from headway.catalog import SHIPPED, Row
 from headway.hardware import chip
-from headway.parallel.collectives import NUMBERS, Level, Traffic, taken, traffic
-from headway.roofline import Amounts, Calibration, Kind, Transfer, kernel_time, transfer_time
+from headway.roofline import Amounts, Calibration, Kind, Transfer, kernel_time, wire
 
 Array = NDArray[np.float64]
 _BYTES = {"bfloat16": 2.0, "fp8": 1.0, "fp8_block": 1.0, "nvfp4": 0.5625, "sq": 1.0, "w4a16_mxfp4": 0.53125}
-_WIDTHS = {"half": 2.0, "int8": 1.0}
 _RATES = {"bfloat16": "bf16", "fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "sq": "int8", "w4a16_mxfp4": "bf16"}
 
 
@@ -196,50 +194,11 @@ def _all_reduce(rows: Sequence[Row]) -> KernelFit:
     t = Transfer(elements * 2, 1.0, ranks, link)
 
     def seconds(c: Calibration) -> Array:
-        wire, latency = transfer_time(Kind("all-reduce"), t, c)
-        return wire + latency
+        law = wire("all-reduce", t, c)
+        return law.seconds() + law.latency
 
     start = {"network_efficiency": 0.6, "message_seconds": 4e-6, "message_bytes": 4e5}
     return _fit("NVLink all-reduce", start, ms / 1e3, seconds)
-
-
-COLLECTIVES = {
-    "all-reduce": ("nccl_all_reduce", "ring"),
-    "all-gather": ("nccl_all_gather", "ring"),
-    "reduce-scatter": ("nccl_reduce_scatter", "ring"),
-    "all-to-all": ("nccl_alltoall", "direct"),
-}
-
-
-def collective_fits() -> list[KernelFit]:
-    """Fit NCCL's collectives over NVLink, by algorithm: launch, latency per round, efficiency and ramp.
-
-    Notes
-    -----
-    Message sizes are those of the whole vector. PCIe cards (L40S) go through host memory and are left out.
-    """
-    rows = [r for r in kernel_rows() if r["system"] != "l40s"]
-    return [_collective(kind, [r for r in rows if r["op"] == op], name) for kind, (op, name) in COLLECTIVES.items()]
-
-
-def _collective(kind: str, mine: Sequence[Row], algorithm: str) -> KernelFit:
-    from scipy.optimize import least_squares  # pyright: ignore[reportMissingTypeStubs]
-
-    elements, ranks, ms = _columns(mine, "message_elems", "num_gpus", "latency_ms")
-    size = elements * np.array([_WIDTHS[r["dtype"]] for r in mine])
-    links = np.array([chip(r["system"]).link for r in mine])
-    moved = traffic(kind, algorithm, size, ranks)
-
-    def errors(x: Array) -> Array:
-        launch, each, share, ramp = np.exp(x)
-        level = Level("box", 0, 1.0, each, launch, min(share, 1.0), ramp)
-        scaled = Traffic(moved.rounds, moved.sent / links)  # the level's bandwidth is each row's own link
-        return np.log(taken(scaled, dataclasses.replace(level, ramp=ramp / links)) / (ms / 1e3))
-
-    x = least_squares(errors, np.log([5e-6, 1e-6, 0.7, 1e6]), loss="soft_l1", f_scale=0.1).x
-    values = [*np.exp(x[:2]), min(float(np.exp(x[2])), 1.0), np.exp(x[3])]
-    error = float(np.median(np.abs(np.expm1(errors(x)))))
-    return KernelFit(kind, {n: float(v) for n, v in zip(NUMBERS, values, strict=True)}, len(mine), error)
 
 
 def _kernel(kind: Kind, amounts: Amounts) -> Callable[[Calibration], Array]:

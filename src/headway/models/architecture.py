@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from headway.models.precision import UNSTATED, Format, Precision
 from headway.models.reach import FULL, Reach
+from headway.numeric import smaller
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -120,7 +119,7 @@ class Attend:
         absorbed = pairs * self.flops_per_pair
         if not self.expanded_per_pair:
             return absorbed
-        return np.minimum(absorbed, pairs * self.expanded_per_pair + context * self.expand_per_token)
+        return smaller(absorbed, pairs * self.expanded_per_pair + context * self.expand_per_token)
 
 
 @dataclass(frozen=True, slots=True)

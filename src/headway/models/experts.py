@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headway.models.architecture import Linear
+from headway.numeric import larger, plain, root, smaller
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -91,29 +92,34 @@ def busiest_group(experts: int, active: int, groups: Real, tokens: Real) -> tupl
     without replacement. The largest of g nearly normal values lies z(g) deviations above their mean (Blom 1958: 0.59,
     1.05, 1.43 for 2, 4, 8). No group touches more than it has, or than there are choices.
     """
-    if experts <= active or np.all(np.asarray(groups) <= 1):
+    if experts <= active or (groups <= 1 if plain(groups) else np.all(groups <= 1)):
         return 0.0, 0.0
-    each, t = experts / groups, np.asarray(tokens, dtype=float)
+    each, t = experts / groups, tokens
     z = _deviations(groups)
     missed = (1 - active / experts) ** t
     both = ((experts - active) * (experts - active - 1) / (experts * (experts - 1))) ** t
     touched = each * (1 - missed)
-    spread = np.sqrt(np.maximum(each * missed * (1 - missed) + each * (each - 1) * (both - missed**2), 0.0))
-    most = np.minimum(touched + z * spread, np.minimum(each, t * active))
+    spread = root(larger(each * missed * (1 - missed) + each * (each - 1) * (both - missed**2), 0.0))
+    most = smaller(touched + z * spread, smaller(each, t * active))
     share = 1 / groups
     here = t * active * share
-    drawn = np.sqrt(here * (1 - share) * (experts - active) / (experts - 1))
-    carried = np.minimum(here + z * drawn, t * np.minimum(active, each))
-    least = np.minimum(1.0, t * active)  # somebody computes a whole expert for a whole token
-    even = np.maximum(touched, least), np.maximum(here, least)
-    return np.maximum(most, even[0]) / even[0] - 1, np.maximum(carried, even[1]) / even[1] - 1
+    drawn = root(here * (1 - share) * (experts - active) / (experts - 1))
+    carried = smaller(here + z * drawn, t * smaller(active, each))
+    least = smaller(1.0, t * active)  # somebody computes a whole expert for a whole token
+    even = larger(touched, least), larger(here, least)
+    return larger(most, even[0]) / even[0] - 1, larger(carried, even[1]) / even[1] - 1
 
 
 def _deviations(groups: Real) -> Real:
     """Standard deviations by which the largest of so many normal values lies above their mean (Blom 1958)."""
     if isinstance(groups, np.ndarray):
         values, where = np.unique(groups, return_inverse=True)
-        return np.array([_deviations(float(v)) for v in values])[where].reshape(groups.shape)
+        return np.array([_deviations_of(float(v)) for v in values])[where].reshape(groups.shape)
+    return _deviations_of(float(groups))
+
+
+@lru_cache(maxsize=1024)
+def _deviations_of(groups: float) -> float:
     return NormalDist().inv_cdf((groups - 0.375) / (groups + 0.25))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
+from headway.numeric import larger, root, smaller
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Kind = Literal["full", "window", "chunk", "top-k", "sqrt", "fraction"]
@@ -59,18 +59,18 @@ class Reach:
             case "full":
                 return n
             case "window" | "top-k":
-                return np.minimum(n, self.width)
+                return smaller(n, self.width)
             case "chunk":
-                return np.minimum(n, self.width / 2)
+                return smaller(n, self.width / 2)
             case "sqrt":
-                return np.minimum(n, self.scale * np.sqrt(n))
+                return smaller(n, self.scale * root(n))
             case "fraction":
                 return n * self.scale
 
     def stored(self, context: Real) -> Real:
         """Return the entries kept per sequence: sparse reading alone frees no memory, a window does (lecture 2.2)."""
         n = context if self.ratio == 1 else context / self.ratio
-        return np.minimum(n, self.width) if self.kind in ("window", "chunk") else n
+        return smaller(n, self.width) if self.kind in ("window", "chunk") else n
 
     def read(self, new: Real, context: Real) -> Real:
         """Return the distinct cached entries that a pass of `new` tokens per sequence reads at `context`.
@@ -81,28 +81,28 @@ class Reach:
         once = self.entries(context)
         if self.kind in ("full", "window", "chunk"):
             return once
-        return np.minimum(self.stored(context), once * np.maximum(new, 1))
+        return smaller(self.stored(context), once * larger(new, 1))
 
     def pairs(self, new: Real, context: Real) -> Real:
         """Return query-key pairs of `new` tokens after `context` cached ones: the sum of entries(context + i), i=1..new.
 
         A token attends to itself, hence context + 1 for one new token under full attention (causal, not the square).
         """
+        if self.kind == "full":
+            return new * (new + 2 * context + 1) / 2 / self.ratio
         return self._summed(context + new) - self._summed(context)
 
     def _summed(self, x: Real) -> Real:
         """Sum of entries(i) for i = 1..x."""
         match self.kind:
-            case "full":
-                return x * (x + 1) / 2 / self.ratio
+            case "full" | "fraction":
+                return x * (x + 1) / 2 / self.ratio * self.scale
             case "window" | "top-k" | "chunk":
                 most = (self.width / 2 if self.kind == "chunk" else self.width) * self.ratio
-                inside = np.minimum(x, most)
+                inside = smaller(x, most)
                 return (inside * (inside + 1) / 2 + (x - inside) * most) / self.ratio
             case "sqrt":
-                return np.minimum(x * (x + 1) / 2, self.scale * 2 / 3 * (x + 0.5) ** 1.5 / self.ratio**0.5)
-            case "fraction":
-                return x * (x + 1) / 2 / self.ratio * self.scale
+                return smaller(x * (x + 1) / 2, self.scale * 2 / 3 * (x + 0.5) ** 1.5 / self.ratio**0.5)
 
     def __str__(self) -> str:
         text = _SAYS[self.kind].format(width=self.width, scale=self.scale)

@@ -195,7 +195,7 @@ def widest_slicing(s: Subject, chip: Chip) -> float:
     if not chip.link:
         return 0.0
     row = Row("feed-forward", "linear", 1, 0, s.chain, flops_per_token=6.0 * s.hidden * s.inner)
-    send = Send("sum", "all-reduce", 2.0 * s.hidden, 1)
+    send = Send("sum", "all-reduce", 2.0 * s.hidden, 1, algorithm="in-network")
     t = step_time(Step((row,), (send,)), Load.decode(1, 0), chip, IDEAL)
     return float(t.compute / t.network)
 

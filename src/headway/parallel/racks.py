@@ -125,6 +125,19 @@ def scale_up_over_scale_out(
     return (2 if both_ways else 1) * active_experts * layers_per_stage / bandwidth_ratio
 
 
+def dispatch_bytes(tokens: Real, hidden: Real, active: Real, bytes_per_element: Real = 1.0) -> Real:
+    """Return what a chip sends to have its tokens reach their experts, each copy by itself (lecture E12): T k h bytes.
+
+    Parameters
+    ----------
+    tokens, hidden, active : float or array
+        New tokens of the chip; width; activated experts per token.
+    bytes_per_element : float or array
+        1 for FP8 dispatch, 2 for 16-bit; combine is 16-bit. [bytes]
+    """
+    return tokens * active * hidden * bytes_per_element
+
+
 def fewest_layers_per_stage(active_experts: Real, bandwidth_ratio: Real = 8.0) -> Real:
     """Return the fewest layers per stage that keep the rack boundary from being the bottleneck (lecture E12)."""
     return np.ceil(bandwidth_ratio / (2 * active_experts))

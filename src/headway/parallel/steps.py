@@ -247,17 +247,7 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
     # side by side, both results are added before the one reduction
     reduces = max(mixers, sliced) if model.side_by_side else mixers + sliced
     if sliced_ways and reduces:
-        times = _reduction_traffic(layout.tp, adds_in_network)
-        yield Send(
-            "all-reduce",
-            "all-reduce",
-            reduces * times * hidden,
-            reduces,
-            layout.dp,
-            layout.tp,
-            layout.cp,
-            adds_in_network,
-        )
+        yield _sum("all-reduce", reduces * hidden, reduces, layout.dp, layout.tp, layout.cp, adds_in_network)
     if shared_sequences:
         yield from _ring(model, layout, adds_in_network)
     if spread_out:
@@ -282,8 +272,7 @@ def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iter
     entry = sum(n * a.elements * a.format.bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
     rounds = sum(n for n, _ in stored)
     if rounds:
-        around = (layout.cp - 1) * entry
-        yield Send("context ring", "all-gather", around, rounds, layout.dp, layout.cp, layout.cp)
+        yield Send("context ring", "all-gather", layout.cp * entry, rounds, layout.dp, layout.cp, layout.cp, "ring")
     outputs = [
         (x.count, m)
         for x in model.layers
@@ -293,22 +282,15 @@ def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iter
     ]
     if outputs:
         heads = sum(n * m.inputs * share_of(m.ways, layout.tp) for n, m in outputs) * ACTIVATION_BYTES
-        times = _reduction_traffic(layout.cp, adds_in_network)
-        yield Send(
-            "context sum",
-            "all-reduce",
-            times * heads,
-            sum(n for n, _ in outputs),
-            layout.dp,
-            layout.cp,
-            layout.cp,
-            adds_in_network,
-        )
+        each = sum(n for n, _ in outputs)
+        yield _sum("context sum", heads, each, layout.dp, layout.cp, layout.cp, adds_in_network)
 
 
-def _reduction_traffic(ranks: Real, adds_in_network: bool) -> Real:
-    """Times that an all-reduce over `ranks` sends its payload, at the least."""
-    return 1.0 if adds_in_network else 2 * (ranks - 1) / ranks
+def _sum(
+    name: str, payload: Real, messages: Real, groups: Real, ranks: Real, ways: Real, adds_in_network: bool
+) -> Send:
+    """An all-reduce: added by the switches where they can, else around a ring (the least that any other network sends)."""
+    return Send(name, "all-reduce", payload, messages, groups, ranks, ways, "in-network" if adds_in_network else "ring")
 
 
 def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_network: bool) -> Iterable[Send]:
@@ -329,12 +311,8 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     )  # fmt: skip
     _, _, _, spread, sliced, _, _ = layout.dimensions
     if sliced:  # partial sums of all tokens that reach the group
-        times = _reduction_traffic(layout.slices, adds_in_network)
         width = model.hidden * ACTIVATION_BYTES
-        yield Send(
-            "expert all-reduce", "all-reduce", routed * reached * times * width, routed, 1, layout.slices, layout.cp,
-            adds_in_network,
-        )  # fmt: skip
+        yield _sum("expert all-reduce", routed * reached * width, routed, 1, layout.slices, layout.cp, adds_in_network)
     if spread:
         yield Send(
             "combine", "all-to-all", each * away * ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,

@@ -25,10 +25,19 @@ from headway.parallel import (
     widest_tensor,
 )
 from headway.parallel.advisor import Advice, Subject, advise
-from headway.parallel.collectives import ALGORITHMS, best, levels_of, over_levels
 from headway.parallel.racks import ExpertPlacement
 from headway.parallel.schedules import SCHEDULES, Play, decode_play, training_play
-from headway.roofline import IDEAL, Calibration, Load, profile, step_time
+from headway.roofline import (
+    ALGORITHMS,
+    IDEAL,
+    Calibration,
+    Load,
+    collective_seconds,
+    fastest_algorithm,
+    profile,
+    step_time,
+    traffic,
+)
 
 
 @dataclass(frozen=True)
@@ -107,11 +116,25 @@ class Generation:
 
 @dataclass(frozen=True)
 class Collective:
-    """One collective of one size over one scale-up domain and over two: the fastest algorithm on each. [s]"""
+    """One collective of one size over one scale-up domain and over two, as a step of the engine would take it.
+
+    Attributes
+    ----------
+    kind, algorithm : str
+        What it does, and the fastest way to do it inside a domain.
+    size : float
+        Of the whole vector. [bytes]
+    rounds, sent : float
+        Of that algorithm on one chip, inside a domain. [, bytes]
+    inside, across : float
+        Over one domain; over two, None where nothing joins them. [s]
+    """
 
     kind: str
     size: float
     algorithm: str
+    rounds: float
+    sent: float
     inside: float
     across: float | None
 
@@ -119,19 +142,19 @@ class Collective:
 _SIZES = (64e3, 1e6, 64e6)  # a small decode's, a large decode's, a prefill's
 
 
-def collective_table(box: System) -> tuple[Collective, ...]:
-    """Return every kind of collective at three sizes on a system's own levels."""
+def collective_table(box: System, numbers: Calibration) -> tuple[Collective, ...]:
+    """Return every kind of collective at three sizes on a system, timed by the law of `step_time` under a calibration."""
     domain = min(box.domain, box.chips) if box.link > 0 else 1
     if domain < 2:
         return ()
     found: list[Collective] = []
     for kind in ALGORITHMS:
-        allowed = [a for a in ALGORITHMS[kind] if a != "in-network" or box.adds_in_network]
-        one = levels_of(box, domain, kind)
-        two = levels_of(box, 2 * domain, kind) if box.scale_out else None
         for size in _SIZES:
-            name, inside = best(kind, size, one[0], allowed)
-            found.append(Collective(kind, size, name, inside, over_levels(kind, size, two, allowed) if two else None))
+            name = fastest_algorithm(kind, size, domain, box.chip, numbers, box.adds_in_network)
+            moved = traffic(kind, name, size, domain)
+            inside = collective_seconds(kind, size, domain, box.chip, numbers, name)
+            across = collective_seconds(kind, size, 2 * domain, box.chip, numbers, name) if box.scale_out else None
+            found.append(Collective(kind, size, name, float(moved.rounds), float(moved.sent), inside, across))
     return tuple(found)
 
 
@@ -221,7 +244,7 @@ def rack_report(
         own_fewest_layers=float(fewest_layers_per_stage(active, own)) if active and own else None,
         across=tuple(_across(arch, box, placement, r, micro, lecture, own) for r in racks),
         depths=tuple(_depth(arch, box, replace(one, pp=r), micro, context, wait, (lecture, own), found) for r in racks),
-        hop=wait, collectives=collective_table(box), generations=generations(arch.weight_bytes),
+        hop=wait, collectives=collective_table(box, found), generations=generations(arch.weight_bytes),
         decode=tuple(decode_play(_stages(racks), m) for m in range(1, _stages(racks) + 2)),
         training=tuple(training_play(s, _stages(racks), m) for m in (_stages(racks), 4 * _stages(racks)) for s in SCHEDULES),
         advice=advise(Subject.of(arch, context), box.chip, domain, default("memory_reserve"), training=training),

@@ -86,7 +86,7 @@ def _collectives(r: RackReport) -> list[str]:
             c = next(c for c in r.collectives if (c.kind, c.size) == (kind, s))
             row += [units.seconds(c.inside), c.algorithm, units.seconds(c.across) if c.across else "—"]
         body.append(row)
-    return ["collectives over one domain with their fastest algorithm, and over two (fitted on NCCL over NVLink)",
+    return ["collectives over one domain with the algorithm that sends least, and over two, as a step of this engine takes them",
             table_text(heads, body, left=True)]  # fmt: skip
 
 

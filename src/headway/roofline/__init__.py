@@ -2,9 +2,23 @@
 
 from headway.roofline.calibration import IDEAL, NUMBERS, Calibration
 from headway.roofline.closed_form import Roofline, movement_energy, roofline, roofline_lecture_units
-from headway.roofline.kernels import Amounts, Kind, Transfer, kernel_time, pass_overhead, transfer_time
+from headway.roofline.collectives import (
+    ALGORITHMS,
+    Traffic,
+    Transfer,
+    Wire,
+    collective_seconds,
+    fastest_algorithm,
+    send_amounts,
+    traffic,
+    transfer,
+    wire,
+)
+from headway.roofline.compiled import CompiledStep, PassParts, Sums, compiled
+from headway.roofline.join import CACHES, Resources, by_resource, pass_seconds, split, together
+from headway.roofline.kernels import Amounts, Kind, kernel_overhead, kernel_rates, kernel_time, pass_overhead
 from headway.roofline.load import Group, Load
-from headway.roofline.overlap import two_batch_seconds
+from headway.roofline.machine import Machine
 from headway.roofline.profiles import (
     DEFAULT,
     Profile,
@@ -19,30 +33,33 @@ from headway.roofline.step import Row, Send, Step, dense_step
 from headway.roofline.time import (
     CONVENTIONS,
     Convention,
-    Machine,
     RowTime,
     StepTime,
     row_amounts,
     row_kind,
     row_work,
-    send_amounts,
     step_time,
 )
 from headway.roofline.work import Work
 
 __all__ = [
+    "ALGORITHMS",
+    "CACHES",
     "CONVENTIONS",
     "DEFAULT",
     "IDEAL",
     "NUMBERS",
     "Amounts",
     "Calibration",
+    "CompiledStep",
     "Convention",
     "Group",
     "Kind",
     "Load",
     "Machine",
+    "PassParts",
     "Profile",
+    "Resources",
     "Roofline",
     "Row",
     "RowTime",
@@ -50,13 +67,23 @@ __all__ = [
     "Spread",
     "Step",
     "StepTime",
+    "Sums",
+    "Traffic",
     "Transfer",
+    "Wire",
     "Work",
+    "by_resource",
     "calibration",
+    "collective_seconds",
+    "compiled",
     "dense_step",
+    "fastest_algorithm",
+    "kernel_overhead",
+    "kernel_rates",
     "kernel_time",
     "movement_energy",
     "pass_overhead",
+    "pass_seconds",
     "profile",
     "profile_names",
     "read_profile",
@@ -66,8 +93,11 @@ __all__ = [
     "row_kind",
     "row_work",
     "send_amounts",
+    "split",
     "step_time",
-    "transfer_time",
-    "two_batch_seconds",
+    "together",
+    "traffic",
+    "transfer",
+    "wire",
     "years_since",
 ]

@@ -1,4 +1,4 @@
-"""Seconds of one kernel and of one collective: amounts over rates, with every departure from ideal in the calibration.
+"""Seconds of one kernel: amounts over rates, with every departure from ideal in the calibration.
 
 All amounts may be arrays, and so may the calibration's numbers: one pass, or a hundred thousand kernels of many
 passes at once (a fit), go through the same few lines.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
+from headway.roofline.join import together
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Numbers = Any  # a Calibration, or a view of many with the same names and arrays for values
@@ -23,7 +23,7 @@ class Kind(NamedTuple):
     Attributes
     ----------
     family : str
-        ``linear``, ``head``, ``experts``, ``attention``, ``state``; or ``all-reduce``, ``all-to-all``.
+        ``linear``, ``head``, ``experts``, ``attention``, ``state``; or a collective's kind.
     rate : str
         Compute kind used: ``bf16``, ``fp8``, ``int8`` or ``fp4``.
     weight_only : bool
@@ -68,31 +68,6 @@ class Amounts:
     uneven_flops: Real = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """What one kind of collective sends in one pass from one chip.
-
-    Attributes
-    ----------
-    sent, outside : float or array
-        Over the scale-up link; over the scale-out network, where the ranks are more than the link joins. [bytes]
-    messages, ranks : float or array
-        Collectives one after another; chips of one scale-up domain that take part in each.
-    link, scale_out : float or array
-        Bandwidths per direction. [bytes/s]
-    leaving : float or array
-        Messages among them that go outside.
-    """
-
-    sent: Real
-    messages: Real
-    ranks: Real
-    link: Real
-    outside: Real = 0.0
-    scale_out: Real = 1.0
-    leaving: Real = 0.0
-
-
 class Parts(NamedTuple):
     """Seconds by resource, each as if it ran alone; `busy` joins compute and memory."""
 
@@ -102,19 +77,52 @@ class Parts(NamedTuple):
     overhead: Real
 
 
-def together(compute: Real, memory: Real, knee: Real) -> Real:
-    """Return the time of two overlapping machines: their maximum, softened at the corner (measured on GEMMs).
+class Rates(NamedTuple):
+    """Seconds of a FLOP and of a byte in a kind of kernel. [s/FLOP, s/byte]"""
+
+    flop: Real
+    byte: Real
+
+
+def kernel_rates(kind: Kind, peak: Real, bandwidth: Real, c: Numbers) -> Rates:
+    """Return what a FLOP and a byte take in a kind of kernel: one over the datasheet's rate times its efficiency."""
+    share = getattr(c, _SHARES[kind.rate])
+    memory_share = c.memory_efficiency
+    if kind.family == "attention":
+        share, memory_share = c.attention_compute_efficiency, c.attention_memory_efficiency
+    elif kind.family == "experts":
+        share, memory_share = share * c.expert_compute_efficiency, c.expert_memory_efficiency
+    return Rates(1.0 / (peak * share), 1.0 / (bandwidth * memory_share))
+
+
+def kernel_overhead(kind: Kind, kernels: Real, products: Real, layers: Real, c: Numbers) -> Real:
+    """Return what launching takes, whatever the amounts. [s]
+
+    Parameters
+    ----------
+    kind : Kind
+    kernels, products, layers : float or array
+        As of `Amounts`.
+    c : Calibration
 
     Notes
     -----
-    (a^p + b^p)^(1/p) with p = 1/knee: at a = b it is 2^knee times the maximum, far from the corner the maximum.
+    kernels x kernel_seconds + what quantising, unpacking and attention add per product. A constant time per kernel makes
+    efficiency a saturating curve of operation size, b/(b + b0): what small GEMMs measure.
     """
-    longer, shorter = np.maximum(compute, memory), np.minimum(compute, memory)
-    if not np.any(knee):
-        return longer
-    soft = np.maximum(knee, 1e-3)
-    ratio = shorter / np.where(longer > 0, longer, 1.0)
-    return longer * (1.0 + ratio ** (1.0 / soft)) ** np.where(np.asarray(knee) > 0, soft, 0.0)
+    overhead = kernels * c.kernel_seconds
+    match kind.family:
+        case "attention":
+            return overhead + products * c.attention_seconds
+        case "experts" if kind.weight_only:
+            return overhead + layers * c.expert_dequantise_seconds
+        case "linear" | "head" if kind.weight_only:
+            return overhead + products * c.dequantise_seconds
+        case "linear" | "head" if kind.rate != "bf16" and kind.block_scales:
+            # FP4 engines scale activations in one more launch; FP8 ones, per token and block of 128, in a dearer pass
+            return overhead + products * (c.quantise_seconds if kind.rate == "fp8" else c.kernel_seconds)
+        case _:
+            return overhead
 
 
 def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
@@ -122,33 +130,16 @@ def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
 
     Notes
     -----
-    compute = FLOPs/(peak x efficiency); memory = (bytes + activation traffic)/(bandwidth x efficiency);
-    overhead = kernels x kernel_seconds + what quantising, unpacking and attention add per product. A constant time
-    per kernel makes efficiency a saturating curve of operation size, b/(b + b0): what small GEMMs measure.
+    compute = FLOPs/(peak x efficiency); memory = (bytes + activation traffic)/(bandwidth x efficiency); both joined by
+    `together`.
     """
-    share = getattr(c, _SHARES[kind.rate])
-    memory_share, flops, moved = c.memory_efficiency, a.flops, a.bytes
-    overhead = a.kernels * c.kernel_seconds
-    match kind.family:
-        case "attention":
-            share, memory_share = c.attention_compute_efficiency, c.attention_memory_efficiency
-            overhead = overhead + a.products * c.attention_seconds
-        case "experts":
-            share, memory_share = share * c.expert_compute_efficiency, c.expert_memory_efficiency
-            flops = flops * (1 + c.expert_imbalance * a.uneven_flops)
-            moved = moved * (1 + c.expert_imbalance * a.uneven_bytes)
-            if kind.weight_only:
-                overhead = overhead + a.layers * c.expert_dequantise_seconds
-        case "linear" | "head":
-            if kind.weight_only:
-                overhead = overhead + a.products * c.dequantise_seconds
-            elif kind.rate != "bf16" and kind.block_scales:
-                # FP4 engines scale activations in one more launch; FP8 ones, per token and block of 128, in a dearer pass
-                overhead = overhead + a.products * (c.quantise_seconds if kind.rate == "fp8" else c.kernel_seconds)
-        case _:
-            pass
-    compute = flops / (a.peak * share)
-    memory = (moved + c.activation_traffic * a.temporaries) / (a.bandwidth * memory_share)
+    rates, flops, moved = kernel_rates(kind, a.peak, a.bandwidth, c), a.flops, a.bytes
+    if kind.family == "experts":
+        flops = flops * (1 + c.expert_imbalance * a.uneven_flops)
+        moved = moved * (1 + c.expert_imbalance * a.uneven_bytes)
+    compute = flops * rates.flop
+    memory = (moved + c.activation_traffic * a.temporaries) * rates.byte
+    overhead = kernel_overhead(kind, a.kernels, a.products, a.layers, c)
     return Parts(compute, memory, together(compute, memory, c.knee), overhead)
 
 
@@ -163,22 +154,3 @@ def pass_overhead(sequences: Real, prompt_layers: Real, c: Numbers) -> Real:
         Layers, in a pass that carries part of a prompt; 0 in a pure decode.
     """
     return c.step_seconds + sequences * c.sequence_seconds + prompt_layers * c.prefill_layer_seconds
-
-
-def transfer_time(kind: Kind, t: Transfer, c: Numbers) -> tuple[Real, Real]:
-    """Return (seconds on the wire, latency) of a collective.
-
-    Notes
-    -----
-    Per message of s bytes over n ranks: s/(B e) + (n - 1) sqrt(s s0)/(B e), plus a latency. The square-root term is
-    what NVLink all-reduces of 0.1 to 100 MB measure between their latency and their full bandwidth; s0 is
-    `message_bytes`. An all-reduce that leaves its domain runs inside, then outside; an all-to-all uses both networks at
-    once. Leaving costs a latency of its own.
-    """
-    rate = t.link * c.network_efficiency
-    each = t.sent / np.maximum(t.messages, 1.0)
-    ramp = (np.minimum(t.ranks, c.ramp_ranks) - 1.0) * np.sqrt(each * c.message_bytes) * t.messages
-    inside, outside = (t.sent + ramp) / rate, t.outside / (t.scale_out * c.network_efficiency)
-    apart = kind.family == "all-to-all"
-    latency = t.messages * (c.exchange_seconds if apart else c.message_seconds) + t.leaving * c.outside_seconds
-    return np.maximum(inside, outside) if apart else inside + outside, latency

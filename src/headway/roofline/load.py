@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from headway.errors import InputError
+from headway.numeric import larger, plain, smaller
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -89,7 +90,12 @@ class Load:
         """1 where a group computes prompt tokens (more new tokens than logits), else 0."""
         found = 0.0
         for g in self.groups:
-            found = np.maximum(found, np.where(np.asarray(g.new) > g.logits, 1.0, 0.0) * np.minimum(g.sequences, 1.0))
+            fresh = (
+                (1.0 if g.new > g.logits else 0.0)
+                if plain(g.new) and plain(g.logits)
+                else np.where(g.new > g.logits, 1.0, 0.0)
+            )
+            found = larger(found, fresh * smaller(g.sequences, 1.0))
         return found
 
     def busiest(self, parts: Real, amount: Callable[[Group], Real]) -> Real:
@@ -98,19 +104,23 @@ class Load:
         An even share, but never less than the largest single sequence: a sequence is never split.
         """
         total = sum(g.sequences * amount(g) for g in self.groups)
-        if isinstance(parts, int | float) and parts == 1:
+        if plain(parts) and parts == 1:
             return total
-        single = np.minimum(self.groups[0].sequences, 1.0) * amount(self.groups[0])
+        return larger(total / parts, self.largest(amount))
+
+    def largest(self, amount: Callable[[Group], Real]) -> Real:
+        """Return the largest `amount` of a single sequence (of less than one where a group has less)."""
+        single = smaller(self.groups[0].sequences, 1.0) * amount(self.groups[0])
         for g in self.groups[1:]:
-            single = np.maximum(single, np.minimum(g.sequences, 1.0) * amount(g))
-        return np.maximum(total / parts, single)
+            single = larger(single, smaller(g.sequences, 1.0) * amount(g))
+        return single
 
 
 def shared_tokens(ways: Real) -> Callable[[Group], Real]:
     """Return what counts new tokens on one of `ways` chips that share each sequence: a token is never split."""
-    if isinstance(ways, int | float) and ways == 1:
+    if plain(ways) and ways == 1:
         return new_tokens
-    return lambda g: np.maximum(np.asarray(g.new) / ways, np.minimum(g.new, 1.0))
+    return lambda g: larger(g.new / ways, smaller(g.new, 1.0))
 
 
 def one(group: Group) -> Real:

@@ -100,16 +100,18 @@ class Send:
     ----------
     name, kind : str
         What it is for; ``all-reduce``, ``all-to-all``, ``all-gather``, ``send`` (to the next pipeline stage).
-    bytes_per_token : float
-        Sent per chip and direction for each new token of the pass on the busiest chip. [bytes]
+    payload : float
+        Vectors of all messages together for each new token of the pass on the busiest chip: of an all-reduce or
+        all-gather what every chip ends up with, of an all-to-all or a send what leaves the chip. [bytes]
     messages : float
         Collectives one after another.
     ranks : float
         Chips that take part in each; of a ``send``, of all stages together.
     groups, ways : float
         Data-parallel groups over which tokens spread, and chips that share each sequence's.
-    in_network : bool
-        Whether switches add on the way, so that an all-reduce inside a domain sends its payload once.
+    algorithm : str
+        How it runs inside a domain (`headway.roofline.collectives`): ``in-network`` where switches add on the way, so that
+        an all-reduce sends its payload once; ``ring``, ``direct``, ...
     domains : callable or None
         Of an all-to-all: copies of a token that go to other domains, (number of equal domains) -> copies; and `copies`,
         those that it sends in all. None: as many as there are ranks elsewhere.
@@ -119,12 +121,12 @@ class Send:
 
     name: str
     kind: str
-    bytes_per_token: Real
+    payload: Real
     messages: Real
     groups: Real = 1.0
     ranks: Real = 2.0
     ways: Real = 1.0
-    in_network: bool = True
+    algorithm: str = "direct"
     domains: Callable[[Real], Real] | None = None
     copies: Real = 1.0
     crowding: Callable[[float], Real] | None = None

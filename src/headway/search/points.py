@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headway.batching import Workload, closed_loop, expected_tokens, first_token, loads
 from headway.parallel import LayoutColumns, build_step
 from headway.parallel.memory import stage_share
-from headway.roofline import IDEAL, Load, Step, step_time, two_batch_seconds
+from headway.roofline import IDEAL, CompiledStep, Load, compiled
 from headway.search.query import Place
 from headway.search.space import Space
 
@@ -185,6 +185,7 @@ def _timed(where: Place, space: Space, numbers: NDArray[np.intp], batches: Array
     layouts = [space.layouts[i] for i in numbers]
     columns = LayoutColumns.of(layouts)
     step = build_step(where.model, columns, where.system.adds_in_network)
+    real, least = compiled(step, where.system.chip, where.numbers), compiled(step, where.system.chip, IDEAL)
     most = np.array([min(space.fits[i].max_batch, _MOST) for i in numbers])[:, None] / columns.pp
     batch = np.floor(np.maximum(most, 1.0) ** np.linspace(0.0, 1.0, BATCHES) + 1e-9)
     if batches is not None:
@@ -196,18 +197,16 @@ def _timed(where: Place, space: Space, numbers: NDArray[np.intp], batches: Array
     ideal: dict[str, Array] = {}
     for name, load in loads(w, where.chunk).items():
         skewed = Load(load.groups, where.skew)
-        seconds[name] = pass_seconds(where, step, skewed) * (1.0 if name == "prefill" else beat)
+        seconds[name] = pass_time(where, real, skewed) * (1.0 if name == "prefill" else beat)
         if name in ("decode", "prefill"):
-            ideal[name] = np.asarray(step_time(step, skewed, where.system.chip, IDEAL).seconds)
+            ideal[name] = np.asarray(least.seconds(skewed))
     return Timed(numbers, batch, w, seconds, ideal, columns.pp, columns.chips)
 
 
-def pass_seconds(where: Place, step: Step, load: Load) -> Array:
+def pass_time(where: Place, step: CompiledStep, load: Load) -> Array:
     """Return the time of a pass: plain, or in two halves where that is asked for and faster. [s]"""
-    plain = np.asarray(step_time(step, load, where.system.chip, where.numbers).seconds)
-    if not where.overlap:
-        return plain
-    return np.minimum(plain, two_batch_seconds(step, load, where.system.chip, where.numbers))
+    plain = np.asarray(step.seconds(load))
+    return np.minimum(plain, step.half_and_half(load)) if where.overlap else plain
 
 
 def together(where: Place, space: Space, parts: Sequence[Timed]) -> Points:

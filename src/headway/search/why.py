@@ -6,9 +6,9 @@ import functools
 
 from headway.models import Architecture
 from headway.parallel import Layout, build_step
-from headway.roofline import Load, Step, step_time
+from headway.roofline import Load, Step, compiled, step_time
 from headway.search.answer import Option
-from headway.search.points import decode_tokens, pass_seconds
+from headway.search.points import decode_tokens, pass_time
 from headway.search.query import Goal, Query
 
 
@@ -30,12 +30,12 @@ def spent(o: Option) -> dict[str, float]:
     context = where.prompt + where.output / 2
     load = Load.decode(o.batch / layout.pp, context, new=1.0 + where.drafts, skew=where.skew)
     t = step_time(step, load, where.system.chip, where.numbers)
-    seconds = float(pass_seconds(where, step, load))
-    parts: dict[str, float] = {"weight reads": 0.0, "KV reads": 0.0, "compute": 0.0, "overhead": float(t.overhead)}
-    for r in (r for r in t.rows if r.kind != "collective"):
-        cache = r.kind in ("attention", "state")
-        name = "compute" if float(r.compute) >= float(r.memory) else "KV reads" if cache else "weight reads"
-        parts[name] += float(r.seconds - r.overhead)
+    seconds = float(pass_time(where, compiled(step, where.system.chip, where.numbers), load))
+    spent_on = t.resources
+    parts = {
+        "weight reads": float(spent_on.weights), "KV reads": float(spent_on.cache), "compute": float(spent_on.compute),
+        "overhead": float(spent_on.overhead),
+    }  # fmt: skip
     parts["network"] = max(seconds - sum(parts.values()), 0.0)
     each = layout.chips * seconds / (o.batch * decode_tokens(where))
     found = {k: v / sum(parts.values()) * each for k, v in parts.items()}

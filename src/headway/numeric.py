@@ -1,0 +1,39 @@
+"""Larger, smaller and root of numbers or arrays: plain arithmetic on plain numbers, NumPy on arrays.
+
+One formula serves a scalar call in microseconds and a sweep of millions: NumPy's functions take ten times as long as
+Python's own arithmetic on a single float.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+_PLAIN = (float, int, np.float64)
+
+
+def plain(value: Real) -> bool:
+    """Return whether a value is a single number."""
+    return value.__class__ in _PLAIN
+
+
+def larger(a: Real, b: Real) -> Real:
+    """Return the larger of two, element by element."""
+    if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
+        return a if a >= b else b
+    return np.maximum(a, b)
+
+
+def smaller(a: Real, b: Real) -> Real:
+    """Return the smaller of two, element by element."""
+    if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
+        return a if a <= b else b
+    return np.minimum(a, b)
+
+
+def root(a: Real) -> Real:
+    """Return the square root."""
+    return math.sqrt(a) if a.__class__ in _PLAIN else np.sqrt(a)

@@ -1,0 +1,364 @@
+"""A Step on a chip under a calibration, compiled: everything that does not depend on the load is folded into coefficients.
+
+`CompiledStep` gives the same numbers as `step_time` (to rounding, and a test says so), from the same primitives: a few
+microseconds for one pass, millions a second for arrays. A pass is known by its *sums*: new tokens, sequences, cache
+entries and pairs over all its sequences. They add, so a simulator keeps them up to date instead of walking its batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from headway.numeric import larger, plain, smaller
+from headway.roofline.calibration import IDEAL, Calibration
+from headway.roofline.collectives import Wire, transfer, wire
+from headway.roofline.join import pass_seconds, together
+from headway.roofline.kernels import kernel_overhead, kernel_rates
+from headway.roofline.load import Group, Load, logit_positions, one, shared_tokens
+from headway.roofline.machine import Machine
+from headway.roofline.step import Row, Step
+from headway.roofline.time import Convention, expert_groups, expert_work, row_kind
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Amount = Callable[[Group], Real]
+_MANY = 12  # groups of a load from which they are summed as arrays
+_REMEMBERED = 4096  # token counts whose expert work a pass function keeps
+_BLOCK = 8_192  # points of a long sweep that are timed together: they stay in the processor's cache
+
+
+class PassParts(NamedTuple):
+    """Seconds of a pass by part; `compute`, `memory` and `network` each as if it ran alone."""
+
+    seconds: Real
+    busy: Real
+    compute: Real
+    memory: Real
+    network: Real
+    overhead: Real
+
+
+class Sums(NamedTuple):
+    """What a pass carries, summed over its sequences; `together_with` adds what others carry.
+
+    Attributes
+    ----------
+    totals, singles : sequence of float
+        Of each quantity that the step meters: the sum over sequences, and the largest single one.
+    tokens : float
+        New tokens in the pass.
+    prompt : float
+        1 where part of a prompt is among them, else 0.
+    skew : float
+        Zipf exponent of expert popularity.
+    """
+
+    totals: Sequence[Real]
+    singles: Sequence[Real]
+    tokens: Real
+    prompt: Real
+    skew: float = 0.0
+
+    def together_with(self, other: Sums) -> Sums:
+        """Return the sums of a pass that carries both."""
+        return Sums(
+            [a + b for a, b in zip(self.totals, other.totals, strict=True)],
+            [larger(a, b) for a, b in zip(self.singles, other.singles, strict=True)],
+            self.tokens + other.tokens, larger(self.prompt, other.prompt), self.skew,
+        )  # fmt: skip
+
+
+class _Meters:
+    """The quantities that a step's rows need of a load, each read once however many rows use it."""
+
+    def __init__(self) -> None:
+        self.amounts: list[Amount] = []
+        self.parts: list[Real] = []
+        self._known: dict[Any, int] = {}
+
+    def add(self, name: str, amount: Amount, parts: Real, *key: Any) -> int:
+        """Return the number of a meter: `amount` of each sequence, on the busiest of `parts` data-parallel groups."""
+        spread = parts if plain(parts) else parts.tobytes()
+        full = (name, spread, *(k if plain(k) or not isinstance(k, np.ndarray) else k.tobytes() for k in key))
+        if full not in self._known:
+            self._known[full] = len(self.amounts)
+            self.amounts.append(amount)
+            self.parts.append(parts)
+        return self._known[full]
+
+    @property
+    def alone(self) -> bool:
+        """Whether every quantity is of one group, so that no largest single one matters."""
+        return all(plain(p) and p == 1 for p in self.parts)
+
+
+class _Kernel(NamedTuple):
+    """A row as coefficients: seconds per unit of each meter."""
+
+    constant: Real  # memory seconds of the weights
+    token: int
+    compute: Real
+    memory: Real
+    more: tuple[tuple[int, Real, Real], ...]  # (meter, compute, memory) of logits, sequences, cache entries, pairs
+
+
+class _Experts(NamedTuple):
+    row: Row
+    flop: Real
+    byte: Real
+    temporaries: Real
+    groups: Real
+
+
+class CompiledStep:
+    """A pass function: load (or its sums) -> seconds.
+
+    Parameters
+    ----------
+    step : Step
+        Coefficients per chip; columns over layouts are fine.
+    chip : Machine
+    calibration : Calibration
+    convention : str
+        As of `step_time`.
+
+    Raises
+    ------
+    InputError
+        When the chip lacks a rate or a link that the step needs.
+    """
+
+    def __init__(
+        self, step: Step, chip: Machine, calibration: Calibration = IDEAL, convention: Convention = "kernels"
+    ) -> None:
+        self.step, self.chip, self.calibration, self.convention = step, chip, calibration, convention
+        self._meters = _Meters()
+        c = calibration
+        self._kernels: list[_Kernel] = []
+        self._experts: list[_Experts] = []
+        overhead: Real = c.step_seconds
+        for row in step.rows:
+            kind = row_kind(row, chip)
+            rates = kernel_rates(kind, chip.peak(row.chain), chip.bandwidth, c)
+            overhead = overhead + kernel_overhead(kind, row.kernels, row.products, row.layers, c)
+            if row.experts:
+                groups = expert_groups(row)
+                self._experts.append(_Experts(row, rates.flop, rates.byte, c.activation_traffic * rates.byte, groups))
+            else:
+                self._kernels.append(self._kernel(row, rates.flop, rates.byte))
+        self._wires: list[tuple[int, Wire, Callable[[float], Real] | None]] = []
+        for send in step.sends:
+            found = wire(send.kind, transfer(send, send.payload, chip), c)
+            law = Wire(
+                _number(found.linear),
+                _number(found.ramp),
+                _number(found.outside),
+                _number(found.latency),
+                found.at_once,
+            )
+            overhead = overhead + law.latency
+            meter = self._meters.add("tokens", shared_tokens(send.ways), send.groups, send.ways)
+            self._wires.append((meter, law, send.crowding))
+        self._sequences = self._meters.add("one", one, step.groups)
+        self._constant = _number(overhead)
+        self._per_sequence, self._per_prompt = c.sequence_seconds, step.layers * c.prefill_layer_seconds
+        self._overlap = c.network_overlap
+        self._alone, self._amounts = self._meters.alone, self._meters.amounts
+        self._parts_of = [(i, p) for i, p in enumerate(self._meters.parts) if not (plain(p) and p == 1)]
+        self._uneven = bool(np.any(c.expert_imbalance)) and step.busiest is not None
+        # coefficients that are single numbers: a pass of plain numbers then needs no array arithmetic
+        self._single = all(map(plain, (self._constant, c.knee, c.network_overlap, *self._meters.parts))) and all(
+            plain(k.constant) and plain(k.compute) and plain(k.memory) for k in self._kernels
+        )
+        self._known: dict[tuple[float, float], tuple[float, float]] = {}
+
+    def _kernel(self, row: Row, flop: Real, byte: Real) -> _Kernel:
+        add, more = self._meters.add, []
+        token = add("tokens", shared_tokens(row.ways), row.groups, row.ways)
+        if np.any(row.flops_per_logit):
+            more.append((add("logits", logit_positions, row.groups), _number(row.flops_per_logit * flop), 0.0))
+        if np.any(row.bytes_per_sequence):
+            more.append((add("one", one, row.groups), 0.0, _number(row.bytes_per_sequence * byte)))
+        read = row.read
+        if read is not None:
+            entries: Amount = lambda g: read.read_entries(g.new, g.context)  # noqa: E731
+            more.append((add("entries", entries, row.groups, read), 0.0, _number(row.read_bytes * byte)))
+            if np.any(row.share):
+                pairs: Amount = lambda g: read.pair_flops(g.new, g.context)  # noqa: E731
+                more.append((add("pairs", pairs, row.groups, read), _number(row.share * flop), 0.0))
+        moved = row.bytes_per_token + self.calibration.activation_traffic * row.temporaries_per_token
+        numbers = (_number(x) for x in (row.weight_bytes * byte, row.flops_per_token * flop, moved * byte))
+        constant, compute, memory = numbers
+        return _Kernel(constant, token, compute, memory, tuple(more))
+
+    def sums(self, load: Load) -> Sums:
+        """Return what a load carries, as this step meters it."""
+        groups = load.groups
+        if len(groups) >= _MANY and all(plain(g.sequences) and plain(g.new) and plain(g.context) for g in groups):
+            return self._sums_of_many(load)
+        if len(groups) > 1:
+            totals = [sum(g.sequences * a(g) for g in groups) for a in self._amounts]
+            singles = totals if self._alone else [load.largest(a) for a in self._amounts]
+            return Sums(totals, singles, load.tokens, load.carries_prompt, load.skew)
+        g = load.groups[0]
+        n = g.sequences
+        each = [a(g) for a in self._amounts]
+        part = smaller(n, 1.0)
+        prompt = 0.0 if g.new is g.logits else load.carries_prompt
+        totals = [n * x for x in each]
+        return Sums(totals, totals if self._alone else [part * x for x in each], n * g.new, prompt, load.skew)
+
+    def _sums_of_many(self, load: Load) -> Sums:
+        """The same for a load of many sequences counted one by one."""
+        columns = np.array([(g.sequences, g.new, g.context, g.logits) for g in load.groups], dtype=float).T
+        every = Group(columns[0], columns[1], columns[2], columns[3])
+        weight = np.minimum(every.sequences, 1.0)
+        values = [np.broadcast_to(a(every), weight.shape) for a in self._amounts]
+        totals = [float(every.sequences @ v) for v in values]
+        singles = totals if self._alone else [float((weight * v).max()) for v in values]
+        prompt = float((np.where(every.new > every.logits, 1.0, 0.0) * weight).max())
+        return Sums(totals, singles, float(every.sequences @ every.new), prompt, load.skew)
+
+    def seconds(self, load: Load | Sums) -> Real:
+        """Return the time of a pass. [s]"""
+        if isinstance(load, Load):
+            first = load.groups[0]
+            cut = None if plain(first.sequences) and plain(first.context) else self._blocks(load)
+            if cut is not None:
+                return np.concatenate([self._parts(self.sums(piece)).seconds for piece in cut])
+            load = self.sums(load)
+        return self._parts(load).seconds
+
+    def parts(self, load: Load | Sums) -> PassParts:
+        """Return the time of a pass and its parts. [s]"""
+        return self._parts(self.sums(load) if isinstance(load, Load) else load)
+
+    def _blocks(self, load: Load) -> Sequence[Load] | None:
+        """Cut a long sweep whose points all differ into pieces; None where there is nothing to cut."""
+        arrays = [v for g in load.groups for v in (g.sequences, g.new, g.context, g.logits) if not plain(v)]
+        size = max((v.size for v in arrays), default=0)
+        if size <= 2 * _BLOCK or any(v.shape != (size,) for v in arrays) or not self._single:
+            return None
+
+        def piece(v: Real, at: int) -> Real:
+            return v if plain(v) else v[at : at + _BLOCK]
+
+        return [
+            Load(tuple(Group(*(piece(v, at) for v in (g.sequences, g.new, g.context, g.logits))) for g in load.groups), load.skew)
+            for at in range(0, size, _BLOCK)
+        ]  # fmt: skip
+
+    def _parts(self, s: Sums) -> PassParts:
+        values = s.totals
+        if self._parts_of:
+            values = list(values)
+            for i, p in self._parts_of:
+                values[i] = larger(values[i] / p, s.singles[i])
+        knee, one_by_one = self.calibration.knee, self.convention == "kernels"
+        if self._single and one_by_one and all(map(plain, values)) and plain(s.tokens):
+            return self._one_pass(s, values)
+        busy = in_compute = in_memory = 0.0
+        for constant, token, compute_each, memory_each, more in self._kernels:
+            tokens = values[token]
+            compute, memory = tokens * compute_each, constant + tokens * memory_each
+            for meter, c, m in more:
+                amount = values[meter]
+                compute, memory = compute + amount * c, memory + amount * m
+            in_compute, in_memory = in_compute + compute, in_memory + memory
+            if one_by_one:
+                busy = busy + together(compute, memory, knee)
+        for e in self._experts:
+            compute, memory = self._expert(e, s.tokens, s.skew)
+            in_compute, in_memory = in_compute + compute, in_memory + memory
+            if one_by_one:
+                busy = busy + together(compute, memory, knee)
+        if not one_by_one:
+            busy = together(in_compute, in_memory, knee)
+        return self._joined(s, values, busy, in_compute, in_memory)
+
+    def _joined(self, s: Sums, values: Sequence[Real], busy: Real, in_compute: Real, in_memory: Real) -> PassParts:
+        network = 0.0
+        for meter, law, crowding in self._wires:
+            times = values[meter] * crowding(s.skew) if s.skew and crowding is not None else values[meter]
+            network = network + law.seconds(times)
+        overhead = self._constant + values[self._sequences] * self._per_sequence + s.prompt * self._per_prompt
+        seconds = pass_seconds(busy, network, overhead, self.calibration.network_overlap)
+        return PassParts(seconds, busy, in_compute, in_memory, network, overhead)
+
+    def _one_pass(self, s: Sums, values: Sequence[float]) -> PassParts:
+        """The same of plain numbers: `together` written out, since a call per kernel would take half of the time."""
+        knee = self.calibration.knee
+        soft = max(knee, 1e-3) if knee > 0 else 0.0
+        power = 1.0 / soft if soft else 0.0
+        busy = in_compute = in_memory = 0.0
+        times: list[tuple[float, float]] = []
+        for constant, token, compute_each, memory_each, more in self._kernels:
+            tokens = values[token]
+            compute, memory = tokens * compute_each, constant + tokens * memory_each
+            for meter, c, m in more:
+                amount = values[meter]
+                compute, memory = compute + amount * c, memory + amount * m
+            times.append((compute, memory))
+        for e in self._experts:
+            key = (s.tokens, s.skew)
+            found = self._known.get(key) if len(self._experts) == 1 else None
+            if found is None:
+                found = self._expert(e, s.tokens, s.skew)
+                if len(self._known) < _REMEMBERED:
+                    self._known[key] = found
+            times.append(found)
+        for compute, memory in times:
+            in_compute, in_memory = in_compute + compute, in_memory + memory
+            if compute >= memory:
+                busy += compute * (1.0 + (memory / compute) ** power) ** soft if soft and memory > 0 else compute
+            else:
+                busy += memory * (1.0 + (compute / memory) ** power) ** soft if soft and compute > 0 else memory
+        if s.skew:
+            return self._joined(s, values, busy, in_compute, in_memory)
+        network = 0.0
+        for meter, (linear, ramp, outside, _, at_once), _ in self._wires:
+            amount = values[meter]
+            inside, away = linear * amount + ramp * math.sqrt(amount), outside * amount
+            network += (inside if inside > away else away) if at_once else inside + away
+        overhead = self._constant + values[self._sequences] * self._per_sequence + s.prompt * self._per_prompt
+        seconds = pass_seconds(busy, network, overhead, self._overlap)
+        return PassParts(seconds, busy, in_compute, in_memory, network, overhead)
+
+    def _expert(self, e: _Experts, tokens: Real, skew: float) -> tuple[Real, Real]:
+        work, temporaries = expert_work(e.row, self.step, tokens, skew)
+        flops, moved = work.flops, work.bytes
+        busiest = self.step.busiest
+        if self._uneven and busiest is not None and not skew:
+            imbalance = self.calibration.expert_imbalance
+            more_bytes, more_flops = busiest(e.row.experts, e.row.active, e.groups, tokens)
+            flops, moved = flops * (1 + imbalance * more_flops), moved * (1 + imbalance * more_bytes)
+        return flops * e.flop, moved * e.byte + temporaries * e.temporaries
+
+    def half_and_half(self, load: Load) -> Real:
+        """Return the time of a pass whose two halves take turns on the chip and on the network. [s]
+
+        Notes
+        -----
+        Two-batch overlap (DeepSeek-V3 report, 3.1 and 3.4). Each half reads the weights and launches its kernels by itself,
+        and its network time hides behind the other half's kernels: 2 max(busy(B/2), network(B/2)) plus the overheads of
+        both, of which scheduling counts once. Groups of a single sequence have no halves: there the pass runs plain.
+        """
+        plain_pass, half = self.seconds(load), self.parts(load.halved())
+        hidden = pass_seconds(half.busy, half.network, half.overhead, 1.0)
+        enough = load.busiest(self.step.groups, one) >= 2
+        return np.where(enough, 2 * hidden - self.calibration.step_seconds, plain_pass)
+
+
+def _number(value: Real) -> Real:
+    """A single number as a plain float, an array as it is."""
+    return float(value) if np.ndim(value) == 0 else value
+
+
+def compiled(
+    step: Step, chip: Machine, calibration: Calibration = IDEAL, convention: Convention = "kernels"
+) -> CompiledStep:
+    """Return a step on a chip as a pass function (see `CompiledStep`)."""
+    return CompiledStep(step, chip, calibration, convention)
