@@ -10,11 +10,11 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a fit's matrices are small
 
 from headway import figures
-from headway.calibrate.anchors import anchors
-from headway.calibrate.data import evidence
-from headway.calibrate.validate import validate
-from headway.cli import validation
 from headway.cli.progress import Bar
+from headway.fitting.data import evidence
+from headway.report import validation
+from headway.validation.anchors import anchors
+from headway.validation.out_of_fold import validate
 
 DOCS = Path(__file__).parent
 
@@ -60,7 +60,7 @@ def main() -> int:
     notes = "\n".join(f"- {a.name}: {a.note}. {a.source}" for a in cases)
     (DOCS / "accuracy.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     (DOCS / "accuracy.md").write_text(page(result, parts) + "\n" + notes + "\n", encoding="utf-8")
-    figures.write(validation.figure(found), DOCS / "accuracy.png")
+    figures.write_figure(validation.figure(found), DOCS / "accuracy.png")
     return 0
 
 

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 from headway import lecture
-from headway.calibrate.evidence import read_rows
-from headway.calibrate.predict import predicted_rows
 from headway.catalog import catalogue
 from headway.cli import app
+from headway.evidence.measurements import read_rows
 from headway.hardware import chips, systems
+from headway.predictions.rows import predicted_rows
 from headway.tables import table_text
 
 ROOT = Path(__file__).parent.parent

@@ -11,9 +11,10 @@ import pytest
 
 from headway.catalog import Catalogue, catalogue, describe, normal, use, using
 from headway.errors import InputError
+from headway.front import calibration
 from headway.hardware import Chip, chip, chips, system, systems
 from headway.models import model
-from headway.roofline import Calibration, calibration, profile, profile_names
+from headway.roofline import Calibration, profile, profile_names
 
 
 @pytest.mark.parametrize("table", catalogue().names())
@@ -228,7 +229,9 @@ def test_every_profile_says_what_it_was_fitted_on():
         assert said == Calibration().provenance if name == "ideal" else "rows" in said and "out of fold" in said
         assert name == "ideal" or found.about["rows"] > 0
     with pytest.raises(InputError, match="sglang"):
-        calibration("sglong")
+        calibration("sglong", "h200x8")
+    with pytest.raises(InputError, match="chip"):
+        calibration("modern")
 
 
 def test_the_readme_example_of_an_own_chip_works(tmp_path):

@@ -14,8 +14,7 @@ import pytest
 
 from headway.cli import app
 from headway.errors import InputError
-from headway.search.grid import read_grid, solve, summary
-from headway.search.journal import Journal
+from headway.grids import Journal, read_grid, solve, summary
 
 GRID = """
 models = ["llama-3.1-8b", "gpt-oss-20b"]

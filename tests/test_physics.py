@@ -14,8 +14,9 @@ from catalogued import BATCHES, CHIPS, CONTEXTS, MODELS, load, model_ids, steps_
 from headway.errors import InputError, PhysicsError
 from headway.hardware import chip, system
 from headway.models import kv_bytes_read, kv_bytes_stored, touched_experts
-from headway.parallel import Layout, build_step, candidates, fit, kv_per_chip, require_fit, weights_per_chip
+from headway.parallel import Layout, build_step, candidates, kv_per_chip, weights_per_chip
 from headway.roofline import NUMBERS, Calibration, Load, Work, step_time
+from headway.serving import memory_account, require_fit
 
 CONVENTION = st.sampled_from(["kernels", "machine"])
 PICK = st.integers(0, 10**6)
@@ -159,16 +160,16 @@ def test_rule_6_layouts_close_and_refusals_name_the_shortfall(name, most, on, co
     for layout in candidates(arch, most):
         assert layout.tp * layout.dp == layout.chips <= most
         assert layout.ep * layout.slices == layout.chips
-        held = fit(arch, layout, machine, context)
-        if held.max_batch >= 1 and math.isfinite(held.max_batch):
+        held = memory_account(arch, layout, machine, context)
+        if held.fits >= 1 and math.isfinite(held.fits):
             fixed = held.weights + held.reserve + held.activations
-            used = fixed + held.per_sequence * held.max_batch / layout.dp
+            used = fixed + held.per_sequence * held.fits / layout.dp
             assert used <= held.capacity * (1 + 1e-9)
-            over = fixed + held.per_sequence * (held.max_batch / layout.dp + 1)
+            over = fixed + held.per_sequence * (held.fits / layout.dp + 1)
             assert over > held.capacity
             require_fit(arch, layout, machine, context)
-        elif held.max_batch < 1:
-            with pytest.raises(PhysicsError, match=r"by [\d,.]+ GB per chip; .*(fits|smaller context)"):
+        elif held.fits < 1:
+            with pytest.raises(PhysicsError, match=r"by [\d,.]+ [GM]B per chip; .*(fits|smaller context)"):
                 require_fit(arch, layout, machine, context)
 
 
@@ -310,7 +311,8 @@ def test_replicas_never_straddle_a_scale_up_domain():
 
 def test_mfu_counts_useful_work_only():
     """Replicated latents and idle chips are no use: MFU is the tokens' FLOPs over what all chips of a replica could do."""
-    from headway.plan import Request, make_plan
+    from headway.plan import make_plan
+    from headway.questions import Request
 
     p = make_plan(Request("deepseek-v3", "gb200-nvl72", batch=1.0, context=0.0, dp=64, ep=64))
     useful = 2 * load("deepseek-ai/DeepSeek-V3").multiplied_parameters

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from headway.calibrate.evidence import SHIPPED, read_rows
-from headway.calibrate.predict import ADDED
+from headway.catalog import SHIPPED
 from headway.cli import app
+from headway.evidence import read_rows
+from headway.predictions import ADDED
 
 ROOT = Path(__file__).parent.parent
 HEAD = "system,chips,model,weights_dtype,engine,tp,load,batch_or_concurrency,isl,osl\n"

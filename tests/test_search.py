@@ -15,20 +15,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headway.batching import Workload, closed_loop, erlang_c, loads, mean_queue_wait, waiting_chance
+from headway.batching import erlang_c, mean_queue_wait, waiting_chance
 from headway.cli import app
 from headway.errors import InputError, PhysicsError
 from headway.hardware import system
 from headway.models import model
-from headway.parallel import Layout, LayoutColumns, build_step, check, fit, weights_per_chip
+from headway.parallel import Layout, LayoutColumns, build_step, check, weights_per_chip
 from headway.parallel.memory import stage_share
+from headway.questions import Query
 from headway.roofline import IDEAL, Load, profile, step_time
-from headway.search import Query, frontier, layouts, search_layouts, space, spent
+from headway.search import frontier, layouts, search_layouts, space, spent
 from headway.search.find import _look as look
 from headway.search.fleet import fewest
 from headway.search.points import timed, together
-from headway.search.query import place
+from headway.serving import LOOPS, Workload, place
 
+CLOSED = LOOPS["closed_loop"]
 DEEPSEEK, LLAMA, OSS = "deepseek-v3", "llama-3.1-70b", "gpt-oss-120b"
 
 
@@ -184,18 +186,20 @@ def test_the_search_contains_the_best_of_a_brute_force():
     where = place(query, "h100x4")
     best = math.inf
     for x in every_layout(where.model, 4):
-        held = fit(where.model, x, where.system, 2400.0, None, where.chunk)
+        held = where.account(x)
         step = build_step(where.model, x)
-        for batch in np.unique(np.floor(np.geomspace(1, max(held.max_batch / x.pp, 1), 40))):
-            if held.max_batch < x.pp or 4 % x.chips:
+        for batch in np.unique(np.floor(np.geomspace(1, max(held.fits / x.pp, 1), 40))):
+            if held.fits < x.pp or 4 % x.chips:
                 continue
             w = Workload("closed_loop", float(batch), 2000.0, 400.0, groups=float(x.dp))
             seconds = {
                 k: float(step_time(step, load, where.system.chip, where.numbers).seconds)
-                for k, load in loads(w, where.chunk).items()
+                for k, load in CLOSED.passes(w, where.chunk).items()
             }
             beat = stage_share(where.model, x) * x.pp
-            found = closed_loop(w, {k: v * (1 if k == "prefill" else beat) for k, v in seconds.items()}, where.numbers)
+            found = CLOSED.served(
+                w, {k: v * (1 if k == "prefill" else beat) for k, v in seconds.items()}, where.numbers, 0.0
+            )
             if found.ttft <= 2.0 and found.tpot <= 0.03:
                 rate = float(found.output_rate) * x.pp * (4 // x.chips)
                 best = min(best, 4 * where.system.price / rate * 1e6)
@@ -208,7 +212,7 @@ def test_the_search_contains_the_best_of_a_brute_force():
 def test_points_are_what_a_scalar_closed_loop_says():
     query = Query(DEEPSEEK, ("h200x8",), prompt=3000.0, output=200.0)
     where = place(query, "h200x8")
-    found = space(where.model, where.system, 3200.0, None, where.chunk, where.reach)
+    found = space(where)
     points = together(where, found, timed(where, found))
     for i in random.Random(3).sample(range(len(points)), 40):
         x, b = found.layouts[points.layout[i]], points.batch[i] / found.layouts[points.layout[i]].pp
@@ -216,10 +220,10 @@ def test_points_are_what_a_scalar_closed_loop_says():
         step = build_step(where.model, x)
         seconds = {
             k: float(step_time(step, load, where.system.chip, where.numbers).seconds)
-            for k, load in loads(w, where.chunk).items()
+            for k, load in CLOSED.passes(w, where.chunk).items()
         }
         beat = stage_share(where.model, x) * x.pp  # of a pipeline's slowest stage
-        one = closed_loop(w, {k: v * (1 if k == "prefill" else beat) for k, v in seconds.items()}, where.numbers)
+        one = CLOSED.served(w, {k: v * (1 if k == "prefill" else beat) for k, v in seconds.items()}, where.numbers, 0.0)
         assert points.tpot[i] == pytest.approx(float(one.tpot))
         assert points.ttft[i] == pytest.approx(float(one.ttft))
         assert points.rate[i] == pytest.approx(float(one.output_rate) * x.pp * (8 // x.chips))
@@ -239,10 +243,10 @@ def test_nothing_that_does_not_fit_or_beats_its_floor(name, on, prompt, output, 
     assert (ends["tpot"].low <= ends["tpot"].value).all()
     assert (ends["tpot"].value <= ends["tpot"].high).all()
     assert p.per_user * p.tpot == pytest.approx(1)
-    held = np.array([x.max_batch for x in f.space.fits])
+    held = np.array([x.holds for x in f.space.accounts])
     assert (p.batch <= held[p.layout] * (1 + 1e-9)).all()
     for i in range(0, len(p), max(len(p) // 20, 1)):
-        x, held_here = f.space.layouts[p.layout[i]], f.space.fits[p.layout[i]]
+        x, held_here = f.space.layouts[p.layout[i]], f.space.accounts[p.layout[i]]
         used = held_here.weights + held_here.activations + held_here.reserve
         used += held_here.per_sequence * math.ceil(p.batch[i] / x.dp - 1e-9)
         assert used <= held_here.capacity * (1 + 1e-9)

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from headway.calibrate.evidence import COLUMNS, table
-from headway.calibrate.predict import predict_file
 from headway.errors import InputError
+from headway.evidence import COLUMNS, table
+from headway.predictions import predict_file
 
 HEAD = "system,chips,model,weights_dtype,engine,tp,load,batch_or_concurrency,isl,osl\n"
 GOOD = "H200-SXM,8,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024\n"
@@ -145,7 +145,7 @@ def test_a_million_rows_stream_through(tmp_path):
             stream.write(GOOD * 1000)
     code = f"""
 import resource
-from headway.calibrate.evidence import read_rows
+from headway.evidence import read_rows
 rows = read_rows({str(tmp_path / "big.csv")!r})
 for _ in range(1000): next(rows)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -158,4 +158,4 @@ print(sum(1 for _ in rows) + 1000, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 
 def test_known_columns_are_the_schema_of_the_evidence():
-    assert len(set(COLUMNS)) == len(COLUMNS) == 29
+    assert len(set(COLUMNS)) == len(COLUMNS) == 30

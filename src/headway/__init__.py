@@ -4,36 +4,166 @@
 >>> step = hw.build_step(hw.model("deepseek-v3"), hw.Layout(tp=8))
 >>> round(float(hw.step_time(step, hw.Load.decode(32, 1024), hw.chip("h200")).seconds) * 1e3, 1)
 12.0
+
+`step_time` is the ideal machine's unless it is given a calibration: a lower bound. What an engine takes is one argument
+away, ``hw.calibration("vllm", hw.chip("h200"))``; and `make_plan`, `predict` and `search_layouts` estimate by default.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headway._version import __version__ as __version__
 
-_WHERE = {
-    "headway.hardware": ("Chip", "System", "chip", "chips", "drain_time", "hardware_ratio", "system", "systems"),
-    "headway.models": ("Architecture", "kv_bytes_read", "kv_bytes_stored", "model", "number_format", "touched_experts"),
-    "headway.roofline": ("Calibration", "Load", "Step", "Work", "calibration", "roofline", "step_time"),
-    "headway.parallel": ("Deployment", "Layout", "build_step", "fit", "read_deployment", "read_layout", "require_fit"),
-    "headway.batching": ("Scene", "against_batch", "balance_batch", "cost_per_token", "goldilocks_context"),
-    "headway.search": ("Query", "search_layouts"),
-    "headway.economics": ("PriceSheet", "Usage", "bill", "kv_bytes_from_step"),
-    "headway.plan": ("Plan", "Request", "make_plan"),
-    "headway.lecture": ("headlines",),
-    "headway.errors": ("HeadwayError", "InputError", "PhysicsError"),
+if TYPE_CHECKING:  # the names below, as a type checker sees them
+    from headway.batching import Scene as Scene
+    from headway.batching import against_batch as against_batch
+    from headway.batching import balance_batch as balance_batch
+    from headway.batching import cost_per_token as cost_per_token
+    from headway.batching import goldilocks_context as goldilocks_context
+    from headway.catalog import use as use
+    from headway.catalog import using as using
+    from headway.economics import PriceSheet as PriceSheet
+    from headway.economics import Usage as Usage
+    from headway.economics import bill as bill
+    from headway.economics import kv_bytes_from_step as kv_bytes_from_step
+    from headway.errors import HeadwayError as HeadwayError
+    from headway.errors import InputError as InputError
+    from headway.errors import PhysicsError as PhysicsError
+    from headway.figures import comparison_figure as comparison_figure
+    from headway.figures import curve_figure as curve_figure
+    from headway.figures import racks_figure as racks_figure
+    from headway.figures import search_figure as search_figure
+    from headway.figures import write_figure as write_figure
+    from headway.front import calibrate as calibrate
+    from headway.front import calibration as calibration
+    from headway.front import drain_time as drain_time
+    from headway.front import predict as predict
+    from headway.front import racks as racks
+    from headway.front import speculate as speculate
+    from headway.front import validate as validate
+    from headway.hardware import Chip as Chip
+    from headway.hardware import System as System
+    from headway.hardware import chip as chip
+    from headway.hardware import chips as chips
+    from headway.hardware import hardware_ratio as hardware_ratio
+    from headway.hardware import system as system
+    from headway.hardware import systems as systems
+    from headway.lecture import headlines as headlines
+    from headway.models import Architecture as Architecture
+    from headway.models import kv_bytes_read as kv_bytes_read
+    from headway.models import kv_bytes_stored as kv_bytes_stored
+    from headway.models import model as model
+    from headway.models import number_format as number_format
+    from headway.models import touched_experts as touched_experts
+    from headway.parallel import Deployment as Deployment
+    from headway.parallel import Layout as Layout
+    from headway.parallel import build_step as build_step
+    from headway.parallel import read_deployment as read_deployment
+    from headway.parallel import read_layout as read_layout
+    from headway.plan import Plan as Plan
+    from headway.plan import curve as curve
+    from headway.plan import make_plan as make_plan
+    from headway.questions import Query as Query
+    from headway.questions import Request as Request
+    from headway.roofline import Calibration as Calibration
+    from headway.roofline import CompiledStep as CompiledStep
+    from headway.roofline import Load as Load
+    from headway.roofline import Step as Step
+    from headway.roofline import Work as Work
+    from headway.roofline import compiled as compiled
+    from headway.roofline import step_time as step_time
+    from headway.search import search_layouts as search_layouts
+    from headway.serving import Account as Account
+    from headway.serving import Answer as Answer
+    from headway.serving import Case as Case
+    from headway.serving import answer as answer
+    from headway.serving import case as case
+    from headway.serving import memory_account as memory_account
+    from headway.serving import require_fit as require_fit
+    from headway.serving import served_model as served_model
+    from headway.serving import setting as setting
+
+# name -> (room, name there); imported on first use, so that `import headway` stays cheap
+_HOME = {
+    "Account": ("headway.serving", "Account"),
+    "against_batch": ("headway.batching", "against_batch"),
+    "Answer": ("headway.serving", "Answer"),
+    "answer": ("headway.serving", "answer"),
+    "Architecture": ("headway.models", "Architecture"),
+    "balance_batch": ("headway.batching", "balance_batch"),
+    "bill": ("headway.economics", "bill"),
+    "build_step": ("headway.parallel", "build_step"),
+    "calibrate": ("headway.front", "calibrate"),
+    "calibration": ("headway.front", "calibration"),
+    "Calibration": ("headway.roofline", "Calibration"),
+    "Case": ("headway.serving", "Case"),
+    "case": ("headway.serving", "case"),
+    "Chip": ("headway.hardware", "Chip"),
+    "chip": ("headway.hardware", "chip"),
+    "chips": ("headway.hardware", "chips"),
+    "comparison_figure": ("headway.figures", "comparison_figure"),
+    "compiled": ("headway.roofline", "compiled"),
+    "CompiledStep": ("headway.roofline", "CompiledStep"),
+    "cost_per_token": ("headway.batching", "cost_per_token"),
+    "curve": ("headway.plan", "curve"),
+    "curve_figure": ("headway.figures", "curve_figure"),
+    "Deployment": ("headway.parallel", "Deployment"),
+    "drain_time": ("headway.front", "drain_time"),
+    "goldilocks_context": ("headway.batching", "goldilocks_context"),
+    "hardware_ratio": ("headway.hardware", "hardware_ratio"),
+    "headlines": ("headway.lecture", "headlines"),
+    "HeadwayError": ("headway.errors", "HeadwayError"),
+    "InputError": ("headway.errors", "InputError"),
+    "kv_bytes_from_step": ("headway.economics", "kv_bytes_from_step"),
+    "kv_bytes_read": ("headway.models", "kv_bytes_read"),
+    "kv_bytes_stored": ("headway.models", "kv_bytes_stored"),
+    "Layout": ("headway.parallel", "Layout"),
+    "Load": ("headway.roofline", "Load"),
+    "make_plan": ("headway.plan", "make_plan"),
+    "memory_account": ("headway.serving", "memory_account"),
+    "model": ("headway.models", "model"),
+    "number_format": ("headway.models", "number_format"),
+    "PhysicsError": ("headway.errors", "PhysicsError"),
+    "Plan": ("headway.plan", "Plan"),
+    "predict": ("headway.front", "predict"),
+    "PriceSheet": ("headway.economics", "PriceSheet"),
+    "Query": ("headway.questions", "Query"),
+    "racks": ("headway.front", "racks"),
+    "racks_figure": ("headway.figures", "racks_figure"),
+    "read_deployment": ("headway.parallel", "read_deployment"),
+    "read_layout": ("headway.parallel", "read_layout"),
+    "Request": ("headway.questions", "Request"),
+    "require_fit": ("headway.serving", "require_fit"),
+    "Scene": ("headway.batching", "Scene"),
+    "search_figure": ("headway.figures", "search_figure"),
+    "search_layouts": ("headway.search", "search_layouts"),
+    "served_model": ("headway.serving", "served_model"),
+    "setting": ("headway.serving", "setting"),
+    "speculate": ("headway.front", "speculate"),
+    "Step": ("headway.roofline", "Step"),
+    "step_time": ("headway.roofline", "step_time"),
+    "System": ("headway.hardware", "System"),
+    "system": ("headway.hardware", "system"),
+    "systems": ("headway.hardware", "systems"),
+    "touched_experts": ("headway.models", "touched_experts"),
+    "Usage": ("headway.economics", "Usage"),
+    "use": ("headway.catalog", "use"),
+    "using": ("headway.catalog", "using"),
+    "validate": ("headway.front", "validate"),
+    "Work": ("headway.roofline", "Work"),
+    "write_figure": ("headway.figures", "write_figure"),
 }
-_HOME = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its room on first use: `import headway` itself stays cheap."""
+    """Import a public name from its room on first use."""
     if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+        module, there = _HOME[name]
+        return getattr(importlib.import_module(module), there)
     raise AttributeError(f"module 'headway' has no attribute {name!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching.cost import cost_per_token
-from headway.roofline import CACHES, Calibration, Convention, Load, Machine, Step, StepTime, step_time
+from headway.roofline import (
+    CACHES,
+    Calibration,
+    CompiledStep,
+    Convention,
+    Load,
+    Machine,
+    Step,
+    StepTime,
+    compiled,
+    step_time,
+)
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
 FAR = 1e9  # a batch so large that every expert is touched and every group is full: where slopes are read off
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """What a curve is drawn for: a Step on a chip, under a calibration and a convention."""
 
@@ -25,6 +37,15 @@ class Scene:
     calibration: Calibration
     convention: Convention = "kernels"
     skew: float = 0.0
+
+    @functools.cached_property
+    def passes(self) -> CompiledStep:
+        """The same step as a pass function."""
+        return compiled(self.step, self.chip, self.calibration, self.convention)
+
+    def seconds(self, batch: Real, context: Real, new: Real = 1.0) -> Real:
+        """Return the time of a decode pass, not itemised. [s]"""
+        return self.passes.seconds(Load.decode(batch, context, new=new, skew=self.skew))
 
     def decode(self, batch: Real, context: Real, new: Real = 1.0) -> StepTime:
         """Time one decode pass of `new` tokens per sequence (more than one to check drafts)."""
@@ -67,7 +88,7 @@ class Lines:
 
 def lines(scene: Scene, context: float) -> Lines:
     """Return the lines of a decode curve at `context` tokens."""
-    near, far = scene.decode(FAR, context), scene.decode(2 * FAR, context)
+    near, far = (scene.passes.parts(Load.decode(b, context, skew=scene.skew)) for b in (FAR, 2 * FAR))
     kv = float(far.memory - near.memory) / FAR
     return Lines(float(near.memory) - kv * FAR, float(far.compute - near.compute) / FAR, kv)
 

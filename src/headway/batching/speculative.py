@@ -92,9 +92,8 @@ def speculation(
     """
     if length < 0 or not (np.min(acceptance) >= 0 and np.max(acceptance) <= 1):
         raise InputError(f"acceptance {acceptance} must be in 0..1 and the draft length {length} not negative")
-    plain = scene.decode(batch, context).seconds
-    verify = scene.decode(batch, context, new=1.0 + length).seconds
-    draft = length * drafter.decode(batch, context).seconds if drafter is not None else 0.0 * plain
+    plain, verify = scene.seconds(batch, context), scene.seconds(batch, context, new=1.0 + length)
+    draft = length * drafter.seconds(batch, context) if drafter is not None else 0.0 * plain
     return Speculation(plain, verify, draft, expected_tokens(acceptance, length))
 
 

@@ -12,20 +12,12 @@ from typing import Any
 from headway import catalog as facts
 from headway import lecture as proof
 from headway import units
-from headway.batching import against_context, against_pass_length
+from headway.batching import Curve, against_context, against_pass_length
+from headway.cli.asking import given
 from headway.errors import HeadwayError, InputError
-from headway.parallel import fit
-from headway.plan import Plan, Request, make_plan, record
+from headway.plan import Plan, make_plan
 from headway.plan import curve as sweep_batches
-
-_QUANTITIES = {
-    "context": units.TOKENS,
-    "prompt": units.TOKENS,
-    "output": units.TOKENS,
-    "price": units.DOLLARS_PER_SECOND,
-    "batch": units.COUNT,
-    "arrivals": units.PER_SECOND,
-}
+from headway.questions import Request
 
 
 def emit(value: Any) -> None:
@@ -40,49 +32,24 @@ def emit_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writerows(rows)
 
 
-def request(
-    model: str, on: str, numbers: Mapping[str, Any], typed: Mapping[str, str | None], words: Mapping[str, Any]
-) -> Request:
-    """Return the request that the options ask for."""
-    read = {k: None if v is None else units.parse(v, _QUANTITIES[k], f"--{k}") for k, v in typed.items()}
-    for key in ("reserve", "skew"):
-        value = numbers.get(key)
-        most = 1.0 if key == "reserve" else 100.0
-        if value is not None and not 0 <= value < most:
-            raise InputError(f"--{key}: {value:g} must be zero or more and below {most:g}")
-    if read.get("batch") and read["batch"] != int(read["batch"] or 0):
-        raise InputError(f"--batch: {typed['batch']!r} must be a whole number of sequences")
-    return Request(model=model, system=on, **numbers, **read, **words)
-
-
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def plan(
-    model: str,
-    on: str,
-    numbers: Mapping[str, Any],
-    typed: Mapping[str, str | None],
-    words: Mapping[str, Any],
-    *,
-    json: bool,
-    why: bool,
-    out: str | None,
-    catalog: tuple[str, ...],
-) -> None:
+def plan(asked: dict[str, Any], *, json: bool, why: bool, out: str | None, catalog: tuple[str, ...]) -> None:
     """Print one plan, or several side by side; a refused one does not lose the others."""
     from headway import figures, report
+    from headway.records import plan_record
 
     facts.use(catalog)
-    pairs = [(m, s) for m in _split(model) for s in _split(on)]
+    pairs = [(m, s) for m in _split(asked["model"]) for s in _split(asked["system"])]
     if not pairs:
         raise InputError("plan needs a model and --on SYSTEM, like: headway plan deepseek-v3 --on gb200-nvl72")
     plans: list[Plan] = []
     refused: list[tuple[str, HeadwayError]] = []
     for m, s in pairs:
         try:
-            plans.append(make_plan(request(m, s, numbers, typed, words)))
+            plans.append(make_plan(Request(**given(asked | {"model": m, "system": s}))))
         except HeadwayError as error:
             if len(pairs) == 1:
                 raise
@@ -91,9 +58,11 @@ def plan(
         raise refused[0][1]
     if out:
         charts = [(p, sweep_batches(p)) for p in plans]
-        figures.write(figures.comparison_figure(charts) if len(charts) > 1 else figures.curve_figure(*charts[0]), out)
+        figures.write_figure(
+            figures.comparison_figure(charts) if len(charts) > 1 else figures.curve_figure(*charts[0]), out
+        )
     if json:
-        records = [record(p) | ({"why": report.why_rows(p)} if why else {}) for p in plans]
+        records = [plan_record(p) | ({"why": report.why_rows(p)} if why else {}) for p in plans]
         left = [{"what": name, "why": str(e)} for name, e in refused]
         emit(records[0] if len(pairs) == 1 else {"plans": records, "refused": left})
         return
@@ -107,12 +76,25 @@ def plan(
         print(f"\nchart written to {out}")
 
 
+def _sweep(p: Plan, against: str, points: int) -> Curve:
+    """Sweep a plan against what is asked for."""
+    import numpy as np
+
+    chips, price = p.system.chips / p.replicas, p.system.price
+    if against == "batch":
+        return sweep_batches(p, points)
+    if against == "context":
+        contexts = np.geomspace(1024, max(p.model.max_context, 2048), points).round()
+        at = [dataclasses.replace(p.setting, prompt=max(float(c) - p.output / 2, 1.0)) for c in contexts]
+        held = np.array([s.account(p.layout).holds for s in at])
+        contexts, batches = contexts[held >= 1], np.minimum(held, p.point.batch)[held >= 1]
+        return against_context(p.scene, contexts, batches, chips, price)
+    tokens = np.unique(np.geomspace(1, 8192, points).round())
+    return against_pass_length(p.scene, tokens, p.point.batch, p.context, chips, price)
+
+
 def curve(
-    model: str,
-    on: str,
-    numbers: Mapping[str, Any],
-    typed: Mapping[str, str | None],
-    words: Mapping[str, Any],
+    asked: dict[str, Any],
     *,
     against: str,
     points: int,
@@ -123,67 +105,96 @@ def curve(
     catalog: tuple[str, ...],
 ) -> None:
     """Print a sweep as a table, JSON or CSV, or write it as a chart."""
-    import numpy as np
-
-    from headway import figures, report, tables
+    from headway import figures, report
+    from headway.records import curve_rows, plan_record
 
     if not 2 <= points <= 100_000:
         raise InputError(f"--points: {points} must be in 2..100000")
-    if len(_split(model)) != 1 or len(_split(on)) != 1:
+    if len(_split(asked["model"])) != 1 or len(_split(asked["system"])) != 1:
         raise InputError("curve takes one model and one system; `headway plan` compares several")
     facts.use(catalog)
-    p = make_plan(request(model, on, numbers, typed, words))
-    chips, price = p.system.chips / p.replicas, p.system.price
-    if against == "batch":
-        found = sweep_batches(p, points)
-    elif against == "context":
-        contexts = np.geomspace(1024, max(p.model.max_context, 2048), points).round()
-        held = np.array([fit(p.model, p.layout, p.system, c, p.request.reserve).max_batch for c in contexts])
-        contexts, batches = contexts[held >= 1], np.minimum(held, p.point.batch)[held >= 1]
-        found = against_context(p.scene, contexts, batches, chips, price)
-    else:
-        tokens = np.unique(np.geomspace(1, 8192, points).round())
-        found = against_pass_length(p.scene, tokens, p.point.batch, p.context, chips, price)
+    p = make_plan(Request(**given(asked)))
+    found = _sweep(p, against, points)
     if out:
-        figures.write(figures.curve_figure(p, found), out)
-    rows = [_sure(p, found.axis, row) for row in found.rows()]
+        figures.write_figure(figures.curve_figure(p, found), out)
+    rows = curve_rows(p, found)
     if json:
-        emit({"plan": record(p), "curve": rows} | ({"why": report.why_rows(p)} if why else {}))
+        emit({"plan": plan_record(p), "curve": rows} | ({"why": report.why_rows(p)} if why else {}))
         return
     if csv:
         emit_csv(rows)
         return
-    heads = [k.replace("_s", "").replace("_", " ") if k != "dollars_per_mtok" else "$/Mtok" for k in rows[0]]
-    body = [[_shown(k, v) for k, v in row.items()] for row in rows]
-    fixed = {"batch": f"context {p.context:,.0f}", "context": f"batch up to {p.point.batch:,.0f}, as memory allows"}
-    at = fixed.get(found.axis, f"batch {p.point.batch:,.0f}, context {p.context:,.0f}")
-    print(f"{p.model.name} on {p.system.name}, {p.layout}, {at}\n")
-    print(tables.table_text(heads, body))
-    print("\n" + "\n".join(f"! {w}" for w in p.warnings))
+    print(report.curve_text(p, found.axis, rows))
     if why:
         print("\n" + report.why_text(p))
     if out:
         print(f"\nchart written to {out}")
 
 
-def _sure(p: Plan, axis: str, row: dict[str, Any]) -> dict[str, Any]:
-    """Put the 80 % interval beside the step time, and what the evidence does not cover last; empty for the ideal machine."""
-    spread, outside = p.spread_at(axis, row[axis.replace(" ", "_")], row["batch"])
-    low, high = spread.around(row["step_s"]) if spread else (None, None)
-    at = list(row).index("step_s") + 1
-    items = list(row.items())
-    last = [("outside", " ".join(outside))] if spread else []
-    return dict([*items[:at], ("step_low_s", low), ("step_high_s", high), *items[at:], *last])
+def speculate(
+    asked: dict[str, Any],
+    draft: str | None,
+    acceptance: float | None,
+    length: int | None,
+    *,
+    json: bool,
+    csv: bool,
+    catalog: tuple[str, ...],
+) -> None:
+    """Print where drafting helps."""
+    from headway import report
+    from headway.plan.speculate import draft_plan
+    from headway.records import drafting_record, drafting_rows
+
+    facts.use(catalog)
+    found = draft_plan(Request(**given(asked)), acceptance, length, draft)
+    if json:
+        emit(drafting_record(found))
+    elif csv:
+        emit_csv(drafting_rows(found))
+    else:
+        print(report.speculation_text(found))
 
 
-def _shown(key: str, value: Any) -> str:
-    if value is None:
-        return "—"
-    if isinstance(value, str):
-        return value
-    if key.endswith("_s"):
-        return units.seconds(value)
-    return units.dollars(value) if key.startswith("dollars") else f"{value:,.0f}"
+def racks(
+    asked: dict[str, Any],
+    counts: str,
+    hop: str | None,
+    training: bool,
+    *,
+    json: bool,
+    out: str | None,
+    catalog: tuple[str, ...],
+) -> None:
+    """Print the racks' report, or write its Gantt charts."""
+    from headway import figures, report
+    from headway.plan.racks import rack_report
+    from headway.records import racks_record
+
+    facts.use(catalog)
+    if out:
+        figures.check(out)
+    r = Request(**given(asked))
+    found = rack_report(
+        r.model, r.system, _numbers(counts), context=100e3 if r.context is None else r.context, batch=r.batch,
+        hop=None if hop is None else units.parse(hop, units.SECONDS, "--hop"), engine=r.engine, precision=r.precision,
+        kv_precision=r.kv_precision, training=training,
+    )  # fmt: skip
+    if out:
+        figures.write_figure(figures.racks_figure(found), out)
+    if json:
+        emit(racks_record(found))
+        return
+    print(report.racks_text(found))
+    if out:
+        print(f"\nchart written to {out}")
+
+
+def _numbers(text: str) -> list[int]:
+    parts = [p.strip() for p in text.split(",") if p.strip()]
+    if not parts or not all(p.isdigit() and int(p) > 0 for p in parts):
+        raise InputError(f"--racks: {text!r} must be numbers of racks by comma, like 1,2,4,8")
+    return sorted({int(p) for p in parts})
 
 
 def lecture(overrides: tuple[str, ...], *, json: bool, why: bool, catalog: tuple[str, ...]) -> None:
@@ -243,7 +254,7 @@ def catalog(table: str, query: str, *, json: bool, csv: bool, catalog: tuple[str
 
 def _evidence(query: str) -> list[dict[str, str]]:
     """Return the measurements whose cells contain every word of the query."""
-    from headway.calibrate.evidence import read_rows
+    from headway.evidence import read_rows
 
     words = query.lower().split()
     rows = read_rows(facts.SHIPPED / "evidence" / "serving.csv.gz")

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from headway import catalog as facts
-from headway.calibrate.evidence import read, read_rows
 from headway.cli.commands import emit, emit_csv
 from headway.cli.progress import Bar
 from headway.errors import InputError
+from headway.evidence import read, read_rows
 from headway.roofline import NUMBERS, profile
 
 
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
     """Predict every row of a table."""
-    from headway.calibrate.predict import opened, predict_file, predicted_rows, write_predictions
+    from headway.predictions import opened, predict_file, predicted_rows, write_predictions
     from headway.tables import table_text
 
     facts.use(catalog)
@@ -64,11 +64,11 @@ def _count(file: str) -> int:
 
 def validate(by: str | None, out: str | None, *, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
     """Validate out of fold and print the tables, or write the page."""
-    from headway.calibrate.anchors import anchors
-    from headway.calibrate.data import evidence
-    from headway.calibrate.validate import GROUPS, By
-    from headway.calibrate.validate import validate as run
-    from headway.cli import validation
+    from headway.fitting.data import evidence
+    from headway.report import validation
+    from headway.validation.anchors import anchors
+    from headway.validation.out_of_fold import GROUPS, By
+    from headway.validation.out_of_fold import validate as run
 
     facts.use(catalog)
     group: By | None = next((g for g in GROUPS if g == by), None)
@@ -142,8 +142,8 @@ _FAR_OFF = 0.25  # twice the median error of the engines that headway knows, and
 
 
 def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bool) -> None:
-    from headway.calibrate.own import own_profile
-    from headway.calibrate.profiles import write
+    from headway.fitting.own import own_profile
+    from headway.fitting.profiles import write
     from headway.tables import table_text
 
     rows, malformed = read(read_rows(file))
@@ -182,8 +182,8 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
 
 
 def _refit(out: str | None, json: bool) -> None:
-    from headway.calibrate.data import evidence
-    from headway.calibrate.profiles import shipped_profiles, today, write
+    from headway.fitting.data import evidence
+    from headway.fitting.profiles import shipped_profiles, today, write
     from headway.tables import table_text
 
     bar = Bar("")

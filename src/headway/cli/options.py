@@ -1,8 +1,8 @@
-"""Options that several verbs share."""
+"""The application, and options that are no part of any question."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
@@ -15,8 +15,8 @@ app = App(
     help_format="plaintext",
 )
 
-Quantity = str | None
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print the answer as JSON.")]
+Csv = Annotated[bool, Parameter(name="--csv", negative="", show_default=False, help="Print the table as CSV.")]
 Why = Annotated[
     bool, Parameter(name="--why", negative="", show_default=False, help="Say where each number comes from.")
 ]
@@ -25,18 +25,5 @@ Folder = Annotated[
     tuple[str, ...],
     Parameter(
         name="--catalog", negative="", show_default=False, help="A folder with your own chips.csv, systems.csv, models."
-    ),
-]
-On = Annotated[str, Parameter(name="--on", help="System or chip, CHIPxN, or several by comma: h200x8,gb200-nvl72.")]
-Convention = Annotated[
-    Literal["kernels", "machine"],
-    Parameter(help="kernels: one after another. machine: everything overlaps (the lecture's)."),
-]
-
-Engine = Annotated[
-    str,
-    Parameter(
-        name=["--engine", "--calibration"],
-        help="modern (pooled), sglang, trtllm, vllm, llama.cpp, transformers, your own, or ideal (the lower bound).",
     ),
 ]

@@ -3,7 +3,7 @@
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.searches import search_figure
-from headway.figures.style import FORMATS, Spec, check, write
+from headway.figures.style import FORMATS, Spec, check, write_figure
 
 __all__ = [
     "FORMATS",
@@ -15,5 +15,5 @@ __all__ = [
     "gantt",
     "racks_figure",
     "search_figure",
-    "write",
+    "write_figure",
 ]

@@ -7,8 +7,8 @@ from typing import Any
 
 from headway import units
 from headway.figures.style import CONFIG, FEW, SCHEMA, Spec
+from headway.records import dots
 from headway.search import Answer, Option
-from headway.search.records import dots
 
 _DOTS = 1500  # the best so many layouts; more would hide each other and make the page slow
 _TIPS = (

@@ -40,7 +40,7 @@ def check(file: str | Path) -> Path:
     return path
 
 
-def write(spec: Spec, file: str | Path) -> Path:
+def write_figure(spec: Spec, file: str | Path) -> Path:
     """Write a chart; the ending decides: .svg, .png, .pdf, .html (self-contained), .json (the specification).
 
     Raises

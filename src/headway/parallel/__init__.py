@@ -1,4 +1,4 @@
-"""How a model lies on chips: Layout, memory fit, Architecture x Layout -> Step, racks and pipelines in closed form."""
+"""How a model lies on chips: Layout, memory, Architecture x Layout -> Step, racks and pipelines in closed form."""
 
 from headway.parallel.layout import (
     Deployment,
@@ -14,12 +14,9 @@ from headway.parallel.layout import (
 )
 from headway.parallel.memory import (
     Capacity,
-    Fit,
     activations_per_chip,
     capacity_per_chip,
-    fit,
     kv_per_chip,
-    require_fit,
     weights_per_chip,
 )
 from headway.parallel.pipeline import (
@@ -46,7 +43,6 @@ __all__ = [
     "Deployment",
     "Domain",
     "ExpertPlacement",
-    "Fit",
     "Layout",
     "LayoutColumns",
     "Pool",
@@ -62,14 +58,12 @@ __all__ = [
     "decode_idle_fraction",
     "decode_token_latency",
     "fewest_layers_per_stage",
-    "fit",
     "hops",
     "kv_per_chip",
     "latency_with_hops",
     "place_experts",
     "read_deployment",
     "read_layout",
-    "require_fit",
     "scale_up_over_scale_out",
     "training_bubble",
     "weights_per_chip",

@@ -1,4 +1,4 @@
-"""Memory per chip: weights, KV cache, activations and reserve; the largest batch that fits; the lecture's capacity algebra."""
+"""Memory per chip of a model under a layout: weights, KV cache, activations; the lecture's capacity algebra."""
 
 from __future__ import annotations
 
@@ -6,66 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from headway.catalog import default
-from headway.errors import PhysicsError
-from headway.hardware import System
 from headway.models import Architecture
 from headway.models.architecture import Linear
-from headway.parallel.layout import Layout, candidates
+from headway.parallel.layout import Layout
 from headway.parallel.steps import ACTIVATION_BYTES, share_of
 
 Real = Any  # a float or a NumPy array; everything broadcasts
-
-
-def default_reserve() -> float:
-    """Return the share of memory that the engine leaves alone (catalogue `defaults`)."""
-    return default("memory_reserve")
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Bytes on the busiest chip.
-
-    Attributes
-    ----------
-    capacity, reserve, weights : float
-        Memory of one chip, what is kept free, what the weights take. [bytes]
-    kv_per_sequence : float
-        Cache and state of one sequence on each chip of its group at the stated context. [bytes]
-    groups : int
-        Data-parallel groups: sequences on a chip are batch / groups.
-    activations : float
-        Workspace of the largest pass: the widest part of a layer, all its inputs and outputs at once. [bytes]
-    logits_per_sequence : float
-        [bytes]
-    """
-
-    capacity: float
-    reserve: float
-    weights: float
-    kv_per_sequence: float
-    groups: int
-    activations: float = 0.0
-    logits_per_sequence: float = 0.0
-
-    @property
-    def free(self) -> float:
-        """Bytes left for sequences on one chip; negative when the weights do not fit."""
-        return self.capacity - self.reserve - self.weights - self.activations
-
-    @property
-    def per_sequence(self) -> float:
-        """Bytes that one sequence takes on each chip of its group: cache and logits."""
-        return self.kv_per_sequence + self.logits_per_sequence
-
-    @property
-    def max_batch(self) -> float:
-        """Largest number of sequences that fits (all groups together); infinite where a sequence keeps nothing."""
-        if self.free < 0:
-            return 0.0
-        if self.kv_per_sequence <= 0:
-            return math.inf
-        return float(math.floor(self.free / self.per_sequence + 1e-9) * self.groups)
 
 
 def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) -> float:
@@ -123,7 +69,6 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
     return cache / layout.cp + state
 
 
-_LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
 _KEPT = 2  # copies of the residual stream: itself and its norm
 
 
@@ -149,72 +94,6 @@ def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> 
             parts[m.role] = parts.get(m.role, 0.0) + amount
         widest = max(widest, *parts.values()) if parts else widest
     return _KEPT * here * model.hidden * ACTIVATION_BYTES + widest
-
-
-def fit(
-    model: Architecture,
-    layout: Layout,
-    system: System,
-    context: float,
-    reserve: float | None = None,
-    tokens: float | None = None,
-) -> Fit:
-    """Return the memory account of one chip.
-
-    Parameters
-    ----------
-    context : float
-        Tokens per sequence.
-    reserve : float
-        Share of memory kept free; None takes the catalogue's default.
-    tokens : float
-        New tokens of the largest pass in each data-parallel group; None takes the catalogue's `prefill_tokens`.
-    """
-    share = default_reserve() if reserve is None else reserve
-    memory = system.chip.memory
-    kept = kv_per_chip(model, layout, context)
-    largest = default("prefill_tokens") if tokens is None else tokens
-    workspace = activations_per_chip(model, layout, largest)
-    logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
-    return Fit(memory, share * memory, weights_per_chip(model, layout), kept, layout.dp, workspace, logits)
-
-
-def require_fit(
-    model: Architecture, layout: Layout, system: System, context: float, reserve: float | None = None
-) -> Fit:
-    """Return the memory account, or refuse with the shortfall and the nearest layout that fits (design rule 6).
-
-    Raises
-    ------
-    PhysicsError
-        When the weights, or one sequence of `context` tokens, do not fit.
-    """
-    found = fit(model, layout, system, context, reserve)
-    if found.max_batch >= 1:
-        return found
-    if found.free < 0:
-        lack = -found.free
-        what = f"{found.weights / 1e9:,.1f} GB of weights and {found.activations / 1e9:,.1f} GB of activations per chip"
-    else:
-        lack, what = found.per_sequence - found.free, f"one sequence of {context:,.0f} tokens beside the weights"
-    raise PhysicsError(
-        f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
-        f"{(found.capacity - found.reserve) / 1e9:,.3g} GB usable of {found.capacity / 1e9:,.3g} GB by "
-        f"{lack / 1e9:,.1f} GB per chip; {_remedy(model, system, context, reserve)}"
-    )
-
-
-def _remedy(model: Architecture, system: System, context: float, reserve: float | None) -> str:
-    """Name the nearest layout that fits: on this system, else on the smallest number of such chips."""
-    for chips in (system.joined, *(2**i for i in range(1, 11) if 2**i > system.joined)):
-        good = [c for c in candidates(model, chips) if fit(model, c, system, context, reserve).max_batch >= 1]
-        if good:
-            best = min(good, key=lambda c: (c.chips, c.dp))
-            if chips == system.joined:
-                return f"{best} on this system fits"
-            joined = f"{system.name} joins {system.joined}" if system.chips > 1 else "this is one"
-            return f"{best} on {best.chips} such chips in one scale-up domain fits ({joined})"
-    return "no layout on up to 1,024 such chips fits; use a smaller context or fewer bytes per weight"
 
 
 # --- the lecture's algebra ----------------------------------------------------------------------------------------

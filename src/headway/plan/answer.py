@@ -1,74 +1,17 @@
-"""What is asked and what is answered: Request, Point, Plan."""
+"""What a plan answers: Point, Plan."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from dataclasses import dataclass, field
 
 from headway.batching import Departures, Scene
 from headway.hardware import System
 from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
-from headway.parallel import Fit, Layout
-from headway.roofline import DEFAULT, Convention, Spread, StepTime, profile
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked.
-
-    Attributes
-    ----------
-    model : str
-        Name, path or hub id.
-    system : str
-        System, chip, or ``CHIPxN``.
-    chips : int or None
-        Override the number of chips.
-    context : float or None
-        Tokens in each sequence's cache during decode; default: prompt + half the output, else the catalogue's.
-    prompt, output : float or None
-        Tokens per request; the prompt defaults to the context.
-    precision, kv_precision : str or None
-        Number formats instead of the config's.
-    price : float or None
-        [$/s per chip]
-    batch : float or None
-        Sequences per pass and replica; default: twice the balance batch, or what memory holds.
-    tp, dp, ep : int or None
-        Layout; whatever is left out is chosen for the lowest cost per token.
-    layout : str or None
-        The whole layout as people write it instead (tp8, dp8ep64, tp4cp2, dp72ep72r32).
-    engine : str
-        Profile of the estimates: ``modern`` (pooled), an engine, or ``ideal`` (the lower bound).
-    convention : str
-        ``kernels`` or ``machine``.
-    reserve : float or None
-        Share of memory kept free.
-    skew : float
-        Zipf exponent of expert popularity.
-    arrivals : float or None
-        Requests per second, for the fill of the departures.
-    """
-
-    model: str
-    system: str
-    chips: int | None = None
-    context: float | None = None
-    prompt: float | None = None
-    output: float | None = None
-    precision: str | None = None
-    kv_precision: str | None = None
-    price: float | None = None
-    batch: float | None = None
-    tp: int | None = None
-    dp: int | None = None
-    ep: int | None = None
-    layout: str | None = None
-    engine: str = DEFAULT
-    convention: Convention = "kernels"
-    reserve: float | None = None
-    skew: float = 0.0
-    arrivals: float | None = None
+from headway.parallel import Layout
+from headway.questions import Request
+from headway.roofline import Spread, StepTime
+from headway.serving import Account, Answer, Setting, interval
 
 
 @dataclass(frozen=True)
@@ -97,28 +40,33 @@ class Plan:
 
     Attributes
     ----------
+    setting : Setting
+        Everything that the request resolves to.
+    loaded : Answer
+        What requests see at the operating batch, prompts and answers on the same chips: TTFT, TPOT, rates, with their
+        intervals. The same numbers as `search` and `predict` give for this point.
+    account : Account
+        Memory of one replica.
     floor, ideal : Point
         Ideal machine at batch 1 and at the operating batch.
     point, alone, at_full : Point
-        Engine at the operating batch, at batch 1, and where memory is full.
-    spread, ttft_spread : Spread or None
-        80 % intervals of step times and of prefills, as factors' logarithms; None for the ideal machine.
+        A decode step without prompts running: at the operating batch, at batch 1, and where memory is full.
+    spread, prompt_spread : Spread or None
+        80 % intervals of such steps and of a prompt alone, from the evidence of static batches, as factors' logarithms; None for
+        the ideal machine.
     outside : tuple of str
         What the engine's evidence does not cover.
     """
 
     request: Request
-    model: Architecture
-    system: System
+    setting: Setting
+    loaded: Answer
     layout: Layout
     layouts_tried: int
     fastest: tuple[Layout, float]
     replicas: int
-    context: float
-    prompt: float
-    output: float
     scene: Scene
-    fit: Fit
+    account: Account
     balance_weights: float
     balance_kv: float
     recommended: tuple[float, float]
@@ -131,28 +79,56 @@ class Plan:
     at_full: Point
     ideal: Point
     spread: Spread | None
-    ttft_spread: Spread | None
+    prompt_spread: Spread | None
     outside: tuple[str, ...]
     cost_floor: float | None
     prefill_dollars_per_mtok: float | None
     prefill_seconds: float
     prefill_tokens: float
-    ttft: float
     cached: tuple[str, float] | None
     departures: Departures
     capacity: float
     warnings: list[str] = field(default_factory=list[str])
 
     @property
+    def model(self) -> Architecture:
+        """The model as it is served."""
+        return self.setting.model
+
+    @property
+    def system(self) -> System:
+        """The system."""
+        return self.setting.system
+
+    @property
+    def prompt(self) -> float:
+        """Tokens of a prompt. [tokens]"""
+        return self.setting.prompt
+
+    @property
+    def output(self) -> float:
+        """Tokens of an answer. [tokens]"""
+        return self.setting.output
+
+    @property
+    def context(self) -> float:
+        """Mean length of a sequence during decode: prompt + output/2. [tokens]"""
+        return self.prompt + self.output / 2
+
+    @property
     def max_batch(self) -> float:
-        """Largest batch of one replica that memory holds."""
-        return self.fit.max_batch
+        """Most sequences that one replica holds."""
+        return self.account.holds
+
+    @property
+    def loaded_dollars_per_mtok(self) -> float | None:
+        """Cost of output under load, prompts included. [$/Mtok]"""
+        price = self.system.price
+        return None if price is None else self.system.chips * price / self.loaded.output_rate * 1e6
 
     def interval(self, seconds: float, floor: float = 0.0) -> tuple[float, float] | None:
         """Return the 80 % interval of a step time, not below its floor; None for the ideal machine. [s]"""
-        if self.spread is None:
-            return None
-        return max(seconds * math.exp(self.spread.low), floor), seconds * math.exp(self.spread.high)
+        return None if self.spread is None else interval(seconds, self.spread, floor)
 
     def spread_at(self, axis: str, x: float, batch: float) -> tuple[Spread | None, tuple[str, ...]]:
         """Return the spread at a point of a sweep, and what of that point the engine's evidence does not cover.
@@ -166,20 +142,23 @@ class Plan:
         """
         if self.spread is None:
             return None, ()
-        engine = profile(self.request.engine)
         prefill = axis == "tokens per pass" and x > 1
         prompt = max(x - self.output / 2, 1.0) if axis == "context" else x if prefill else self.prompt
-        outside = engine.uncovered(
-            self.system.chip, batch=batch * self.replicas, prompt=prompt, output=self.output, ranks=self.layout.chips
-        )
-        return engine.spread("closed_loop", "ttft" if prefill else "tpot", outside), outside
+        here = dataclasses.replace(self.setting, prompt=prompt)
+        outside = here.outside(batch * self.replicas, float(self.layout.chips))
+        return here.spread("ttft" if prefill else "tpot", outside, "static_batch"), outside
+
+    @property
+    def ttft(self) -> float:
+        """Time to first token of a prompt alone, the server left out. [s]"""
+        return self.loaded.prompt_alone
 
     @property
     def ttft_interval(self) -> tuple[float, float] | None:
         """80 % interval of the time to first token of a prompt alone; None for the ideal machine. [s]"""
-        if self.ttft_spread is None:
+        if self.prompt_spread is None:
             return None
-        return self.ttft * math.exp(self.ttft_spread.low), self.ttft * math.exp(self.ttft_spread.high)
+        return interval(self.ttft, self.prompt_spread, float(self.loaded.floors.ttft))
 
     @property
     def idle_chips(self) -> int:

@@ -20,14 +20,17 @@ from headway.batching import (
     per_million,
     recommended_range,
 )
+from headway.catalog import default
 from headway.economics import Recompute, Tier, catalogue_tiers, cheapest, total_cost
 from headway.errors import InputError
-from headway.hardware import System, system
-from headway.models import Architecture, kv_bytes_stored, model
+from headway.hardware import System
+from headway.models import Architecture, kv_bytes_stored
 from headway.parallel import Layout, build_step
-from headway.plan.answer import Plan, Point, Request
-from headway.plan.choose import Choice, cheap_batch, choose_layout, default
-from headway.roofline import CONVENTIONS, IDEAL, Profile, profile
+from headway.plan.answer import Plan, Point
+from headway.plan.choose import Choice, cheap_batch, choose_layout, ideal_scene
+from headway.questions import Request
+from headway.roofline import IDEAL
+from headway.serving import Answer, Setting, answer, case, setting
 
 
 def make_plan(request: Request) -> Plan:
@@ -40,34 +43,13 @@ def make_plan(request: Request) -> Plan:
     PhysicsError
         When nothing fits, or the batch asked for does not (exit code 3).
     """
-    arch = model(request.model, precision=request.precision, kv_precision=request.kv_precision)
-    machine = system(request.system).priced(request.price)
-    if request.chips is not None:
-        machine = machine.resized(request.chips)
-    prompt, output, context = _lengths(request, arch)
-    if request.convention not in CONVENTIONS:
-        raise InputError(f"--convention: {request.convention!r} is not known; accepted: {', '.join(CONVENTIONS)}")
-    found = profile(request.engine)
-    choice = choose_layout(arch, machine, request, context, found.on(machine.chip))
-    return _assemble(request, arch, machine, choice, (prompt, output, context), found)
-
-
-def _lengths(request: Request, arch: Architecture) -> tuple[float, float, float]:
-    output = default("default_output") if request.output is None else request.output
-    if request.context is not None:
-        context = request.context
-    elif request.prompt is not None:
-        context = request.prompt + output / 2
-    else:
-        context = min(default("default_context"), arch.max_context)
-    prompt = request.prompt if request.prompt is not None else max(context, 1.0)
-    if request.prompt is not None and context < prompt:
-        raise InputError(
-            f"--context {context:,.0f} is shorter than --prompt {prompt:,.0f}: decode keeps the whole prompt"
-        )
-    if prompt < 1 or output < 1:
-        raise InputError(f"--prompt {prompt:g} and --output {output:g} must both be at least 1 token")
-    return prompt, output, context
+    s = setting(request)
+    if s.prompt < 1 or s.output < 1:
+        raise InputError(f"--prompt {s.prompt:g} and --output {s.output:g} must both be at least 1 token")
+    choice = choose_layout(s, request)
+    copies = s.replicas(choice.layout.chips)
+    loaded = answer(case(s, choice.layout, concurrency=choice.batch * copies, copies=copies))
+    return _assemble(request, s, choice, loaded)
 
 
 def _point(
@@ -83,66 +65,50 @@ def _point(
     return Point(batch, time, 1 / seconds, total / machine.chips, total, cost, useful / (layout.chips * seconds))
 
 
-def _assemble(
-    request: Request,
-    arch: Architecture,
-    machine: System,
-    choice: Choice,
-    lengths: tuple[float, float, float],
-    engine: Profile,
-) -> Plan:
-    prompt, output, context = lengths
+def _assemble(request: Request, s: Setting, choice: Choice, loaded: Answer) -> Plan:
+    arch, machine, context = s.model, s.system, s.prompt + s.output / 2
     layout, held, scene, batch = choice.layout, choice.held, choice.scene, choice.batch
-    ideal = Scene(scene.step, scene.chip, IDEAL, scene.convention, scene.skew)
+    ideal = ideal_scene(scene)
     straight = lines(ideal, context)
-    weights_only = lines(ideal, 0.0).balance_batch
-    replicas = machine.replicas(layout.chips)
+    replicas = s.replicas(layout.chips)
     alone = Scene(build_step(arch, Layout()), machine.chip, IDEAL, "machine", scene.skew)
 
-    def point(b: float, s: Scene = scene) -> Point:
-        return _point(s, float(alone.decode(b, context).compute), b, context, machine, layout, replicas)
+    def point(b: float, at: Scene = scene) -> Point:
+        return _point(at, float(alone.decode(b, context).compute), b, context, machine, layout, replicas)
 
-    outside = (
-        ()
-        if engine.name == "ideal"
-        else engine.uncovered(machine.chip, batch=batch * replicas, prompt=prompt, output=output, ranks=layout.chips)
-    )
-    prefill_s, prefill_n, prefill_cost = _prefill(scene, prompt, machine, layout, replicas)
+    outside = s.outside(loaded.case.in_flight, float(layout.chips))
+    prefill_s, prefill_n, prefill_cost = _prefill(s, scene, layout, replicas)
     low, high = default("recommended_low"), default("recommended_high")
     now = point(batch)
-    timetable, capacity = _capacity(request, now, replicas, output, prefill_s / prefill_n * prompt)
+    timetable, capacity = _capacity(request, now, replicas, loaded)
     plan = Plan(
         request=request,
-        model=arch,
-        system=machine,
+        setting=s,
+        loaded=loaded,
         layout=layout,
         layouts_tried=choice.compared,
         fastest=(choice.fastest, choice.fastest_seconds),
         replicas=replicas,
-        context=context,
-        prompt=prompt,
-        output=output,
         scene=scene,
-        fit=held,
-        balance_weights=weights_only,
+        account=held,
+        balance_weights=lines(ideal, 0.0).balance_batch,
         balance_kv=straight.balance_batch_with_kv,
         recommended=recommended_range(straight.balance_batch_with_kv, low, high),
-        cheap_batch=cheap_batch(scene, context, held.max_batch),
+        cheap_batch=cheap_batch(scene, context, held.holds),
         goldilocks=goldilocks(ideal),
         floor=point(1.0, ideal),
         all_weights_seconds=straight.weights,
         point=now,
-        at_full=point(held.max_batch) if math.isfinite(held.max_batch) else now,
+        at_full=point(held.holds) if math.isfinite(held.holds) else now,
         alone=point(1.0),
         ideal=point(batch, ideal),
-        spread=engine.spread("closed_loop", "tpot", outside),
-        ttft_spread=engine.spread("closed_loop", "ttft", outside),
+        spread=s.spread("tpot", outside, "static_batch"),
+        prompt_spread=s.spread("ttft", outside, "static_batch"),
         outside=outside,
         cost_floor=_cost_floor(scene, context, machine, replicas),
         prefill_dollars_per_mtok=prefill_cost,
         prefill_seconds=prefill_s,
         prefill_tokens=prefill_n,
-        ttft=float(scene.prefill(1.0, prompt).seconds),
         cached=_cached(arch, machine, context, prefill_cost),
         departures=timetable,
         capacity=capacity,
@@ -155,33 +121,30 @@ def _cost_floor(scene: Scene, context: float, machine: System, replicas: int) ->
     """$/Mtok at a batch without limit: what no batch can lower."""
     if machine.price is None:
         return None
-    per_token = float(scene.decode(FAR, context).seconds) / FAR
+    per_token = float(scene.seconds(FAR, context)) / FAR
     return float(per_million(cost_per_token(per_token, replicas, machine.chips, machine.price)))
 
 
-def _capacity(
-    request: Request, now: Point, replicas: int, output: float, prompt_seconds: float
-) -> tuple[Departures, float]:
-    """Timetable at the asked arrival rate, and requests per second that the system carries.
+def _capacity(request: Request, now: Point, replicas: int, loaded: Answer) -> tuple[Departures, float]:
+    """Timetable at the asked arrival rate, and requests per second that the system carries under load.
 
     A request takes a seat for each token of its output and, on the same chips, the time of its prompt: both counted as
     passes x seats.
     """
-    passes = output + prompt_seconds * now.batch / now.seconds
-    timetable = departures(now.seconds, now.batch, (request.arrivals or 0.0) / replicas, passes)
-    return timetable, replicas * now.batch / (passes * now.seconds)
+    carries = loaded.output_rate / loaded.case.setting.output
+    passes = replicas * now.batch / (carries * now.seconds)
+    return departures(now.seconds, now.batch, (request.arrivals or 0.0) / replicas, passes), carries
 
 
-def _prefill(
-    scene: Scene, prompt: float, machine: System, layout: Layout, replicas: int
-) -> tuple[float, float, float | None]:
+def _prefill(s: Setting, scene: Scene, layout: Layout, replicas: int) -> tuple[float, float, float | None]:
     """Time, tokens and $/Mtok of a prefill pass that gathers prompts up to the engine's token budget per group."""
-    prompts = max(1.0, math.floor(default("prefill_tokens") / prompt)) * layout.dp
-    seconds = float(scene.prefill(prompts, prompt).seconds)
-    tokens = prompts * prompt
-    if machine.price is None:
+    prompts, chunk = max(1.0, math.floor(s.chunk / s.prompt)) * layout.dp, min(s.prompt, s.chunk)
+    seconds = float(scene.prefill(prompts, chunk, (s.prompt - chunk) / 2).seconds)
+    tokens = prompts * chunk
+    if s.system.price is None:
         return seconds, tokens, None
-    return seconds, tokens, float(per_million(cost_per_token(seconds, replicas * tokens, machine.chips, machine.price)))
+    cost = cost_per_token(seconds, replicas * tokens, s.system.chips, s.system.price)
+    return seconds, tokens, float(per_million(cost))
 
 
 def _cached(arch: Architecture, machine: System, context: float, prefill: float | None) -> tuple[str, float] | None:

@@ -10,15 +10,14 @@ import numpy as np
 from headway.batching import Scene, lines
 from headway.catalog import catalogue, default
 from headway.errors import InputError
-from headway.hardware import Chip, System, chip, system, weights_read_time
-from headway.models import Architecture, model
+from headway.hardware import Chip, System, chip, weights_read_time
+from headway.models import Architecture
 from headway.parallel import (
     Layout,
     all_to_all_slowdown,
     build_step,
     crossing_fraction,
     fewest_layers_per_stage,
-    fit,
     latency_with_hops,
     place_experts,
     scale_up_over_scale_out,
@@ -38,6 +37,8 @@ from headway.roofline import (
     step_time,
     traffic,
 )
+from headway.serving import engine as engine_called
+from headway.serving import machine, memory_account, numbers_on, served_model
 
 
 @dataclass(frozen=True)
@@ -219,8 +220,7 @@ def rack_report(
     InputError
         Unknown names, or a number of racks below 1 or above the layers.
     """
-    arch = model(name, precision=precision, kv_precision=kv_precision)
-    box = system(on)
+    arch, box = served_model(name, precision, kv_precision), machine(on)
     layers = arch.layer_count
     for r in racks:
         if not 1 <= r <= layers:
@@ -234,7 +234,8 @@ def rack_report(
     lecture, own = default("lecture_bandwidth_ratio"), box.link / box.scale_out if box.scale_out else None
     active = arch.experts.active if arch.experts else None
     wait = default("rack_hop") if hop is None else hop
-    found = profile(engine).on(box.chip)
+    habits = engine_called(engine)
+    found = numbers_on(profile(habits.profile), habits, box)
     copies = -arch.experts.count % domain if arch.experts else 0
     return RackReport(
         model=arch, system=box, placement=placement,
@@ -255,7 +256,7 @@ def _micro_batch(arch: Architecture, box: System, one: Layout, racks: Sequence[i
     """The balance batch of one copy of the weights (lecture E5, E16), or what memory holds of it at every depth that fits."""
     scene = Scene(build_step(arch, Layout()), box.chip, IDEAL)
     balance = lines(scene, 0.0).balance_batch
-    held = [fit(arch, replace(one, pp=p), box, context).max_batch / p for p in racks]
+    held = [memory_account(arch, replace(one, pp=p), box, context).fits / p for p in racks]
     room = min((h for h in held if h >= 1), default=balance)
     return max(float(np.floor(min(balance, room))), 1.0)
 
@@ -310,7 +311,7 @@ def _depth(
     wide = default("rack_hop_uncertainty")
     hops = 0 if layout.pp == 1 else layout.pp
     ends = tuple(float(latency_with_hops(seconds, hops, h)) for h in (hop / wide, hop, hop * wide))
-    held = fit(arch, layout, box, context)
+    held = memory_account(arch, layout, box, context)
     here = float(np.ceil(micro * layout.pp / layout.dp))
     return Depth(
         stages=layout.pp, layers=layers, ratio=float(scale_up_over_scale_out(active, layers, lecture)),

@@ -12,8 +12,9 @@ from headway.catalog import default
 from headway.errors import InputError, PhysicsError
 from headway.models import Architecture, model
 from headway.parallel import Layout, build_step, check, kv_per_chip, weights_per_chip, widest_tensor
-from headway.plan.answer import Plan, Request
+from headway.plan.answer import Plan
 from headway.plan.make import make_plan
+from headway.questions import Request
 from headway.roofline import IDEAL
 
 
@@ -122,9 +123,11 @@ def _room(plan: Plan, small: Architecture | None, cut: Layout) -> float:
     """
     if small is None:
         return plan.max_batch
-    held, own = plan.fit, weights_per_chip(small, cut)
-    cache = float(kv_per_chip(small, cut, plan.context))
-    room = replace(held, weights=held.weights + own, kv_per_sequence=held.kv_per_sequence + cache).max_batch
+    held, own = plan.account, weights_per_chip(small, cut)
+    cache = float(kv_per_chip(small, cut, held.tokens))
+    whole = held.kv_whole + float(kv_per_chip(small, cut, plan.prompt + plan.output))
+    more = replace(held, weights=held.weights + own, kv_per_sequence=held.kv_per_sequence + cache, kv_whole=whole)
+    room = more.fits
     if room < 1:
         raise PhysicsError(
             f"--draft {small.name}: its {own / 1e9:,.1f} GB of weights per chip do not fit beside {plan.model.name} on "

@@ -1,16 +1,16 @@
-"""A plan, a comparison, the lecture's headlines, and where numbers came from, as text."""
+"""A plan, a comparison and a sweep as text."""
 
 from __future__ import annotations
 
 import math
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from headway import units
-from headway.lecture import Headline
 from headway.plan import Plan, Point, curve
-from headway.roofline import CONVENTIONS
+from headway.roofline import Spread
 from headway.tables import table_text
 
 Cell = tuple[str, str, str]  # label, value, remark
@@ -54,7 +54,8 @@ def sections(plan: Plan) -> list[tuple[str, list[Cell]]]:
         ("machine", _machine(plan)),
         ("floors", _floors(plan)),
         ("batch", _batches(plan)),
-        (f"decode at batch {plan.point.batch:,.0f}{_each(plan)}", _decode(plan)),
+        (f"a decode step, no prompts running, at batch {plan.point.batch:,.0f}{_each(plan)}", _decode(plan)),
+        (f"under load: {plan.prompt:,.0f} tokens in, {plan.output:,.0f} out, {_in_flight(plan)}", _loaded(plan)),
         ("cost", _cost(plan)),
     ]
 
@@ -118,7 +119,9 @@ def _batches(plan: Plan) -> list[Cell]:
         golden, why = "never reached", "windows or sparse reads keep KV below compute at any context"
     elif plan.goldilocks == 0:
         golden, why = "none", "the recurrent state alone takes longer to move than the compute"
-    reserve = f"{_gigabytes(plan.fit.reserve)} per chip kept free, {_gigabytes(plan.fit.activations)} of activations"
+    reserve = (
+        f"{_gigabytes(plan.account.reserve)} per chip kept free, {_gigabytes(plan.account.activations)} of activations"
+    )
     return [
         (
             "balance, one copy",
@@ -128,9 +131,53 @@ def _batches(plan: Plan) -> list[Cell]:
         ("balance, as laid out", _batch(plan.balance_weights), "per replica, with the weights that groups hold twice"),
         ("balance, with KV", _batch(plan.balance_kv), f"at {plan.context:,.0f} tokens of context"),
         ("recommended", *_recommended(plan)),
-        ("memory holds", _batch(plan.max_batch), f"{reserve}; a step would take {units.seconds(plan.at_full.seconds)}"),
+        (
+            "memory holds",
+            _batch(plan.max_batch),
+            f"{_policy(plan)}; {reserve}; a step would take {units.seconds(plan.at_full.seconds)}",
+        ),
         ("goldilocks context", golden, why),
     ]
+
+
+def _policy(plan: Plan) -> str:
+    """Say which length of a sequence the account counts."""
+    a, name = plan.account, plan.setting.engine.name
+    if a.policy == "growing":
+        return f"growing to {a.tokens:,.0f} tokens on average, as {name} gives memory out ({_batch(a.held_whole)} held to their last token)"
+    if a.policy == "whole":
+        return f"each held to its last token, {a.tokens:,.0f}, as {name} does"
+    return f"a batch that starts together, at its last token, {a.tokens:,.0f}"
+
+
+def _in_flight(plan: Plan) -> str:
+    n = plan.loaded.case.in_flight
+    how = "started together" if plan.setting.kind == "static_batch" else "in flight, each replaced when it ends"
+    return f"{n:,.0f} {how}"
+
+
+def _loaded(plan: Plan) -> list[Cell]:
+    """What requests see at the operating batch: prompts and answers on the same chips."""
+    a, cost = plan.loaded, plan.loaded_dollars_per_mtok
+    floor = f"; floor {units.seconds(a.tpot_floor)}"
+    rows = [
+        ("TPOT", units.seconds(a.tpot), f"{_sure(a.tpot_interval, plan.setting.spread('tpot', a.outside))}{floor}"),
+        ("TTFT", units.seconds(a.ttft), _sure(a.ttft_interval, plan.setting.spread("ttft", a.outside))),
+        ("request", units.seconds(float(a.served.request)), f"prompts take {100 * float(a.served.prefill_share):.0f} % of the time"),
+        ("user, loaded", f"{1 / a.tpot:,.1f} tok/s", f"system {units.rate(a.output_rate)} tok/s of output"),
+    ]  # fmt: skip
+    fill = f"; {_per_cent(plan.departures.fill)} full" if plan.request.arrivals else ""
+    rows.append(("carries", f"{units.rate(plan.capacity)} requests/s", f"prompts and answers on the same chips{fill}"))
+    if cost is not None:
+        rows.append(("loaded output", f"{_money(cost)}", "prompts included, as `headway search` counts"))
+    return rows
+
+
+def _sure(ends: tuple[float, float], spread: Spread | None) -> str:
+    """An interval and how many measurements of that kind of load it comes from."""
+    if spread is None or math.isnan(ends[0]):
+        return "ideal machine"
+    return f"80 %: {units.seconds(ends[0])} to {units.seconds(ends[1])}, from {spread.rows:,} loaded measurements"
 
 
 def _recommended(plan: Plan) -> tuple[str, str]:
@@ -159,12 +206,6 @@ def _decode(plan: Plan) -> list[Cell]:
             f"every {units.seconds(p.seconds)}",
             f"a request's first token comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
         ),
-        (
-            "carries",
-            f"{units.rate(plan.capacity)} requests/s",
-            f"of {plan.prompt:,.0f} tokens in and {plan.output:,.0f} out, prefill on the same chips"
-            + (f"; {_per_cent(t.fill)} full" if plan.request.arrivals else ""),
-        ),
     ]
     return rows
 
@@ -178,7 +219,7 @@ def _estimate(plan: Plan) -> list[Cell]:
     wider = ", widened" if plan.outside else ""
     return [
         ("80 % interval", f"{units.seconds(sure[0])} to {units.seconds(sure[1])}",
-         f"engine {about.name}, from {plan.spread.rows:,} measurements out of fold{wider}"),
+         f"engine {about.name}, from {plan.spread.rows:,} measurements of static batches out of fold{wider}"),
         ("ideal step", units.seconds(plan.ideal.seconds), f"the floor at this batch; {_over(plan)}"),
     ]  # fmt: skip
 
@@ -215,7 +256,7 @@ def _cost(plan: Plan) -> list[Cell]:
     if plan.cost_floor and plan.alone.dollars_per_mtok:
         over = f"{plan.alone.dollars_per_mtok / plan.cost_floor:,.0f}x the floor of {_money(plan.cost_floor)}"
     rows = [
-        ("output", _money(p.dollars_per_mtok), "decode at this batch"),
+        ("output", _money(p.dollars_per_mtok), "decode steps alone at this batch"),
         (
             "input",
             _money(plan.prefill_dollars_per_mtok),
@@ -289,71 +330,24 @@ def comparison_text(plans: Sequence[Plan]) -> str:
     return table_text(["", *names], rows, left=True) + "\n\n" + "\n".join(lines)
 
 
-def lecture_text(rows: Sequence[Headline], changed: bool = False) -> str:
-    """Return the lecture's headlines beside ours; with `changed` inputs the last column is no verdict."""
-
-    def shown(value: float | str, unit: str) -> str:
-        if isinstance(value, str):
-            return value
-        if unit in ("s", "bytes", "tok/s"):
-            return units.si(value, {"bytes": "B"}.get(unit, unit), digits=4)
-        plain = f"{value:,.6g}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
-        return f"{plain} {unit}".strip()
-
-    body: list[list[str]] = []
-    for h in rows:
-        d = h.relative_difference
-        verdict = ("=" if h.holds else "differs") if d is None else "=" if abs(d) < 5e-4 else f"{100 * d:+.1f} %"
-        body.append([h.chapter, h.id, h.what, shown(h.lecture, h.unit), shown(h.computed, h.unit), verdict])
-    ours = "with your inputs" if changed else "computed"
-    table = table_text(["chapter", "id", "what", "lecture", ours, "difference"], body)
-    notes = [f"  {h.what}: {h.note}" for h in rows if h.note]
-    good = sum(h.holds for h in rows)
-    if changed:
-        return f"{table}\n\nthe lecture's column stands for the lecture's own inputs; {len(rows) - good} rows moved"
-    return f"{table}\n\nwhere the lecture is loose\n" + "\n".join(notes) + f"\n\n{good} of {len(rows)} within rounding"
+def curve_text(plan: Plan, axis: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sweep as a table with what stays the same along it, and the plan's warnings."""
+    heads = [k.replace("_s", "").replace("_", " ") if k != "dollars_per_mtok" else "$/Mtok" for k in rows[0]]
+    body = [[_shown(k, v) for k, v in row.items()] for row in rows]
+    fixed = {
+        "batch": f"context {plan.context:,.0f}",
+        "context": f"batch up to {plan.point.batch:,.0f}, as memory allows",
+    }
+    at = fixed.get(axis, f"batch {plan.point.batch:,.0f}, context {plan.context:,.0f}")
+    lines = [f"{plan.model.name} on {plan.system.name}, {plan.layout}, {at}", "", table_text(heads, body), ""]
+    return "\n".join([*lines, *(f"! {w}" for w in plan.warnings)])
 
 
-def why_rows(plan: Plan) -> list[dict[str, str]]:
-    """Return where each number came from: the fact or formula, and its source."""
-    m, s, chip = plan.model, plan.system, plan.system.chip
-    scene, p = plan.scene, plan.point
-    f = plan.fit
-    weight, kv = m.precision.weights, m.kv_format
-    rows = [
-        ("parameters", f"counted from config.json: {m.total_parameters:,}", m.source),
-        ("weights", f"{weight.name}: {weight.bytes:.4g} bytes per weight with scales", f"{weight.source} ({weight.date})"),
-        ("KV cache", f"{kv.name}: {kv.bytes:.4g} bytes per element; per kind of layer", f"{kv.source} ({kv.date})"),
-        ("chip", f"{units.si(chip.bandwidth, 'B/s')}, {units.si(chip.memory, 'B')}, dense peaks", f"{chip.source} ({chip.date})"),
-        ("system", f"{s.chips} chips, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction", f"{s.source} ({s.date})"),
-        ("price", "none" if s.price is None else f"${s.price * 3600:.2f} per chip-hour", s.price_note or "catalogue"),
-        ("reserve", f"{units.si(f.reserve, 'B')} per chip", "vLLM documentation: gpu_memory_utilization 0.9"),
-        ("memory holds", "(memory - reserve - weights) / KV per sequence x data-parallel groups",
-         f"({f.capacity / 1e9:.1f} - {f.reserve / 1e9:.1f} - {f.weights / 1e9:.1f}) GB / {f.kv_per_sequence / 1e9:.4g} GB x {f.groups}"),
-        ("drain time", "capacity / bandwidth", "lecture E9"),
-        ("latency floor", "step at batch 1: the weights that are really read", "lecture 1.2, DIS-4"),
-        ("experts read", "E (1 - (1 - k/E)^T) distinct experts of T tokens, balanced routing", "lecture 1.3 [D], SYS-A10"),
-        ("balance batch", "time to read all weights / compute time per sequence", "lecture E5, E6"),
-        ("balance batch with KV", "weights / (compute slope - KV slope); none when KV is steeper", "lecture E7"),
-        ("recommended", "2 to 3 times the balance batch", "lecture 1.3, DIS-6"),
-        ("step", CONVENTIONS[scene.convention], "lecture E1 to E3"),
-        ("engine", scene.calibration.name, scene.calibration.provenance),
-        ("cost", f"step x {s.chips} chips x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
-        ("input", "prefill pass / its tokens; attention is causal, MLA in the form that multiplies less", "lecture E24"),
-        ("cached input", "retrieve + hold, the cheapest of HBM, DDR, flash, disk, recompute", "lecture E25; tier prices are illustrative"),
-        ("departures", "mean 1.5 T, worst 2 T", "lecture E8"),
-    ]  # fmt: skip
-    rows += [
-        (f"row: {r.name}", f"{units.si(float(r.work.flops), 'FLOP')}, {units.si(float(r.work.bytes), 'B')} -> "
-         f"{units.seconds(float(r.seconds))}, {r.bound}", "per chip, all layers") for r in p.time.rows if r.kind != "collective"
-    ]  # fmt: skip
-    return [{"what": a, "how": b, "source": c} for a, b, c in rows]
-
-
-def why_text(plan: Plan) -> str:
-    """Return the provenance of a plan as text."""
-    rows = why_rows(plan)
-    first = max(len(r["what"]) for r in rows)
-    return "where the numbers come from\n" + "\n".join(
-        f"  {r['what']:<{first}}  {r['how']}\n  {'':<{first}}    source: {r['source']}" for r in rows
-    )
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, str):
+        return value
+    if key.endswith("_s"):
+        return units.seconds(value)
+    return units.dollars(value) if key.startswith("dollars") else f"{value:,.0f}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from headway import units
-from headway.search import Answer, FleetOption, Option, Query, spent
+from headway.questions import Query
+from headway.search import Answer, FleetOption, Option, spent
 from headway.tables import table_text
 
 _ROWS = 14  # of the frontier in text; --json and --csv have all
@@ -87,7 +89,7 @@ def _best(o: Option) -> list[str]:
         (
             "memory",
             f"{o.memory / 1e9:,.0f} GB per chip",
-            f"of {o.fit.capacity / 1e9:,.0f}, every sequence at its last token",
+            f"of {o.account.capacity / 1e9:,.0f}, with sequences of {o.account.tokens:,.0f} tokens",
         )
     )
     rows.append(("goes to", share, ""))
@@ -173,3 +175,19 @@ def _losers(answer: Answer) -> str:
         name = f"{x.option.system}: {x.option.deployment}" if many else str(x.option.deployment)
         rows.append([name, x.reason])
     return table_text(["layout", "lost because"], rows, left=True)
+
+
+def grid_text(labels: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a grid's cells as a table: the best option of each, or why it was refused."""
+    heads = ["cell", "tok/s/user", "tok/s/chip", "$/Mtok", "TTFT", "layout"]
+    fleets = any(r["fleet"] for r in rows)
+    body: list[list[str]] = []
+    for label, r in zip(labels, rows, strict=True):
+        if r["refused"]:
+            body.append([label, "", "", "", "", r["refused"]] + ([""] if fleets else []))
+            continue
+        cost = units.dollars(r["dollars_per_mtok"]) if r["dollars_per_mtok"] is not None else "—"
+        per = [f"{r['tok_s_per_user']:,.1f}", f"{r['tok_s_per_chip']:,.0f}"]
+        line = [label, *per, cost, units.seconds(r["ttft_s"]), r["layout"]]
+        body.append(line + ([f"{r['fleet']} ({r['fleet_chips']:,.0f} chips)" if r["fleet"] else ""] if fleets else []))
+    return table_text([*heads, "fleet"] if fleets else heads, body)

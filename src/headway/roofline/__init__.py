@@ -15,7 +15,7 @@ from headway.roofline.collectives import (
     wire,
 )
 from headway.roofline.compiled import CompiledStep, PassParts, Sums, compiled
-from headway.roofline.join import CACHES, Resources, by_resource, pass_seconds, split, together
+from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_seconds, split, together
 from headway.roofline.kernels import Amounts, Kind, kernel_overhead, kernel_rates, kernel_time, pass_overhead
 from headway.roofline.load import Group, Load
 from headway.roofline.machine import Machine
@@ -23,7 +23,6 @@ from headway.roofline.profiles import (
     DEFAULT,
     Profile,
     Spread,
-    calibration,
     profile,
     profile_names,
     read_profile,
@@ -73,7 +72,6 @@ __all__ = [
     "Wire",
     "Work",
     "by_resource",
-    "calibration",
     "collective_seconds",
     "compiled",
     "dense_step",
@@ -81,6 +79,7 @@ __all__ = [
     "kernel_overhead",
     "kernel_rates",
     "kernel_time",
+    "largest",
     "movement_energy",
     "pass_overhead",
     "pass_seconds",

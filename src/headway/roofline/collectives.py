@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from headway.errors import InputError, unknown
-from headway.numeric import larger, root, smaller
+from headway.numeric import larger, plain, root, smaller
 from headway.roofline.load import Load, shared_tokens
 from headway.roofline.machine import Machine
 from headway.roofline.step import Send
@@ -141,7 +141,7 @@ def transfer(send: Send, payload: Real, chip: Machine) -> Transfer:
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
         )
     local = send.ranks <= chip.joined
-    if np.all(local):
+    if local if plain(send.ranks) else np.all(local):
         return Transfer(_inside(send, payload, send.ranks), send.messages, _joined(send, send.ranks), chip.link)
     out = chip.beyond(send.ranks)
     if np.any(~np.asarray(local) & (np.asarray(out) == 0)):
@@ -172,6 +172,8 @@ def _inside(send: Send, payload: Real, ranks: Real) -> Real:
     """Bytes that a chip sends inside one domain."""
     if send.kind in ("all-to-all", "send"):
         return payload
+    if send.algorithm == "in-network" and plain(ranks):
+        return payload if ranks > 1 else 0.0
     return traffic(send.kind, send.algorithm, payload, ranks).sent
 
 

@@ -8,7 +8,7 @@ entries and pairs over all its sequences. They add, so a simulator keeps them up
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from headway.numeric import larger, plain, smaller
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import Wire, transfer, wire
-from headway.roofline.join import pass_seconds, together
+from headway.roofline.join import pass_seconds, split, together
 from headway.roofline.kernels import kernel_overhead, kernel_rates
 from headway.roofline.load import Group, Load, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
@@ -39,6 +39,7 @@ class PassParts(NamedTuple):
     memory: Real
     network: Real
     overhead: Real
+    on_compute: Real = 0.0  # of `busy`, in kernels whose multiplying is the longer
 
 
 class Sums(NamedTuple):
@@ -178,15 +179,15 @@ class CompiledStep:
     def _kernel(self, row: Row, flop: Real, byte: Real) -> _Kernel:
         add, more = self._meters.add, []
         token = add("tokens", shared_tokens(row.ways), row.groups, row.ways)
-        if np.any(row.flops_per_logit):
+        if _some(row.flops_per_logit):
             more.append((add("logits", logit_positions, row.groups), _number(row.flops_per_logit * flop), 0.0))
-        if np.any(row.bytes_per_sequence):
+        if _some(row.bytes_per_sequence):
             more.append((add("one", one, row.groups), 0.0, _number(row.bytes_per_sequence * byte)))
         read = row.read
         if read is not None:
             entries: Amount = lambda g: read.read_entries(g.new, g.context)  # noqa: E731
             more.append((add("entries", entries, row.groups, read), 0.0, _number(row.read_bytes * byte)))
-            if np.any(row.share):
+            if _some(row.share):
                 pairs: Amount = lambda g: read.pair_flops(g.new, g.context)  # noqa: E731
                 more.append((add("pairs", pairs, row.groups, read), _number(row.share * flop), 0.0))
         moved = row.bytes_per_token + self.calibration.activation_traffic * row.temporaries_per_token
@@ -234,7 +235,7 @@ class CompiledStep:
 
     def parts(self, load: Load | Sums) -> PassParts:
         """Return the time of a pass and its parts. [s]"""
-        return self._parts(self.sums(load) if isinstance(load, Load) else load)
+        return self._parts(self.sums(load) if isinstance(load, Load) else load, whole=True)
 
     def _blocks(self, load: Load) -> Sequence[Load] | None:
         """Cut a long sweep whose points all differ into pieces; None where there is nothing to cut."""
@@ -251,7 +252,7 @@ class CompiledStep:
             for at in range(0, size, _BLOCK)
         ]  # fmt: skip
 
-    def _parts(self, s: Sums) -> PassParts:
+    def _parts(self, s: Sums, whole: bool = False) -> PassParts:
         values = s.totals
         if self._parts_of:
             values = list(values)
@@ -260,40 +261,47 @@ class CompiledStep:
         knee, one_by_one = self.calibration.knee, self.convention == "kernels"
         if self._single and one_by_one and all(map(plain, values)) and plain(s.tokens):
             return self._one_pass(s, values)
-        busy = in_compute = in_memory = 0.0
+        busy = in_compute = in_memory = on_compute = 0.0
+        for compute, memory in self._each(s, values):
+            in_compute, in_memory = in_compute + compute, in_memory + memory
+            if one_by_one:
+                took = together(compute, memory, knee)
+                busy = busy + took
+                if whole:
+                    on_compute = on_compute + split(compute, memory, took)[0]
+        if not one_by_one:
+            busy = together(in_compute, in_memory, knee)
+            on_compute = split(in_compute, in_memory, busy)[0]
+        return self._joined(s, values, (busy, in_compute, in_memory, on_compute))
+
+    def _each(self, s: Sums, values: Sequence[Real]) -> Iterator[tuple[Real, Real]]:
+        """Compute and memory seconds of each kernel."""
         for constant, token, compute_each, memory_each, more in self._kernels:
             tokens = values[token]
             compute, memory = tokens * compute_each, constant + tokens * memory_each
             for meter, c, m in more:
                 amount = values[meter]
                 compute, memory = compute + amount * c, memory + amount * m
-            in_compute, in_memory = in_compute + compute, in_memory + memory
-            if one_by_one:
-                busy = busy + together(compute, memory, knee)
+            yield compute, memory
         for e in self._experts:
-            compute, memory = self._expert(e, s.tokens, s.skew)
-            in_compute, in_memory = in_compute + compute, in_memory + memory
-            if one_by_one:
-                busy = busy + together(compute, memory, knee)
-        if not one_by_one:
-            busy = together(in_compute, in_memory, knee)
-        return self._joined(s, values, busy, in_compute, in_memory)
+            yield self._expert(e, s.tokens, s.skew)
 
-    def _joined(self, s: Sums, values: Sequence[Real], busy: Real, in_compute: Real, in_memory: Real) -> PassParts:
+    def _joined(self, s: Sums, values: Sequence[Real], kernels: tuple[Real, Real, Real, Real]) -> PassParts:
+        busy, in_compute, in_memory, on_compute = kernels
         network = 0.0
         for meter, law, crowding in self._wires:
             times = values[meter] * crowding(s.skew) if s.skew and crowding is not None else values[meter]
             network = network + law.seconds(times)
         overhead = self._constant + values[self._sequences] * self._per_sequence + s.prompt * self._per_prompt
         seconds = pass_seconds(busy, network, overhead, self.calibration.network_overlap)
-        return PassParts(seconds, busy, in_compute, in_memory, network, overhead)
+        return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
     def _one_pass(self, s: Sums, values: Sequence[float]) -> PassParts:
         """The same of plain numbers: `together` written out, since a call per kernel would take half of the time."""
         knee = self.calibration.knee
         soft = max(knee, 1e-3) if knee > 0 else 0.0
         power = 1.0 / soft if soft else 0.0
-        busy = in_compute = in_memory = 0.0
+        busy = in_compute = in_memory = on_compute = 0.0
         times: list[tuple[float, float]] = []
         for constant, token, compute_each, memory_each, more in self._kernels:
             tokens = values[token]
@@ -313,11 +321,12 @@ class CompiledStep:
         for compute, memory in times:
             in_compute, in_memory = in_compute + compute, in_memory + memory
             if compute >= memory:
-                busy += compute * (1.0 + (memory / compute) ** power) ** soft if soft and memory > 0 else compute
+                took = compute * (1.0 + (memory / compute) ** power) ** soft if soft and memory > 0 else compute
+                busy, on_compute = busy + took, on_compute + took
             else:
                 busy += memory * (1.0 + (compute / memory) ** power) ** soft if soft and compute > 0 else memory
         if s.skew:
-            return self._joined(s, values, busy, in_compute, in_memory)
+            return self._joined(s, values, (busy, in_compute, in_memory, on_compute))
         network = 0.0
         for meter, (linear, ramp, outside, _, at_once), _ in self._wires:
             amount = values[meter]
@@ -325,7 +334,7 @@ class CompiledStep:
             network += (inside if inside > away else away) if at_once else inside + away
         overhead = self._constant + values[self._sequences] * self._per_sequence + s.prompt * self._per_prompt
         seconds = pass_seconds(busy, network, overhead, self._overlap)
-        return PassParts(seconds, busy, in_compute, in_memory, network, overhead)
+        return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
     def _expert(self, e: _Experts, tokens: Real, skew: float) -> tuple[Real, Real]:
         work, temporaries = expert_work(e.row, self.step, tokens, skew)
@@ -354,7 +363,12 @@ class CompiledStep:
 
 def _number(value: Real) -> Real:
     """A single number as a plain float, an array as it is."""
-    return float(value) if np.ndim(value) == 0 else value
+    return float(value) if plain(value) or np.ndim(value) == 0 else value
+
+
+def _some(value: Real) -> bool:
+    """Whether anything of a coefficient is not 0."""
+    return value != 0 if plain(value) else bool(np.any(value))
 
 
 def compiled(

@@ -17,11 +17,12 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError, unknown
+from headway.questions.fields import ENGINE
 from headway.roofline.calibration import NUMBERS, Calibration
 
 _SHARES = {f.name for f in NUMBERS if f.metadata["unit"] == "share" and f.metadata["high"] == 1.0}
 _KNOWN = {f.name for f in NUMBERS}
-DEFAULT = "modern"
+DEFAULT = ENGINE
 
 
 @runtime_checkable
@@ -220,11 +221,6 @@ def _profile(facts: Catalogue, name: str) -> Profile:
         return read_profile(files[table.rows[number]["profile"]])
     known = [*profile_names(), *table.names()]
     raise unknown("engine", name, list(dict.fromkeys(known)), f"Accepted: {', '.join(profile_names())}.")
-
-
-def calibration(name: str, chip: Named | None = None) -> Calibration:
-    """Return the calibration of the profile called `name`, on a chip when one is given."""
-    return profile(name).on(chip)
 
 
 _TABLES = ("numbers", "machines", "releases", "spreads", "widen", "covers")

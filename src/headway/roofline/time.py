@@ -174,8 +174,9 @@ def _uneven(row: Row, step: Step, load: Load) -> tuple[Real, Real]:
 
 def expert_groups(row: Row) -> Real:
     """Return over how many equal groups of chips the experts of a row lie; 1 where every chip has its share of each."""
-    groups = np.where(np.asarray(row.on_chip) < row.experts, np.round(row.experts * row.copies / row.on_chip), 1.0)
-    return float(groups) if groups.ndim == 0 else groups
+    if plain(row.on_chip):
+        return float(round(row.experts * row.copies / row.on_chip)) if row.on_chip < row.experts else 1.0
+    return np.where(np.asarray(row.on_chip) < row.experts, np.round(row.experts * row.copies / row.on_chip), 1.0)
 
 
 def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
@@ -224,7 +225,7 @@ def expert_work(row: Row, step: Step, tokens: Real, skew: float = 0.0) -> tuple[
     # Of two copies each meets half of the tokens: touched as by half the tokens, on the share of experts that have two.
     twice = row.copies - 1.0
     each = step.touched(row.experts, row.active, tokens, skew) * (1.0 - twice)
-    if np.any(twice):
+    if twice if plain(twice) else np.any(twice):
         each = each + 2 * twice * step.touched(row.experts, row.active, tokens / 2, skew)
     touched = each / row.copies * (row.on_chip / row.experts)
     least = smaller(1.0, tokens * row.active)

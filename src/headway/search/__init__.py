@@ -4,12 +4,10 @@ from headway.search.answer import Answer, FleetOption, Found, Loser, Option
 from headway.search.find import STAGES, search_layouts
 from headway.search.fleet import Fleet
 from headway.search.frontier import frontier
-from headway.search.query import GOALS, Query
 from headway.search.space import Space, layouts, replica_sizes, space
 from headway.search.why import spent
 
 __all__ = [
-    "GOALS",
     "STAGES",
     "Answer",
     "Fleet",
@@ -17,7 +15,6 @@ __all__ = [
     "Found",
     "Loser",
     "Option",
-    "Query",
     "Space",
     "frontier",
     "layouts",

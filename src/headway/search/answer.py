@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.parallel import Deployment, Fit, Layout, Pool
+from headway.parallel import Deployment, Layout, Pool
+from headway.questions import Query
 from headway.roofline import Spread
 from headway.search.fleet import Fleet
 from headway.search.points import Points
-from headway.search.query import Place, Query
 from headway.search.space import Space
 from headway.search.split import Answerers, Prompters
+from headway.serving import Account, Setting
 
 Array = NDArray[np.float64]
 
@@ -36,13 +37,11 @@ class Spreads:
     outside: tuple[str, ...]
 
     @classmethod
-    def of(cls, where: Place) -> Spreads:
+    def of(cls, where: Setting) -> Spreads:
         """Return the spreads of an engine on a chip for a workload; zero for the ideal machine."""
-        engine = where.profile
-        outside = engine.uncovered(where.system.chip, prompt=where.prompt, output=where.output)
-        none = Spread(0.0, 0.0)
+        outside, none = where.outside(), Spread(0.0, 0.0)
         found = {
-            what: tuple(engine.spread("closed_loop", what, (*outside, *more)) or none for more in ((), ("batch",)))
+            what: tuple(where.spread(what, (*outside, *more)) or none for more in ((), ("batch",)))
             for what in ("tpot", "ttft")
         }
         return cls((found["tpot"][0], found["tpot"][1]), (found["ttft"][0], found["ttft"][1]), outside)
@@ -98,7 +97,7 @@ class Found:
 
     Attributes
     ----------
-    where, prompts : Place
+    where, prompts : Setting
         Of the pool that decodes and of the one that computes prompts.
     space, prompt_space : Space
     points : Points
@@ -109,8 +108,8 @@ class Found:
     spreads : Spreads
     """
 
-    where: Place
-    prompts: Place
+    where: Setting
+    prompts: Setting
     space: Space
     prompt_space: Space
     points: Points
@@ -163,7 +162,7 @@ class Option:
     per_mtok: tuple[float, float, float] | None
     rate: float
     tpot_floor: float
-    fit: Fit
+    account: Account
     within: bool
     found: Found = field(repr=False, compare=False)
     index: int = field(repr=False, compare=False)
@@ -189,13 +188,13 @@ class Option:
             "output_tok_s": self.rate, "dollars_per_mtok": cost[1], "dollars_per_mtok_low": cost[0],
             "dollars_per_mtok_high": cost[2], **ends("ttft", self.ttft), **ends("tpot", self.tpot),
             **ends("request", self.request), "tpot_floor_s": self.tpot_floor, "inside_evidence": self.within,
-            "memory_bytes_per_chip": self.memory, "memory_share": self.memory / self.fit.capacity,
+            "memory_bytes_per_chip": self.memory, "memory_share": self.memory / self.account.capacity,
         }  # fmt: skip
 
     @property
     def memory(self) -> float:
         """Bytes in use on a chip of the decoding pool, the engine's reserve left out."""
-        return self.fit.weights + self.fit.activations + self.fit.per_sequence * math.ceil(self.batch / self.fit.groups)
+        return self.account.used(self.batch)
 
 
 def option(found: Found, i: int) -> Option:
@@ -212,7 +211,7 @@ def option(found: Found, i: int) -> Option:
         system=found.system, deployment=deployment, batch=float(p.batch[i]), chips=float(p.chips[i]),
         idle=float(p.chips[i]) - deployment.chips, ttft=three("ttft"), tpot=three("tpot"), request=three("request"),
         per_user=float(p.per_user[i]), per_chip=float(p.per_chip[i]), per_mtok=cost if math.isfinite(cost[1]) else None,
-        rate=float(p.rate[i]), tpot_floor=float(p.tpot_floor[i]), fit=found.space.fits[int(p.layout[i])],
+        rate=float(p.rate[i]), tpot_floor=float(p.tpot_floor[i]), account=found.space.accounts[int(p.layout[i])],
         within=bool(p.within[i]), found=found, index=i,
     )  # fmt: skip
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.errors import HeadwayError, InputError, PhysicsError
-from headway.parallel import candidates, check, require_fit
+from headway.parallel import candidates
+from headway.questions import Query
 from headway.search.answer import (
     Answer,
     FleetOption,
@@ -25,10 +26,10 @@ from headway.search.answer import (
 from headway.search.fleet import Fleet, fleet_of, split_fleet
 from headway.search.frontier import frontier
 from headway.search.points import Points, Timed, at_limits, joined, timed, together
-from headway.search.query import Place, Query, place
 from headway.search.space import Space, space
 from headway.search.split import Answerers, Prompters, answerers, apart, prompters
 from headway.search.why import reason, unmet
+from headway.serving import Setting, checked_layout, place, refusal
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -72,14 +73,15 @@ def _quiet(_: str) -> None:
     """Tell nobody."""
 
 
-def _look(query: Query, where: Place, name: str, tell: Progress = _quiet) -> Found:
+def _look(query: Query, where: Setting, name: str, tell: Progress = _quiet) -> Found:
     """Look at everything on one system."""
     here = _space(where)
+    only = None if query.batch is None else _one_batch(query.batch, here, where)
     tell(f"{name}: layouts")
-    parts = timed(where, here)
+    parts = timed(where, here, only)
     tell(f"{name}: times")
     spreads = Spreads.of(where)
-    closer = [*parts, *_closer(query, where, here, parts, spreads)]
+    closer = parts if only is not None else [*parts, *_closer(query, where, here, parts, spreads)]
     tell(f"{name}: limits")
     own = query.prefill_on in (None, name)
     alone = where if own else place(replace(query, price=None, chips=None), str(query.prefill_on))
@@ -104,34 +106,49 @@ def _look(query: Query, where: Place, name: str, tell: Progress = _quiet) -> Fou
     return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads)
 
 
-def _closer(query: Query, where: Place, here: Space, parts: Sequence[Timed], spreads: Spreads) -> list[Timed]:
+def _one_batch(batch: float, here: Space, where: Setting) -> Array:
+    """Return the batch asked for as each layout's micro-batch; 0 where memory does not hold it. [layouts, 1]
+
+    Raises
+    ------
+    PhysicsError
+        When no layout holds it.
+    """
+    most = np.array([a.holds for a in here.accounts])
+    if not (most >= batch).any():
+        raise PhysicsError(
+            f"--batch {batch:,.0f}: memory holds at most {most.max():,.0f} requests of {where.prompt + where.output:,.0f} tokens per "
+            f"replica on {where.system.name}"
+        )
+    stages = np.array([float(x.pp) for x in here.layouts])
+    return np.where((most >= batch) & (batch >= stages), batch / stages, 0.0)[:, None]
+
+
+def _closer(query: Query, where: Setting, here: Space, parts: Sequence[Timed], spreads: Spreads) -> list[Timed]:
     """Time every layout once more at the batches that just meet the limits: the best is not to depend on the grid."""
     if query.tpot is None and query.ttft is None:
         return []
     return timed(where, here, at_limits(where, here, parts, *spreads.limits(query, wide=False)))
 
 
-def _space(where: Place) -> Space:
+def _space(where: Setting) -> Space:
     """Return the layouts that fit, or refuse with the shortfall and what would fit."""
     model, system = where.model, where.system
     if where.only is not None:
-        check(model, where.only)
-        if where.only.chips > where.reach:
-            raise PhysicsError(
-                f"--layout {where.only}: needs {where.only.chips} chips, {system.name} has {where.reach} that one replica can "
-                "span"
-            )
+        checked_layout(where, where.only)
     tokens = where.prompt + where.output
     if tokens > model.max_context:
         raise InputError(
             f"prompt and output, {tokens:,.0f} tokens, are beyond the limit of {model.name}, {model.max_context:,} tokens"
         )
-    found = space(model, system, tokens, where.reserve, where.chunk, where.reach, where.only)
+    found = space(where)
     if not found.layouts:
         nearest = where.only or max(found.too_big, key=lambda x: x[1].free)[0]
         if where.only is None and nearest not in candidates(model, system.joined):
             nearest = candidates(model, system.joined)[-1]
-        require_fit(model, nearest, system, tokens, where.reserve)
+        held = where.account(nearest)
+        if held.fits < 1:
+            raise refusal(model, nearest, system, held, where.reserve)
         raise PhysicsError(f"{model.name} as {nearest}: memory does not hold one sequence for each pipeline stage")
     return found
 

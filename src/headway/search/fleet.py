@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.search.points import Points
-from headway.search.query import Place
-from headway.search.split import Answerers, Link, Prompters, handover, link_between
+from headway.search.split import Answerers, Prompters, joining
+from headway.serving import Link, Setting, handover
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -104,7 +104,7 @@ def fewest(
     return high
 
 
-def fleet_of(where: Place, points: Points, rate: float, ttft: float | None, ranking: str) -> tuple[int, Fleet] | None:
+def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ranking: str) -> tuple[int, Fleet] | None:
     """Return the best point to build a fleet of, and the fleet; None when there is no point.
 
     Parameters
@@ -163,7 +163,13 @@ class _Pools:
 
 
 def split_fleet(
-    prompts: Place, answers: Place, p: Prompters, d: Answerers, rate: float, limits: tuple[float, float], ranking: str
+    prompts: Setting,
+    answers: Setting,
+    p: Prompters,
+    d: Answerers,
+    rate: float,
+    limits: tuple[float, float],
+    ranking: str,
 ) -> tuple[int, int, Fleet] | None:
     """Return (prompt layout, point of the decoding pool, fleet): the best pair of pools; None when none meets the limits.
 
@@ -182,7 +188,7 @@ def split_fleet(
     if not j.size or not i.size:
         return None
     # inside one domain if the fleet fits there, else over the network
-    inside, outside = link_between(prompts, answers), link_between(prompts, answers, np.inf)
+    inside, outside = joining(prompts, answers), joining(prompts, answers, np.inf)
     asked = _Asked(prompts, answers, p, d, i, j, rate, limits, ranking)
     held = answers.output * d.tpot[j]
     seats = _pool(answers, d.batch[j], rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
@@ -210,8 +216,8 @@ _PATIENCE = (0.9, 0.5, 0.2, 0.05)  # shares of the time to spare that prompts ma
 class _Asked:
     """What two pools are sized for."""
 
-    prompts: Place
-    answers: Place
+    prompts: Setting
+    answers: Setting
     p: Prompters
     d: Answerers
     i: NDArray[np.intp]
@@ -250,7 +256,7 @@ def _sized(q: _Asked, link: Link, a: _Pools, b: _Pools) -> tuple[float, int, int
 
 
 def _pool(
-    where: Place, seats: Array, load: Array, service: Array, size: Array, patience: Array, waiting: float,
+    where: Setting, seats: Array, load: Array, service: Array, size: Array, patience: Array, waiting: float,
     alike: bool = False,
 ) -> _Pools:  # fmt: skip
     """Size a pool with each layout: few enough wait, and none too long on average."""

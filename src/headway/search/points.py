@@ -11,12 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.batching import Workload, closed_loop, expected_tokens, first_token, loads
 from headway.parallel import LayoutColumns, build_step
-from headway.parallel.memory import stage_share
-from headway.roofline import IDEAL, CompiledStep, Load, compiled
-from headway.search.query import Place
 from headway.search.space import Space
+from headway.serving import (
+    LOOPS,
+    Floors,
+    Setting,
+    Workload,
+    beat,
+    decode_tokens,
+    floors,
+    ideal_times,
+    pass_times,
+    workload,
+)
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -108,8 +116,8 @@ class Timed:
     workload : Workload
     seconds : dict
         Times of the passes of `loads`. [s]
-    ideal : dict
-        Of an ideal machine: ``decode`` and ``prefill``. [s]
+    floors : Floors
+        What no machine beats. [s]
     stages, chips : array
         Pipeline stages and chips of a replica. [layouts, 1]
     """
@@ -118,12 +126,12 @@ class Timed:
     batch: Array
     workload: Workload
     seconds: dict[str, Array]
-    ideal: dict[str, Array]
+    floors: Floors
     stages: Array
     chips: Array
 
 
-def timed(where: Place, space: Space, batches: Array | None = None) -> list[Timed]:
+def timed(where: Setting, space: Space, batches: Array | None = None) -> list[Timed]:
     """Time every layout of a space at every batch, or at those given. [layouts, batches]
 
     Notes
@@ -132,12 +140,12 @@ def timed(where: Place, space: Space, batches: Array | None = None) -> list[Time
     """
     alike: dict[tuple[bool, ...], list[int]] = defaultdict(list)
     for i, layout in enumerate(space.layouts):
-        if batches is None or batches[i].max() > 1:
+        if batches is None or batches[i].max() > (1 if batches.shape[1] > 1 else 0):
             alike[layout.dimensions].append(i)
     return [_timed(where, space, np.array(numbers, dtype=np.intp), batches) for numbers in alike.values()]
 
 
-def at_limits(where: Place, space: Space, parts: Sequence[Timed], ttft: float | None, tpot: float | None) -> Array:
+def at_limits(where: Setting, space: Space, parts: Sequence[Timed], ttft: float | None, tpot: float | None) -> Array:
     """Return for every layout the batches at which it just meets the limits, between those looked at. [layouts, 3]
 
     Parameters
@@ -156,7 +164,7 @@ def at_limits(where: Place, space: Space, parts: Sequence[Timed], ttft: float | 
     found = np.ones((len(space.layouts), 3))
     spent = np.full((len(space.layouts), 3), np.inf)
     for t in parts:
-        served = closed_loop(t.workload, t.seconds, where.numbers)
+        served = LOOPS[where.kind].served(t.workload, t.seconds, where.numbers, 0.0)
         alone = np.broadcast_to(t.seconds["decode"] / decode_tokens(where), t.batch.shape)
         for column, (values, limit) in enumerate(((served.tpot, tpot), (alone, tpot), (served.ttft, ttft))):
             if limit is not None:
@@ -181,35 +189,22 @@ def _crossing(batch: Array, values: Array, limit: float) -> Array:
     return np.where(inside, np.maximum(np.floor(between * 0.999), 1.0), 1.0)
 
 
-def _timed(where: Place, space: Space, numbers: NDArray[np.intp], batches: Array | None) -> Timed:
+def _timed(where: Setting, space: Space, numbers: NDArray[np.intp], batches: Array | None) -> Timed:
     layouts = [space.layouts[i] for i in numbers]
     columns = LayoutColumns.of(layouts)
     step = build_step(where.model, columns, where.system.adds_in_network)
-    real, least = compiled(step, where.system.chip, where.numbers), compiled(step, where.system.chip, IDEAL)
-    most = np.array([min(space.fits[i].max_batch, _MOST) for i in numbers])[:, None] / columns.pp
+    most = np.array([min(space.accounts[i].holds, _MOST) for i in numbers])[:, None] / columns.pp
     batch = np.floor(np.maximum(most, 1.0) ** np.linspace(0.0, 1.0, BATCHES) + 1e-9)
     if batches is not None:
-        batch = np.minimum(batches[numbers], np.maximum(np.floor(most), 1.0))
-    w = Workload("closed_loop", batch, where.prompt, where.output, float(where.drafts), groups=columns.dp)
-    # stages of a pipeline wait for the one with the most layers, but not a prompt alone
-    beat = np.array([[stage_share(where.model, x) * x.pp] for x in layouts])
-    seconds: dict[str, Array] = {}
-    ideal: dict[str, Array] = {}
-    for name, load in loads(w, where.chunk).items():
-        skewed = Load(load.groups, where.skew)
-        seconds[name] = pass_time(where, real, skewed) * (1.0 if name == "prefill" else beat)
-        if name in ("decode", "prefill"):
-            ideal[name] = np.asarray(least.seconds(skewed))
-    return Timed(numbers, batch, w, seconds, ideal, columns.pp, columns.chips)
+        batch = batches[numbers]
+    load = workload(where, columns, batch)
+    waits = np.array([[beat(where, x)] for x in layouts])
+    seconds = pass_times(where, where.passes(step), load, waits)
+    ideal = ideal_times(where, where.passes(step, ideal=True), load)
+    return Timed(numbers, batch, load, seconds, floors(load, ideal, where.chunk), columns.pp, columns.chips)
 
 
-def pass_time(where: Place, step: CompiledStep, load: Load) -> Array:
-    """Return the time of a pass: plain, or in two halves where that is asked for and faster. [s]"""
-    plain = np.asarray(step.seconds(load))
-    return np.minimum(plain, step.half_and_half(load)) if where.overlap else plain
-
-
-def together(where: Place, space: Space, parts: Sequence[Timed]) -> Points:
+def together(where: Setting, space: Space, parts: Sequence[Timed]) -> Points:
     """Return the points of replicas that compute prompts and answers on the same chips.
 
     Notes
@@ -219,29 +214,22 @@ def together(where: Place, space: Space, parts: Sequence[Timed]) -> Points:
     return joined([_together(where, space, t) for t in parts])
 
 
-def _together(where: Place, space: Space, t: Timed) -> Points:
-    found = closed_loop(t.workload, t.seconds, where.numbers)
+def _together(where: Setting, space: Space, t: Timed) -> Points:
+    found = LOOPS[where.kind].served(t.workload, t.seconds, where.numbers, 0.0)
     layouts = [space.layouts[i] for i in t.numbers]
     replicas = np.array([float(where.replicas(x.chips)) for x in layouts])[:, None]
     paid = where.paid(t.chips * replicas)
-    new = 1.0 + where.drafts
-    floor = first_token(t.workload, t.ideal["prefill"], where.chunk, drain=False)
     shape = t.batch.shape
     rows = {
         "layout": t.numbers[:, None], "prompt_layout": np.full((1, 1), -1), "replicas": replicas,
         "prompt_replicas": np.zeros((1, 1)), "batch": t.batch * t.stages, "chips": paid, "ttft": found.ttft,
         "tpot": found.tpot, "request": found.request, "rate": found.output_rate * t.stages * replicas,
-        "tpot_floor": t.ideal["decode"] / new, "ttft_floor": floor, "dollars": paid * (where.system.price or np.nan),
+        "tpot_floor": t.floors.tpot, "ttft_floor": t.floors.ttft, "dollars": paid * (where.system.price or np.nan),
         "within": where.covers(t.batch * t.stages * replicas, t.chips),
     }  # fmt: skip
     flat: dict[str, Any] = {k: np.broadcast_to(v, shape).reshape(-1) for k, v in rows.items()}
     fresh = np.diff(t.batch, axis=1, prepend=0.0).reshape(-1) > 0  # small memories repeat small batches
     return Points(**flat).take(fresh)
-
-
-def decode_tokens(where: Place) -> float:
-    """Return tokens that a decode pass makes for each sequence: 1, or more with drafts."""
-    return float(expected_tokens(where.numbers.draft_acceptance, where.drafts))
 
 
 def empty() -> Points:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from headway.catalog import default
-from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Fit, Layout, fit
+from headway.parallel import Layout
 from headway.parallel.racks import largest_divisor
+from headway.serving import Account, Setting
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Space:
     ----------
     layouts : tuple of Layout
         Those that hold at least one sequence for each pipeline stage.
-    fits : tuple of Fit
-        Their memory accounts, sequences held to their last token.
-    too_big : tuple of (Layout, Fit)
+    accounts : tuple of Account
+        Their memory accounts.
+    too_big : tuple of (Layout, Account)
         Those that divide but do not fit.
     """
 
     layouts: tuple[Layout, ...]
-    fits: tuple[Fit, ...]
-    too_big: tuple[tuple[Layout, Fit], ...]
+    accounts: tuple[Account, ...]
+    too_big: tuple[tuple[Layout, Account], ...]
 
 
 def divisors(number: int) -> list[int]:
@@ -109,38 +109,22 @@ def _expert_ways(model: Architecture, plain: Layout, most_slices: float, shared:
                 yield replace(whole, ep=ep, redundant=redundant)
 
 
-def space(
-    model: Architecture,
-    system: System,
-    context: float,
-    reserve: float | None,
-    tokens: float,
-    chips: int,
-    only: Layout | None = None,
-) -> Space:
-    """Return the layouts that fit, with their memory accounts, and those that do not.
+def space(where: Setting) -> Space:
+    """Return the layouts of a setting that fit, with their memory accounts, and those that do not.
 
-    Parameters
-    ----------
-    context : float
-        Tokens of a sequence at its end: nothing runs out of memory on the way.
-    reserve : float or None
-        Share of memory that the engine leaves alone.
-    tokens : float
-        New tokens of the largest pass in each data-parallel group.
-    chips : int
-        Chips over which one replica may span.
-    only : Layout or None
-        Look at this one alone.
+    Notes
+    -----
+    A layout that fits only where an engine keeps less in reserve than usual counts when it is the one asked for.
     """
     good: list[Layout] = []
-    fits: list[Fit] = []
-    too_big: list[tuple[Layout, Fit]] = []
-    for layout in layouts(model, chips, system.joined) if only is None else [only]:
-        held = fit(model, layout, system, context, reserve, tokens)
-        if held.max_batch >= layout.pp:
+    accounts: list[Account] = []
+    too_big: list[tuple[Layout, Account]] = []
+    every = layouts(where.model, where.reach, where.system.joined) if where.only is None else [where.only]
+    for layout in every:
+        held = where.account(layout)
+        if (held.fits if where.only is None else held.holds) >= layout.pp:
             good.append(layout)
-            fits.append(held)
+            accounts.append(held)
         else:
             too_big.append((layout, held))
-    return Space(tuple(good), tuple(fits), tuple(too_big))
+    return Space(tuple(good), tuple(accounts), tuple(too_big))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.batching import first_token, mean_queue_wait, waiting_chance
+from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.parallel import kv_per_chip
-from headway.search.points import Points, Timed, decode_tokens, empty, joined
-from headway.search.query import Place
+from headway.search.points import Points, Timed, empty, joined
 from headway.search.space import Space
+from headway.serving import Link, Setting, decode_tokens, first_token, handover, link_between, prompt_seconds
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -77,28 +77,27 @@ class Answerers:
     lanes: Array
 
 
-def prompters(where: Place, space: Space, parts: Sequence[Timed]) -> Prompters:
+def prompters(where: Setting, space: Space, parts: Sequence[Timed]) -> Prompters:
     """Return what each layout does as a pool for prompts; of layouts of one size only those that no other beats."""
     rows: list[list[Array]] = []
     for t in parts:
-        each = np.maximum(t.workload.prompt / where.chunk, 1.0) * t.seconds["burst"][:, -1]
-        each = each / np.broadcast_to(t.workload.at_once(where.chunk), t.batch.shape)[:, -1]
-        alone = first_token(t.workload, t.seconds["prefill"], where.chunk)[:, 0]
-        floor = first_token(t.workload, t.ideal["prefill"], where.chunk, drain=False)[:, 0]
+        first = np.asarray(first_token(t.workload, t.seconds["prefill"], where.chunk))
+        full = np.broadcast_to(prompt_seconds(t.workload, t.seconds, where.chunk, first), t.batch.shape)[:, -1]
+        alone, floor = first[:, 0], np.broadcast_to(t.floors.ttft, t.batch.shape)[:, 0]
         ways = [space.layouts[i] for i in t.numbers]
         sent = np.array([float(kv_per_chip(where.model, x, where.prompt)) for x in ways])
         # stages work on different prompts at a time
         stages = np.broadcast_to(t.stages, (len(ways), 1))[:, 0]
         lanes = np.array([float(x.dp) for x in ways])
         used = np.array([float(x.chips) for x in ways])
-        rows.append([t.numbers.astype(float), used, alone, np.minimum(each, alone) / stages, floor, sent, lanes])
+        rows.append([t.numbers.astype(float), used, alone, full / stages, floor, sent, lanes])
     columns = [np.concatenate(c) for c in zip(*rows, strict=True)]
     kept = _best_of_size(columns[1], columns[2], columns[3])
     found = [c[kept] for c in columns]
     return Prompters(found[0].astype(np.intp), *found[1:])
 
 
-def answerers(where: Place, space: Space, parts: Sequence[Timed]) -> Answerers:
+def answerers(where: Setting, space: Space, parts: Sequence[Timed]) -> Answerers:
     """Return what each layout does at each batch as a pool for answers; of one size only those that no other beats."""
     rows: list[list[Array]] = []
     for t in parts:
@@ -109,7 +108,7 @@ def answerers(where: Place, space: Space, parts: Sequence[Timed]) -> Answerers:
         shape = t.batch.shape
         columns = [
             t.numbers[:, None].astype(float), t.batch * t.stages, np.array([[float(x.chips)] for x in ways]), tpot, step,
-            t.ideal["decode"] / (1.0 + where.drafts), t.batch * t.stages / (where.output * tpot), received,
+            t.floors.tpot, t.batch * t.stages / (where.output * tpot), received,
             np.array([[float(x.dp)] for x in ways]),
         ]  # fmt: skip
         rows.append([np.broadcast_to(c, shape).reshape(-1) for c in columns])
@@ -133,57 +132,15 @@ def _best_of_size(size: Array, first: Array, second: Array) -> NDArray[np.intp]:
     return np.array(kept, dtype=np.intp)
 
 
-@dataclass(frozen=True)
-class Link:
-    """What carries caches from one pool to the other. [bytes/s per chip and direction]"""
-
-    rate: float
-    seconds: float
-
-
-def link_between(prompts: Place, answers: Place, chips: float | None = None) -> Link | None:
-    """Return the link between two pools of so many chips together (the system's, unless told); None where nothing joins them.
-
-    Notes
-    -----
-    Pools of one system inside one scale-up domain use its link; else the slower scale-out network of the two, with the
-    latency of leaving a domain.
-    """
-    system, n = answers.system, answers.numbers
+def joining(prompts: Setting, answers: Setting, chips: float | None = None) -> Link | None:
+    """Return the link between two pools of so many chips together (the system's, unless told); None where nothing joins them."""
+    system = answers.system
     count = system.chips if chips is None else chips
     inside = prompts is answers and count <= system.joined and system.link > 0
-    rate = system.link if inside else min(prompts.system.scale_out, system.scale_out)
-    efficiency = float(min(prompts.numbers.network_efficiency, n.network_efficiency))
-    latency = float(n.message_seconds + (0.0 if inside else n.outside_seconds))
-    return Link(rate * efficiency, latency) if rate > 0 else None
+    return link_between(prompts.system, system, (prompts.numbers, answers.numbers), inside)
 
 
-def handover(
-    link: Link, sent: Real, lanes_out: Real, received: Real, lanes_in: Real, requests: Real
-) -> tuple[Real, Real]:
-    """Return (seconds to move a prompt's cache, utilisation of the busier side), the link as a resource.
-
-    Parameters
-    ----------
-    sent, received : array
-        Cache of one prompt on each chip that sends or receives it. [bytes]
-    lanes_out, lanes_in : array
-        Groups of chips on either side, all replicas together, each moving one prompt at a time.
-    requests : array
-        Prompts per second.
-
-    Notes
-    -----
-    The side with more bytes per chip decides how long; transfers of one length queue for their lane (M/D/c).
-    """
-    took = np.maximum(sent, received) / link.rate + link.seconds
-    lanes = np.minimum(lanes_out, lanes_in)
-    load = requests * took
-    wait = mean_queue_wait(waiting_chance(lanes, load), lanes, load, took, alike=True)
-    return took + wait, load / lanes
-
-
-def apart(prompts: Place, answers: Place, p: Prompters, d: Answerers) -> Points:
+def apart(prompts: Setting, answers: Setting, p: Prompters, d: Answerers) -> Points:
     """Return the points of every pair of layouts and every split of the chips between them.
 
     Notes
@@ -193,14 +150,14 @@ def apart(prompts: Place, answers: Place, p: Prompters, d: Answerers) -> Points:
     Prompts queue for a replica, caches for a lane of the link, answers for the next departure. On one system the chips are
     shared; on two, each pool has its own.
     """
-    link = link_between(prompts, answers)
+    link = joining(prompts, answers)
     if link is None or not len(p.layout) or not len(d.layout):
         return empty()
     rows = [r for i in range(len(p.layout)) if (r := _splits(prompts, answers, p, d, i, link)) is not None]
     return joined(rows)
 
 
-def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, link: Link) -> Points | None:
+def _splits(prompts: Setting, answers: Setting, p: Prompters, d: Answerers, i: int, link: Link) -> Points | None:
     """One layout for prompts against every point of the decoding pool, at every number of replicas."""
     same = prompts is answers
     most = prompts.replicas(int(p.chips[i]))
@@ -238,7 +195,7 @@ def _splits(prompts: Place, answers: Place, p: Prompters, d: Answerers, i: int, 
     )  # fmt: skip
 
 
-def _room(where: Place, taken: Array, each: Array | float, size: Array) -> Array:
+def _room(where: Setting, taken: Array, each: Array | float, size: Array) -> Array:
     """Return how many replicas of each size fit beside replicas of `each` chips that take `taken` in all.
 
     None straddles two scale-up domains; those that are larger fill whole domains.

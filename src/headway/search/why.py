@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-
-from headway.models import Architecture
-from headway.parallel import Layout, build_step
-from headway.roofline import Load, Step, compiled, step_time
+from headway.questions import Query
+from headway.roofline import Load, step_time
 from headway.search.answer import Option
-from headway.search.points import decode_tokens, pass_time
-from headway.search.query import Goal, Query
-
-
-@functools.lru_cache(maxsize=256)
-def _step(model: Architecture, layout: Layout, adds: bool) -> Step:
-    return build_step(model, layout, adds)
+from headway.serving import decode_tokens
 
 
 def spent(o: Option) -> dict[str, float]:
@@ -26,11 +17,11 @@ def spent(o: Option) -> dict[str, float]:
     Idle: chips paid that no replica uses. Prompts: all the rest of chips over output tokens per second.
     """
     where, layout = o.found.where, o.layout
-    step = _step(where.model, layout, where.system.adds_in_network)
+    step = where.step(layout)
     context = where.prompt + where.output / 2
-    load = Load.decode(o.batch / layout.pp, context, new=1.0 + where.drafts, skew=where.skew)
+    load = Load.decode(o.batch / layout.pp, context, new=where.new_tokens, skew=where.skew)
     t = step_time(step, load, where.system.chip, where.numbers)
-    seconds = float(pass_time(where, compiled(step, where.system.chip, where.numbers), load))
+    seconds = float(where.pass_time(where.passes_of(layout), load))
     spent_on = t.resources
     parts = {
         "weight reads": float(spent_on.weights), "KV reads": float(spent_on.cache), "compute": float(spent_on.compute),
@@ -45,7 +36,7 @@ def spent(o: Option) -> dict[str, float]:
 
 def reason(best: Option, other: Option, query: Query) -> str:
     """Say in one line why `other` lost against `best` for the goal."""
-    goal: Goal = query.minimise
+    goal = query.minimise
     if goal == "latency":
         times = other.request[1] / best.request[1]
         return f"{times:.2f}x the request's time: {_moved(_times(best), _times(other))}"

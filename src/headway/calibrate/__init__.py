@@ -1,1 +1,0 @@
-"""Calibration: fitting to measurements, predictions with intervals, validation against evidence."""

@@ -1,0 +1,83 @@
+"""From a row of a table to the case that it states: the row becomes a Request, resolved as every other question is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from headway.errors import InputError
+from headway.evidence.measurements import Measurement
+from headway.models import Architecture
+from headway.parallel import Layout
+from headway.questions import ENGINE, Request
+from headway.roofline import Calibration
+from headway.serving import Case, case, setting
+from headway.serving.setting import budgeted
+
+
+def request_of(m: Measurement, engine: str | None = None) -> Request:
+    """Return the question that a row asks.
+
+    Parameters
+    ----------
+    m : Measurement
+    engine : str or None
+        Engine to take instead of the row's.
+    """
+    return Request(
+        model=m.model, system=m.system, chips=m.chips, prompt=m.prompt, output=m.output, precision=m.weights or None,
+        kv_precision=m.kv or None, engine=engine or m.engine or ENGINE, load=m.load, concurrency=max(m.batch, 1.0),
+        drafts=m.drafts, release=m.date or None, rounds=m.rounds,
+    )  # fmt: skip
+
+
+def case_of(m: Measurement, policy: Calibration | None = None, engine: str | None = None) -> Case:
+    """Return the case of a measurement.
+
+    Parameters
+    ----------
+    m : Measurement
+    policy : Calibration or None
+        Whose budget of prompt tokens and rounds of the run hold (a fit's priors); default: the engine's profile.
+    engine : str or None
+        Engine to take instead of the row's.
+
+    Raises
+    ------
+    InputError
+        When a name does not resolve or the layout does not divide the model.
+    PhysicsError
+        When the weights do not fit in memory.
+    """
+    s = setting(request_of(m, engine))
+    if policy is not None:
+        s = dataclasses.replace(s, numbers=budgeted(policy, s.engine.prompt_piece))
+    ep, redundant = _expert_groups(s.model, m)
+    layout = Layout(tp=m.tp, dp=m.dp, ep=ep, pp=m.pp, redundant=redundant)
+    if layout.chips > 1 and not s.system.link:
+        raise InputError(
+            f"{s.system.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time"
+        )
+    copies = max(m.chips // layout.chips, 1)
+    return case(
+        s,
+        layout,
+        concurrency=m.batch,
+        copies=copies,
+        split=m.disaggregated,
+        remedy="more chips or fewer bytes per weight",
+    )
+
+
+def _expert_groups(arch: Architecture, m: Measurement) -> tuple[int, int]:
+    """Return expert-parallel groups, at most those stated, and how many experts have a second copy to fill them.
+
+    Engines copy some experts where they do not divide (288 slots on 144 chips for 256 experts).
+    """
+    if arch.experts is None:
+        return 1, 0
+    chips = m.tp * m.dp
+    groups = max(d for d in range(1, chips + 1) if chips % d == 0 and d <= m.ep)
+    redundant = -arch.experts.count % groups
+    if redundant <= arch.experts.count:
+        return groups, redundant
+    return max(d for d in range(1, groups + 1) if chips % d == 0 and arch.experts.count % d == 0), 0

@@ -1,0 +1,278 @@
+"""Measurements: the schema of serving benchmarks, one reader for shipped evidence and users' files, and its traps."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headway.catalog import SHIPPED, Catalogue, Row, catalogue, default
+from headway.errors import InputError
+from headway.evidence.tabular import FAULT, Table, read_table
+from headway.roofline import years_since
+from headway.serving import engine as engine_called
+from headway.serving import stated_chips
+
+MEASURES = (
+    "ttft_ms_mean", "ttft_ms_median", "tpot_ms_mean", "tpot_ms_median", "e2e_ms_mean", "e2e_ms_median",
+    "output_tok_s", "output_tok_s_per_chip", "input_tok_s",
+)  # fmt: skip
+COLUMNS = (
+    "source", "source_path", "date", "system", "chips", "model", "weights_dtype", "kv_dtype", "engine",
+    "engine_version", "tp", "pp", "ep", "attention_dp", "speculative", "disaggregated", "load", "batch_or_concurrency",
+    "isl", "osl", "rounds", *MEASURES,
+)  # fmt: skip
+NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
+_RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
+_NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row of a serving benchmark, traps handled.
+
+    Attributes
+    ----------
+    place : str
+        File and line.
+    row : mapping
+        As read.
+    source, date, system, model, weights, kv, engine, load : str
+    chips : int
+        Accelerators of the deployment.
+    tp, pp, ep, dp : int
+        Layout of one replica; `dp` counts attention-data-parallel groups.
+    drafts : int
+        Tokens drafted per step.
+    disaggregated : bool
+    batch, prompt, output : float
+        Requests in flight; mean lengths. [requests, tokens, tokens]
+    rounds : float or None
+        Requests per slot of the run; None: as the engine's evidence.
+    measured : mapping
+        What was measured, in seconds and tokens/s of the whole deployment.
+    """
+
+    place: str
+    row: Mapping[str, str]
+    source: str
+    date: str
+    system: str
+    model: str
+    weights: str
+    kv: str
+    engine: str
+    load: str
+    chips: int
+    tp: int
+    pp: int
+    ep: int
+    dp: int
+    drafts: int
+    disaggregated: bool
+    batch: float
+    prompt: float
+    output: float
+    rounds: float | None = None
+    measured: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+def table(file: str | Path) -> Table:
+    """Open a table of serving benchmarks: CSV (also ``.gz``), any column order.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, is empty, or lacks a column that has no default.
+    """
+    return read_table(file, COLUMNS, NEEDED)
+
+
+def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
+    """Yield (place, row) of such a table."""
+    yield from table(file).rows
+
+
+def _number(row: Row, key: str, default: float | None, *, low: float = 0.0, whole: bool = False) -> float:
+    text = row.get(key, "").strip()
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    if text.lower() in _NOTHING:
+        if default is None:
+            raise InputError(f"{key} is empty; a number is needed")
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{key} is {text!r}; it must be a number") from None
+    if not math.isfinite(value) or value < low:
+        raise InputError(f"{key} is {text!r}; it must be a finite number of at least {low:g}")
+    if value > 1e12:
+        raise InputError(f"{key} is {text!r}; that is beyond any benchmark")
+    if whole and value != int(value):
+        raise InputError(f"{key} is {text!r}; it must be a whole number")
+    return value
+
+
+def _flag(row: Row, key: str) -> bool:
+    text = row.get(key, "").strip().lower()
+    if text in ("true", "yes", "1"):
+        return True
+    if text in ("", "false", "no", "0", "unknown", "none", "na", "n/a"):
+        return False
+    raise InputError(f"{key} is {text!r}; accepted: true, false")
+
+
+def measurement(place: str, row: Row) -> Measurement:
+    """Read one row.
+
+    Raises
+    ------
+    InputError
+        When a cell is malformed; the message names the column.
+
+    Notes
+    -----
+    Traps of the sources: `attention_dp` is a flag or a number of groups; the InferenceX dump of 2026-04-06 multiplies
+    `tp` (or `attention_dp`) and `chips` by `ep`, its run names tell the truth; gpt-fast generates 200 tokens where its
+    table has no column for it; a TPU table's `tp` counts cores, two to a chip; PaLM's table times prefill and generation
+    apart, so its time of a generation is not end to end.
+    """
+    if FAULT in row:
+        raise InputError(row[FAULT])
+    layout = _layout(row)
+    engine = row.get("engine", "")
+    output = _number(row, "osl", 200.0 if engine.lower().startswith("gpt-fast") else None)
+    prompt = _number(row, "isl", None)
+    batch = _number(row, "batch_or_concurrency", None)
+    if batch <= 0 or prompt + output <= 0:
+        raise InputError("batch_or_concurrency must be positive, and isl + osl at least 1 token")
+    load = row.get("load", "").lower() or "closed_loop"
+    if load not in ("static_batch", "closed_loop"):
+        raise InputError(f"load is {load!r}; accepted: static_batch, closed_loop")
+    date = row.get("date", "")
+    if date and years_since(date) is None:
+        raise InputError(f"date is {date!r}; write it like 2026-05-18 (or leave it empty for the latest release)")
+    found = Measurement(
+        place=place, row=row, source=row.get("source", ""), date=date, system=row["system"],
+        model=row["model"], weights=row.get("weights_dtype", ""), kv=_cache_format(row), engine=engine, load=load,
+        chips=layout["chips"], tp=layout["tp"], pp=layout["pp"], ep=layout["ep"], dp=layout["dp"],
+        drafts=_drafts(row), disaggregated=_flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
+        rounds=_number(row, "rounds", math.nan, low=1.0) if row.get("rounds", "").strip() else None,
+    )  # fmt: skip
+    object.__setattr__(found, "measured", _measured(row, found.chips, output))
+    return found
+
+
+_SIXTEEN = ("", "bf16", "fp16", "f16", "bfloat16", "half", "float16", "fp32", "f32")
+
+
+def _cache_format(row: Row) -> str:
+    """Return the KV cache's format: as stated; as the source's recipes set it where its tables do not say; "" else."""
+    stated = row.get("kv_dtype", "").strip()
+    if stated.lower() not in ("", "auto"):
+        return stated
+    quantised = row.get("weights_dtype", "").strip().lower() not in _SIXTEEN
+    if not quantised or not row.get("engine"):
+        return ""
+    for source, engines in _recipes(catalogue()):
+        if source in row.get("source", "") and engine_called(row["engine"]).profile in engines:
+            return "fp8"
+    return ""
+
+
+@functools.lru_cache(maxsize=8)
+def _recipes(facts: Catalogue) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(what a source's name holds, engines that its recipes give an FP8 cache with quantised weights)."""
+    rows = facts.table("evidence_sources").rows
+    return tuple((r["name"].split(" ")[0], tuple(r["fp8_kv_engines"].split("|"))) for r in rows if r["fp8_kv_engines"])
+
+
+def _layout(row: Row) -> dict[str, int]:
+    pp = _ways(row, "pp")
+    boxed = float(stated_chips(row["system"]))
+    told_chips = row.get("chips", "").strip().lower() not in _NOTHING or boxed > 1
+    implied = boxed if boxed > 1 else _number(row, "tp", 1.0, low=1, whole=True) * pp
+    chips = int(_number(row, "chips", implied, low=1, whole=True))
+    tp = int(_number(row, "tp", max(chips // pp, 1), low=1, whole=True))
+    ep = _ways(row, "ep")
+    text = row.get("attention_dp", "").strip().lower()
+    groups = 1
+    if text in ("true", "yes"):
+        groups = tp
+    elif text not in ("", "false", "no", "unknown"):
+        groups = _ways(row, "attention_dp")
+    told = _RUN_NAME.search(row.get("source_path", ""))
+    if told and "InferenceX" in row.get("source", "") and ep > 1:
+        ranks, ep = int(told[1]), int(told[2])
+        chips, tp, groups = ranks, ranks, ranks if groups > 1 else 1
+    apart = told_chips and tp * groups * pp <= chips  # tp of each group (vLLM), not of all groups together (SGLang)
+    if groups > 1 and tp > 1 and not apart:
+        if tp % groups:
+            raise InputError(f"attention_dp {groups} does not divide tp {tp}")
+        tp //= groups
+    if tp * groups * pp > chips and "tpu" in row.get("system", "").lower():
+        tp = max(chips // (groups * pp), 1)
+    if told_chips and tp * groups * pp > chips:
+        raise InputError(f"tp x attention_dp x pp = {tp * groups * pp} is more than the {chips} chips stated")
+    if ep > max(chips, tp * groups * pp):
+        raise InputError(f"ep {ep} is more than the {max(chips, tp * groups * pp)} chips")
+    if groups == 1 and tp < ep <= chips // pp and ep % tp == 0:  # experts over more chips than attention is cut over
+        groups = ep // tp
+    chips = max(chips, tp * groups * pp)
+    return {"chips": chips, "tp": tp, "pp": pp, "ep": ep, "dp": groups}
+
+
+def _ways(row: Row, key: str) -> int:
+    """Read a number of ways; 0 means, as 1 does, that nothing is cut."""
+    return max(int(_number(row, key, 1.0, whole=True)), 1)
+
+
+def _drafts(row: Row) -> int:
+    text = row.get("speculative", "").strip().lower()
+    if text in ("", "none", "unknown", "false", "no", "off"):
+        return 0
+    match = re.search(r"\d+", text)
+    if match:
+        return min(int(match[0]), 16)
+    if text in ("mtp", "eagle", "eagle3", "true", "nextn", "draft"):
+        return int(default("mtp_drafts"))
+    raise InputError(f"speculative is {text!r}; accepted: none, mtp, mtp2, eagle")
+
+
+def _measured(row: Row, chips: int, output: float) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for key in MEASURES:
+        try:
+            value = _number(row, key, math.nan)
+        except InputError:
+            continue  # a measurement that cannot be read is no reason to refuse a prediction
+        if value > 0:
+            found[key.replace("_ms", "")] = value / 1e3 if "_ms" in key else value
+    if row.get("source", "").startswith("Pope et al. 2022") and output > 0 and "e2e_mean" in found:
+        found["tpot_mean"] = found.pop("e2e_mean") / output
+    if "output_tok_s_per_chip" in found and "output_tok_s" not in found:
+        found["output_tok_s"] = found["output_tok_s_per_chip"] * chips
+    found.pop("output_tok_s_per_chip", None)
+    return found
+
+
+def shipped() -> list[Measurement]:
+    """Return the serving evidence of the catalogue; rows without a batch (published facts) are left to the anchors."""
+    return read(read_rows(SHIPPED / "evidence" / "serving.csv.gz"))[0]
+
+
+def read(rows: Iterable[tuple[str, Row]]) -> tuple[list[Measurement], list[tuple[str, Row, str]]]:
+    """Return the rows that are well formed, and (place, row, reason) of those that are not."""
+    good: list[Measurement] = []
+    refused: list[tuple[str, Row, str]] = []
+    for place, row in rows:
+        try:
+            good.append(measurement(place, row))
+        except InputError as error:
+            refused.append((place, row, str(error)))
+    return good, refused

@@ -1,0 +1,166 @@
+"""Many passes at once: the kernels of thousands of cases as flat arrays, timed by the same lines as `step_time`.
+
+A fit evaluates the same amounts thousands of times under other numbers, and a table of predictions is thousands of
+small steps: both want arrays, not loops. Kernels of one `Kind` go through `kernel_time` together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.roofline import (
+    Amounts,
+    Kind,
+    Load,
+    Transfer,
+    kernel_time,
+    pass_overhead,
+    pass_seconds,
+    row_amounts,
+    row_kind,
+    send_amounts,
+    split,
+    wire,
+)
+from headway.serving import Case
+
+Array = NDArray[np.float64]
+Numbers = Mapping[str, Any]  # a number of the calibration -> one value for all cases, or one per case
+
+_AMOUNTS = ("flops", "bytes", "temporaries", "peak", "bandwidth", "kernels", "products", "layers",
+    "uneven_bytes", "uneven_flops",
+)  # fmt: skip
+_TRANSFER = ("sent", "messages", "ranks", "link", "outside", "scale_out", "leaving")
+
+
+class PerCase:
+    """A calibration whose numbers are gathered per kernel (or pass) from one value per case."""
+
+    def __init__(self, numbers: Numbers, case: NDArray[np.intp]) -> None:
+        self._numbers, self._case = numbers, case
+
+    def __getattr__(self, name: str) -> Any:
+        """Return one number, as an array over kernels where cases differ."""
+        value = self._numbers[name]
+        return value[self._case] if isinstance(value, np.ndarray) else value
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Passes of many cases, flattened by kind of kernel.
+
+    Attributes
+    ----------
+    kernels : mapping
+        Kind -> (pass of each kernel, case of each kernel, amounts).
+    sends : mapping
+        The same for collectives.
+    case : array
+        Case of each pass.
+    sequences, prompt_layers : array
+        Per pass.
+    names : mapping
+        Name of a pass -> its number for each case (-1 where a case has none).
+    """
+
+    kernels: Mapping[Kind, tuple[NDArray[np.intp], NDArray[np.intp], Amounts]]
+    sends: Mapping[Kind, tuple[NDArray[np.intp], NDArray[np.intp], Transfer]]
+    case: NDArray[np.intp]
+    sequences: Array
+    prompt_layers: Array
+    names: Mapping[str, NDArray[np.intp]]
+
+    def parts(self, numbers: Numbers) -> dict[str, Array]:
+        """Return seconds of each pass by resource: busy, compute, memory, network, overhead, and the total."""
+        size = len(self.case)
+        found = {k: np.zeros(size) for k in ("busy", "compute", "memory", "network", "overhead")}
+
+        def add(key: str, where: NDArray[np.intp], values: Any) -> None:
+            found[key] += np.bincount(where, np.broadcast_to(values, where.shape), size)
+
+        for kind, (where, case, amounts) in self.kernels.items():
+            t = kernel_time(kind, amounts, PerCase(numbers, case))
+            in_compute, in_memory = split(t.compute, t.memory, t.busy)
+            add("busy", where, t.busy)
+            add("compute", where, in_compute)
+            add("memory", where, in_memory)
+            add("overhead", where, t.overhead)
+        for kind, (where, case, sent) in self.sends.items():
+            law = wire(kind.family, sent, PerCase(numbers, case))
+            add("network", where, law.seconds())
+            add("overhead", where, law.latency)
+        per_pass = PerCase(numbers, self.case)
+        found["overhead"] += pass_overhead(self.sequences, self.prompt_layers, per_pass)
+        overlap = per_pass.network_overlap
+        found["seconds"] = pass_seconds(found["busy"], found["network"], found["overhead"], overlap)
+        return found
+
+    def seconds(self, numbers: Numbers) -> Array:
+        """Return the time of each pass. [s]"""
+        return self.parts(numbers)["seconds"]
+
+    def named(self, times: Array, cases: NDArray[np.intp] | None = None) -> dict[str, Array]:
+        """Return times by name of pass, one per case; 0 where a case has no such pass."""
+        padded = np.append(times, 0.0)
+        return {k: padded[v if cases is None else v[cases]] for k, v in self.names.items()}
+
+
+def flatten(cases: Sequence[Case]) -> Flat:
+    """Return the passes of many cases as flat arrays.
+
+    Raises
+    ------
+    InputError
+        When a chip has no rate for a model's format.
+    """
+    return _Builder().build(cases)
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.kernels: dict[Kind, list[tuple[Any, ...]]] = defaultdict(list)
+        self.sends: dict[Kind, list[tuple[Any, ...]]] = defaultdict(list)
+        self.case: list[int] = []
+        self.sequences: list[float] = []
+        self.prompt_layers: list[float] = []
+        self.names: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def build(self, cases: Sequence[Case]) -> Flat:
+        for i, case in enumerate(cases):
+            for name, load in case.passes.items():
+                self.names[name][i] = len(self.case)
+                self.add(case, load, i)
+        kernels = {k: (*_indices(v), Amounts(*_columns(v))) for k, v in self.kernels.items()}
+        sends = {k: (*_indices(v), Transfer(*_columns(v))) for k, v in self.sends.items()}
+        names = {k: np.array([v.get(i, -1) for i in range(len(cases))], dtype=np.intp) for k, v in self.names.items()}
+        return Flat(
+            kernels, sends, np.array(self.case, dtype=np.intp), np.array(self.sequences, dtype=float),
+            np.array(self.prompt_layers, dtype=float), names,
+        )  # fmt: skip
+
+    def add(self, case: Case, load: Load, number: int) -> None:
+        where = len(self.case)
+        self.case.append(number)
+        step, chip = case.step, case.chip
+        self.sequences.append(float(load.busiest(step.groups, lambda _: 1.0)))
+        self.prompt_layers.append(float(load.carries_prompt) * step.layers)
+        for row in step.rows:
+            amounts = row_amounts(row, step, load, chip)
+            self.kernels[row_kind(row, chip)].append((where, number, *(getattr(amounts, f) for f in _AMOUNTS)))
+        for send in step.sends:
+            sent = send_amounts(send, load, chip)
+            self.sends[Kind(send.kind)].append((where, number, *(getattr(sent, f) for f in _TRANSFER)))
+
+
+def _indices(rows: list[tuple[Any, ...]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.array([r[0] for r in rows], dtype=np.intp), np.array([r[1] for r in rows], dtype=np.intp)
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> list[Array]:
+    return list(np.array([r[2:] for r in rows], dtype=float).T)

@@ -1,0 +1,100 @@
+"""Out-of-fold predictions: every (model, chip) predicted by a fit that has never seen it; and what that costs elsewhere."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.fitting.compare import ratios
+from headway.fitting.estimate import Estimate, estimate
+from headway.fitting.fit import Data, Fitted, Prior, fit, predict_with
+
+Array = NDArray[np.float64]
+_JOB: list[tuple[Data, NDArray[np.str_], Mapping[str, Prior] | None]] = []  # what forked workers inherit
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Log ratios predicted/measured, each from a fit without its fold.
+
+    Attributes
+    ----------
+    own, ttft : array
+        Of each row's own measure and of its TTFT; NaN where not measured.
+    fold : array of str
+        Which fold each row is in.
+    """
+
+    own: Array
+    ttft: Array
+    fold: NDArray[np.str_]
+
+
+def out_of_fold(
+    data: Data,
+    fold: NDArray[np.str_],
+    base: Mapping[str, Prior] | None = None,
+    only: NDArray[np.bool_] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> OutOfFold:
+    """Predict each fold by a fit of the others.
+
+    Every fit starts at the priors: one that started at the fit of all rows would carry what it has seen along the
+    directions that the others leave open.
+
+    Parameters
+    ----------
+    data : Data
+    fold : array of str
+    base : mapping
+        Priors; default: the catalogue's.
+    only : array of bool
+        Rows whose folds are needed; the others stay NaN.
+    progress : callable
+        Called with (folds done, folds).
+    """
+    own, ttft = np.full(len(data.rows), np.nan), np.full(len(data.rows), np.nan)
+    names = sorted(set(fold if only is None else fold[only]))
+    _JOB[:] = [(data, fold, base)]
+    try:
+        for number, (name, a, b) in enumerate(_predicted(names)):
+            held = fold == name
+            own[held], ttft[held] = a, b
+            if progress:
+                progress(number + 1, len(names))
+    finally:
+        _JOB.clear()
+    return OutOfFold(own, ttft, fold)
+
+
+def _predicted(names: list[str]) -> Iterator[tuple[str, Array, Array]]:
+    """Fit without each fold, on all cores where processes can be forked."""
+    workers = min(os.cpu_count() or 1, len(names))
+    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(_without, names)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+        yield from pool.map(_without, names)
+
+
+def _without(name: str) -> tuple[str, Array, Array]:
+    data, fold, base = _JOB[0]
+    held = fold == name
+    own, ttft = ratios(data.truth, estimated(data, fit(data, base, keep=~held)))
+    return name, own[held], ttft[held]
+
+
+def estimated(data: Data, fitted: Fitted) -> Estimate:
+    """Predict the rows of `data` under a fit."""
+    return estimate(data.batch, predict_with(fitted, data.batch, data.rows))
+
+
+def labels(values: Iterable[str]) -> NDArray[np.str_]:
+    """Return labels as an array."""
+    return np.array(list(values))

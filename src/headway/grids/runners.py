@@ -1,0 +1,139 @@
+"""Where the cells of a grid run: in this process, on local processes, or on Ray. Results come as they finish, the same each way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any
+
+from headway.errors import InputError, LostWorkerError
+from headway.grids.grid import Cell, solve
+
+Result = dict[str, Any]
+
+
+def run_here(cells: Sequence[Cell]) -> Iterator[Result]:
+    """Run cells one after another in this process."""
+    for cell in cells:
+        yield solve(cell)
+
+
+def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Result]:
+    """Run cells on local processes, as many as the machine has cores unless told.
+
+    Raises
+    ------
+    LostWorkerError
+        When a process was killed.
+    """
+    count = min(workers or os.cpu_count() or 1, len(cells))
+    if count <= 1:
+        yield from run_here(cells)
+        return
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        with _deaf_to_interrupts():  # workers inherit it: Ctrl-C is this process's to answer
+            waiting = [pool.submit(solve, c) for c in cells]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        except BrokenProcessPool:
+            raise LostWorkerError(
+                "a worker was killed; the results so far are kept, and a rerun goes on from them"
+            ) from None
+        finally:
+            for w in waiting:
+                w.cancel()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Generator[None]:
+    """Hold Ctrl-C back for a moment; processes started meanwhile never hear it, this one does afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # no such thing on this system
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:
+    """Run cells on Ray.
+
+    Parameters
+    ----------
+    address : str
+        Of a cluster (``ray://host:10001``, ``host:6379``); ``auto``: the one that runs on this machine, else a new local one.
+
+    Raises
+    ------
+    InputError
+        When Ray is not installed or the cluster cannot be reached.
+    LostWorkerError
+        When a cell's worker died for good.
+    """
+    # Ray's own new default, said now to keep it quiet
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address != "auto":
+        _reach(address)
+    try:
+        import ray
+        from ray.exceptions import RayError
+    except ImportError:
+        raise InputError("--ray: needs the [cluster] extra: pip install 'headway[cluster]'") from None
+    mine = not ray.is_initialized()
+    if mine:
+        _connect(ray, address)
+    try:
+        remote = ray.remote(max_retries=3)(solve)
+        waiting = [remote.remote(c) for c in cells]
+        while waiting:
+            done, waiting = ray.wait(waiting, num_returns=1)
+            yield ray.get(done[0])
+    except RayError as error:
+        said = str(error).strip().split("\n")[0]
+        raise LostWorkerError(
+            f"Ray lost a worker ({said}); the results so far are kept, and a rerun goes on from them"
+        ) from None
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Knock at the address first: Ray itself tries for a minute, and noisily."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(
+            f"--ray {address}: an address reads like host:6379 or ray://host:10001; auto is this machine's"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        said = getattr(error, "strerror", None) or "no answer"
+        raise InputError(
+            f"--ray {address}: no cluster answers there ({said}); --ray auto starts one on this machine"
+        ) from None
+
+
+def _connect(ray: Any, address: str) -> None:
+    """Connect, or start a local one where ``auto`` finds none."""
+    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    try:
+        ray.init(address=address, **quiet)
+    except ConnectionError:
+        if address != "auto":
+            raise InputError(
+                f"--ray {address}: Ray cannot join that cluster (another version, or it wants a token)"
+            ) from None
+        ray.init(include_dashboard=False, **quiet)
+    except (ValueError, RuntimeError, OSError) as error:
+        said = str(error).strip().split("\n")[0]
+        raise InputError(f"--ray {address}: cannot connect ({said})") from None

@@ -1,0 +1,125 @@
+"""Tables in, tables with predictions out: rows stream through, and an existing file is kept until the new one is whole."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from headway.errors import InputError
+from headway.evidence import COLUMNS, Table, table
+from headway.predictions.rows import ADDED, predicted_rows
+
+
+def predict_file(
+    file: str, out: str, name: str | None = None, progress: Callable[[int], None] | None = None
+) -> Mapping[str, Any]:
+    """Read a table, write it with predictions, and return counts. Rows stream through: size does not matter.
+
+    Parameters
+    ----------
+    file, out : str
+    name : str
+        Engine or profile instead of each row's own.
+    progress : callable
+        Called with the rows done so far.
+
+    Returns
+    -------
+    dict
+        rows, answered, refused, reasons with their counts, and `unread`: columns that mean nothing to headway, each
+        with the known one that it resembles.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, has no row, or the output cannot be written; an existing output is kept then.
+    """
+    if not out.strip() or Path(out).is_dir():
+        raise InputError(f"-o {out!r}: name a file, not a folder")
+    source = opened(file)
+
+    def fill(stream: TextIO) -> dict[str, Any]:
+        return write_predictions(source, stream, name, progress)
+
+    target = Path(out).resolve()  # a link's target is written, not the link replaced
+    if target.exists() and not target.is_file():  # a device or a pipe: nothing to keep, nothing to replace
+        try:
+            with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+                return fill(stream)
+        except OSError as error:
+            raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    return _replace(target, out, fill)
+
+
+def opened(file: str) -> Table:
+    """Open a table that has at least one row.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read or has no row.
+    """
+    source = table(file)
+    first = next(source.rows, None)
+    if first is None:
+        raise InputError(f"{file}: has a header and no row")
+    return replace(source, rows=itertools.chain([first], source.rows))
+
+
+def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -> dict[str, Any]:
+    """Write beside the target and put it in place when it is whole; an existing file keeps its mode."""
+    try:
+        mode = target.stat().st_mode & 0o7777 if target.exists() else None
+        handle, half = tempfile.mkstemp(prefix=f".{target.name[:80]}.", dir=target.parent)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    try:
+        os.close(handle)
+        writer = gzip.open if target.suffix == ".gz" else open
+        with cast(TextIO, writer(half, "wt", newline="", encoding="utf-8", errors="surrogateescape")) as stream:
+            counts = fill(stream)
+        if mode is None:
+            umask = os.umask(0)
+            os.umask(umask)
+            mode = 0o666 & ~umask
+        Path(half).chmod(mode)
+        Path(half).replace(target)
+    except OSError as error:
+        Path(half).unlink(missing_ok=True)
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    except BaseException:
+        Path(half).unlink(missing_ok=True)
+        raise
+    return counts
+
+
+def write_predictions(
+    source: Table, stream: TextIO, name: str | None = None, progress: Callable[[int], None] | None = None
+) -> dict[str, Any]:
+    """Write a table's own columns as they came, then `ADDED`; return counts as `predict_file` does."""
+    kept = [(k, t) for k, t in zip(source.keys, source.titles, strict=True) if k not in ADDED]
+    keys = [*(k for k, _ in kept), *ADDED]
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*(t for _, t in kept), *ADDED])
+    total, refused, reasons = 0, 0, dict[str, int]()
+    for row in predicted_rows(source.rows, name):
+        writer.writerow([row.get(k, "") for k in keys])
+        total += 1
+        if row["refused"]:
+            refused += 1
+            reasons[row["refused"]] = reasons.get(row["refused"], 0) + 1
+        if progress and total % 100 == 0:
+            progress(total)
+    if progress:
+        progress(total)
+    return {
+        "rows": total, "answered": total - refused, "refused": refused, "reasons": reasons,
+        "unread": source.unread((*COLUMNS, *ADDED)),
+    }  # fmt: skip

@@ -1,0 +1,9 @@
+"""What can be asked: every field's unit, meaning and bounds, once. Options, grids, tables' schema and documents come from here.
+
+Nothing here imports NumPy: the command line's help is made of it.
+"""
+
+from headway.questions.fields import ENGINE, FIELDS, Field, asked, fields_of, parsed, schema
+from headway.questions.request import Query, Request, chips_of
+
+__all__ = ["ENGINE", "FIELDS", "Field", "Query", "Request", "asked", "chips_of", "fields_of", "parsed", "schema"]

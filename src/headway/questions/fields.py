@@ -1,0 +1,229 @@
+"""The fields of every question: type, unit, meaning, bounds and default, declared once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from headway import units
+from headway.errors import InputError
+
+Kind = Literal["text", "names", "whole", "number", "flag", "choice", "quantity"]
+ENGINE = "modern"  # the profile that nobody has to name: the pooled one
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing that can be asked for.
+
+    Attributes
+    ----------
+    kind : str
+        ``text``, ``names`` (several by comma), ``whole``, ``number``, ``flag``, ``choice`` or ``quantity``.
+    about : str
+        What it means, in one line; what holds where it is left out.
+    unit : str
+        Of its value inside headway (SI); "" for counts and words.
+    quantity : Quantity or None
+        How people write it.
+    least, below : float
+        Smallest value allowed; what it must stay below.
+    choices : tuple of str
+    example : str
+        As written on the command line.
+    flags : tuple of str
+        Names of the option beside ``--name``.
+    """
+
+    kind: Kind
+    about: str
+    unit: str = ""
+    quantity: units.Quantity | None = None
+    least: float = -math.inf
+    below: float = math.inf
+    choices: tuple[str, ...] = ()
+    example: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def _quantity(quantity: units.Quantity, unit: str, about: str, example: str, least: float = 0.0) -> Field:
+    return Field("quantity", about, unit, quantity, least, example=example)
+
+
+FIELDS: dict[str, Field] = {
+    "model": Field("text", "Model name, path to config.json or its folder, or hub id.", example="deepseek-v3"),
+    "system": Field("text", "System or chip, or CHIPxN; a bare chip gets as many as the layout takes.", example="h200x8", flags=("--on",)),
+    "systems": Field("names", "System, CHIPxN, or several by comma, ranked by cost.", example="h200x8,b200x8", flags=("--on",)),
+    "chips": Field("whole", "Number of chips instead of the system's.", "chips", least=1, example="16"),
+    "at_most": Field("flag", "Pay only the chips that a layout uses."),
+    "layout": Field("text", "The whole layout as people write it: tp8, dp8ep64, tp4cp2, dp72ep72r32.", example="dp8ep8"),
+    "tp": Field("whole", "Tensor parallelism.", "chips", least=1, example="8"),
+    "dp": Field("whole", "Attention-data-parallel groups.", "groups", least=1, example="8"),
+    "ep": Field("whole", "Expert parallelism.", "groups", least=1, example="64"),
+    "pp": Field("whole", "Pipeline stages.", "stages", least=1, example="4"),
+    "context": _quantity(units.TOKENS, "tokens", "Tokens in each sequence's cache during decode, on average; default: prompt + half the output.", "32k"),
+    "prompt": _quantity(units.TOKENS, "tokens", "Tokens of a prompt; default: the context less half the output.", "8k"),
+    "output": _quantity(units.TOKENS, "tokens", "Tokens of an answer; default 1024.", "1k"),
+    "batch": _quantity(units.COUNT, "sequences", "Requests in flight on each replica; default: twice the balance batch, or what memory holds.", "64", 1.0),
+    "concurrency": _quantity(units.COUNT, "requests", "Requests in flight on all replicas together, instead of --batch.", "256", 1.0),
+    "load": Field("choice", "closed_loop: so many requests in flight, each replaced when it ends. static_batch: all start together.",
+                  choices=("closed_loop", "static_batch")),
+    "rounds": Field("number", "Requests per slot of the run that is predicted, of which the first start all at once; inf: steady state. "
+                    "Default: the engine's evidence (10).", "requests", least=1.0, example="inf"),
+    "drafts": Field("whole", "Tokens drafted per step (speculative decoding, MTP); 0 for none.", "tokens", least=0, example="3"),
+    "precision": Field("text", "Store the weights so instead of as the config says: bf16, fp16, fp8 (per tensor where the model was never released "
+                       "in blocks), fp8-block, fp8-tensor, mxfp8, nvfp4, mxfp4, int8, int4, int4-g32, q4_k_m, nvfp4a16, int8a16, fp8a16.", example="fp8"),
+    "kv_precision": Field("text", "Store the KV cache as bf16, fp8, ...; default: what the checkpoint states, else 16 bits.", example="fp8"),
+    "engine": Field("text", "modern (pooled), sglang, trtllm, vllm, llama.cpp, transformers, your own, or ideal (the lower bound).",
+                    example="vllm", flags=("--engine", "--calibration")),
+    "release": Field("text", "Date of the engine's release (2026-05-18, 2025-11); default: the latest that the evidence has.", example="2025-11"),
+    "price": _quantity(units.DOLLARS_PER_SECOND, "$/s per chip", "Rent per chip-hour instead of the catalogue's.", "4.49/h"),
+    "reserve": Field("number", "Share of memory kept free; default 0.1.", "share", least=0.0, below=1.0, example="0.1"),
+    "skew": Field("number", "Zipf exponent of expert popularity; 0 is balanced routing.", least=0.0, below=100.0, example="0.8"),
+    "overlap": Field("flag", "Hide communication behind a second half of the batch (two-batch overlap) where that is faster."),
+    "convention": Field("choice", "kernels: one after another. machine: everything overlaps (the lecture's).", choices=("kernels", "machine")),
+    "arrivals": _quantity(units.PER_SECOND, "requests/s", "Requests per second, for how full the departures are.", "50/s"),
+    "ttft": _quantity(units.SECONDS, "s", "Longest mean time to first token.", "2s"),
+    "tpot": _quantity(units.SECONDS, "s", "Longest mean time per output token.", "30ms"),
+    "sure": Field("flag", "The upper ends of the 80 % intervals must meet the limits."),
+    "rate": _quantity(units.PER_SECOND, "requests/s", "Requests per second: find the fleet that carries them with room for its queue.", "50/s"),
+    "minimise": Field("choice", "What to minimise: cost per token, chips (of one replica, or of the fleet), or the latency of a whole request.",
+                      choices=("cost", "chips", "latency"), flags=("--minimise", "--minimize")),
+    "split": Field("flag", "Look also at separate pools for prompts and answers."),
+    "prefill_on": Field("text", "Another system for the prompts' pool.", example="h100x8"),
+}  # fmt: skip
+
+
+def asked(name: str, default: Any = dataclasses.MISSING) -> Any:
+    """Declare a field of a question; what it means stands in `FIELDS`."""
+    return dataclasses.field(default=default, metadata={"asked": name})
+
+
+def fields_of(question: type[Any]) -> dict[str, tuple[Field, Any]]:
+    """Return the fields of a question by name, each with its default (``dataclasses.MISSING`` where it must be given)."""
+    return {f.name: (FIELDS[f.metadata["asked"]], f.default) for f in dataclasses.fields(question)}
+
+
+def parsed(name: str, value: Any) -> Any:
+    """Return a field's value as headway holds it (SI), from what a person wrote.
+
+    Parameters
+    ----------
+    name : str
+        Of `FIELDS`.
+    value : Any
+        Text as on the command line, or a value that is already right; None stays None.
+
+    Raises
+    ------
+    InputError
+        When it is not what the field takes; the message names the option and what would be accepted.
+    """
+    f, option = FIELDS[name], f"--{name.replace('_', '-')}" if name not in ("systems", "system") else "--on"
+    if value is None:
+        return None
+    match f.kind:
+        case "flag":
+            if not isinstance(value, bool):
+                raise InputError(f"{option} is {value!r}; it must be true or false")
+            return value
+        case "choice":
+            if value not in f.choices:
+                raise InputError(f"{option}: {value!r} is not known; accepted: {', '.join(f.choices)}")
+            return value
+        case "names":
+            return _names(option, value)
+        case "text":
+            if not isinstance(value, str):
+                raise InputError(f"{option} is {value!r}; it must be text, like {f.example}")
+            return value
+        case "quantity":
+            assert f.quantity is not None
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                raise InputError(f"{option} is {value!r}; a {f.quantity.name} reads like {f.quantity.example}")
+            return _bounded(f, option, units.parse(value, f.quantity, option))
+        case "whole":
+            return _bounded(f, option, _whole(option, value))
+        case "number":
+            return _bounded(f, option, _number(option, value))
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(x, str) for x in parts):
+        raise InputError(f"{option} is {value!r}; it must be names, like h200x8,b200x8")
+    return tuple(x.strip() for x in parts if x.strip())
+
+
+def _whole(option: str, value: Any) -> int:
+    try:
+        number = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or number != int(number):
+        raise InputError(f"{option} is {value!r}; it must be a whole number")
+    return int(number)
+
+
+def _number(option: str, value: Any) -> float:
+    try:
+        number = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isnan(number):
+        raise InputError(f"{option} is {value!r}; it must be a number")
+    return number
+
+
+def _bounded(f: Field, option: str, value: Any) -> Any:
+    if not f.least <= value or not value < f.below:
+        if value == math.inf and f.below == math.inf:
+            return value
+        low = "" if f.least == -math.inf else "zero or more" if f.least == 0 else f"at least {f.least:g}"
+        high = "" if f.below == math.inf else f"below {f.below:g}"
+        raise InputError(f"{option}: {value:g} must be {' and '.join(x for x in (low, high) if x)}")
+    return value
+
+
+def check(question: Any) -> None:
+    """Parse every field of a frozen question in place."""
+    for f in dataclasses.fields(question):
+        object.__setattr__(question, f.name, parsed(f.metadata["asked"], getattr(question, f.name)))
+
+
+_JSON: Mapping[Kind, str | list[str]] = {
+    "text": "string", "names": "array", "whole": "integer", "number": "number", "flag": "boolean", "choice": "string",
+    "quantity": ["number", "string"],
+}  # fmt: skip
+
+
+def schema(question: type[Any]) -> dict[str, Any]:
+    """Return the JSON schema of a question: what a form, a grid or a program may fill in."""
+    properties: dict[str, Any] = {}
+    needed: list[str] = []
+    for name, (f, default) in fields_of(question).items():
+        entry: dict[str, Any] = {"type": _JSON[f.kind], "description": f.about}
+        if f.kind == "names":
+            entry["items"] = {"type": "string"}
+        if f.choices:
+            entry["enum"] = list(f.choices)
+        if f.unit:
+            entry["unit"] = f.unit
+        if f.least != -math.inf:
+            entry["minimum"] = f.least
+        if f.below != math.inf:
+            entry["exclusiveMaximum"] = f.below
+        if f.example:
+            entry["examples"] = [f.example]
+        if default is dataclasses.MISSING:
+            needed.append(name)
+        elif default is not None:
+            entry["default"] = default
+        properties[name] = entry
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "title": question.__name__, "type": "object",
+        "properties": properties, "required": needed, "additionalProperties": False,
+    }  # fmt: skip

@@ -1,0 +1,66 @@
+"""The answer of a search as plain data: for ``--json``, ``--csv`` and charts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from headway.search.answer import Answer, FleetOption, Found, option
+from headway.search.why import spent
+
+
+def search_record(answer: Answer) -> dict[str, Any]:
+    """Return the answer as plain data: SI units, names end in the unit where it is not a count."""
+    q, best = answer.query, answer.best
+    return {
+        "model": best.found.where.model.name,
+        "query": {
+            "systems": list(q.systems), "prompt": q.prompt, "output": q.output, "ttft_s": q.ttft, "tpot_s": q.tpot,
+            "sure": q.sure, "rate_per_s": q.rate, "minimise": q.minimise, "engine": q.engine, "overlap": q.overlap,
+            "drafts": q.drafts,
+        },
+        "best": best.record() | {"chip_seconds_per_token": spent(best)},
+        "fleets": [fleet_record(f) for f in answer.fleets],
+        "frontier": [o.record() for o in answer.frontier],
+        "frontier_by_cost": [o.record() for o in answer.by_cost],
+        "systems": [o.record() for o in answer.systems],
+        "runners_up": [x.option.record() | {"reason": x.reason} for x in answer.losers],
+        "evaluated": answer.evaluated,
+        "warnings": answer.warnings,
+    }  # fmt: skip
+
+
+def fleet_record(one: FleetOption) -> dict[str, Any]:
+    """Return a fleet as plain data."""
+    f = one.fleet
+    return {
+        "system": one.option.system, "deployment": str(one.deployment), "replicas": f.replicas,
+        "prefill_replicas": f.prompt_replicas or None, "batch_per_replica": one.option.batch, "chips": f.chips,
+        "dollars_per_hour": f.dollars * 3600 if math.isfinite(f.dollars) else None, "seats_taken": f.utilisation,
+        "share_that_waits": f.waiting, "mean_wait_s": f.wait, "ttft_s": f.ttft, "tpot_s": f.tpot, "request_s": f.request,
+        "saturates_at_per_s": f.most,
+    }  # fmt: skip
+
+
+def search_rows(answer: Answer) -> list[dict[str, Any]]:
+    """Return a row per point of the frontier, then one for every other layout at its best point."""
+    seen = {(o.system, o.index) for o in answer.frontier}
+    found = [o.record() | {"frontier": True} for o in answer.frontier]
+    for f, chosen in answer.layouts:
+        found += [option(f, i).record() | {"frontier": False} for i in chosen if (f.system, i) not in seen]
+    return found
+
+
+def dots(found: Found, chosen: list[int]) -> list[dict[str, Any]]:
+    """Return points for a chart, one per index."""
+    p, ends = found.points, found.ends
+    return [
+        {
+            "system": found.system, "layout": str(found.deployment(i)), "batch": float(p.batch[i]),
+            "user": float(p.per_user[i]), "chip": float(p.per_chip[i]),
+            "dollars": float(p.per_mtok[i]) if found.priced else None, "ttft": float(p.ttft[i]), "tpot": float(p.tpot[i]) * 1e3,
+            "tpot_low": float(ends["tpot"].low[i]) * 1e3, "tpot_high": float(ends["tpot"].high[i]) * 1e3,
+            "kind": "one pool" if p.prompt_layout[i] < 0 else "two pools",
+        }
+        for i in chosen
+    ]  # fmt: skip

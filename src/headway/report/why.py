@@ -1,0 +1,122 @@
+"""Where numbers came from: the fact or formula behind each, its source, and rows that sum to the step."""
+
+from __future__ import annotations
+
+import math
+
+from headway import units
+from headway.plan import Plan
+from headway.roofline import CONVENTIONS
+from headway.search import Answer
+
+
+def why_rows(plan: Plan) -> list[dict[str, str]]:
+    """Return where each number came from: the fact or formula, and its source."""
+    m, s, chip = plan.model, plan.system, plan.system.chip
+    scene, p = plan.scene, plan.point
+    f = plan.account
+    weight, kv = m.precision.weights, m.kv_format
+    rows = [
+        ("parameters", f"counted from config.json: {m.total_parameters:,}", m.source),
+        ("weights", f"{weight.name}: {weight.bytes:.4g} bytes per weight with scales", f"{weight.source} ({weight.date})"),
+        ("KV cache", f"{kv.name}: {kv.bytes:.4g} bytes per element; per kind of layer", f"{kv.source} ({kv.date})"),
+        ("chip", f"{units.si(chip.bandwidth, 'B/s')}, {units.si(chip.memory, 'B')}, dense peaks", f"{chip.source} ({chip.date})"),
+        ("system", f"{s.chips} chips, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction", f"{s.source} ({s.date})"),
+        ("price", "none" if s.price is None else f"${s.price * 3600:.2f} per chip-hour", s.price_note or "catalogue"),
+        ("reserve", f"{units.si(f.reserve, 'B')} per chip", "vLLM documentation: gpu_memory_utilization 0.9"),
+        ("memory holds", "(memory - reserve - weights - activations) / (KV + logits of a sequence), rounded down, x groups",
+         f"({f.capacity / 1e9:.2f} - {f.reserve / 1e9:.2f} - {f.weights / 1e9:.2f} - {f.activations / 1e9:.2f}) GB / "
+         f"({f.kv_per_sequence / 1e6:,.2f} + {f.logits_per_sequence / 1e6:,.2f}) MB at {f.tokens:,.0f} tokens x {f.groups} = "
+         f"{f.holds:,.0f}"),
+        ("drain time", "capacity / bandwidth", "lecture E9"),
+        ("latency floor", "step at batch 1: the weights that are really read", "lecture 1.2, DIS-4"),
+        ("experts read", "E (1 - (1 - k/E)^T) distinct experts of T tokens, balanced routing", "lecture 1.3 [D], SYS-A10"),
+        ("balance batch", "time to read all weights / compute time per sequence", "lecture E5, E6"),
+        ("balance batch with KV", "weights / (compute slope - KV slope); none when KV is steeper", "lecture E7"),
+        ("recommended", _recommended(plan), "lecture 1.3, DIS-6"),
+        ("step", CONVENTIONS[scene.convention], "lecture E1 to E3"),
+        ("engine", scene.calibration.name, scene.calibration.provenance),
+        ("cost", f"step x {s.chips} chips x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
+        ("input", "prefill pass / its tokens; attention is causal, MLA in the form that multiplies less", "lecture E24"),
+        ("cached input", "retrieve + hold, the cheapest of HBM, DDR, flash, disk, recompute", "lecture E25; tier prices are illustrative"),
+        ("departures", "mean 1.5 T, worst 2 T", "lecture E8"),
+    ]  # fmt: skip
+    return [{"what": a, "how": b, "source": c} for a, b, c in [*rows, *_load_rows(plan), *_step_rows(plan)]]
+
+
+def _recommended(plan: Plan) -> str:
+    if math.isinf(plan.recommended[0]):
+        return (
+            "the smallest batch whose cost is within 5 % of the lowest: KV binds at every batch, so there is no balance"
+        )
+    return "2 to 3 times the balance batch"
+
+
+def _load_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """The passes behind TPOT and TTFT under load."""
+    a = plan.loaded
+    passes = ", ".join(f"{name} {units.seconds(t)}" for name, t in a.seconds.items())
+    return [
+        ("under load", f"passes: {passes}", "closed loop in mean values: Schweitzer 1979 (serving/loops)"),
+        ("rounds", f"{float(plan.setting.numbers.run_rounds):g} requests per slot, the first all at once",
+         "the evidence's benchmarks; --rounds inf for steady state"),
+    ]  # fmt: skip
+
+
+def _step_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """Kernels, collectives and the constant of the pass: they sum to the step."""
+    t = plan.point.time
+    rows: list[tuple[str, str, str]] = []
+    for r in t.rows:
+        if r.kind == "collective":
+            how = f"{units.si(float(r.work.sent), 'B')} sent -> {units.seconds(float(r.seconds))}"
+        else:
+            done = f"{units.si(float(r.work.flops), 'FLOP')}, {units.si(float(r.work.bytes), 'B')}"
+            how = f"{done} -> {units.seconds(float(r.seconds))}, {r.bound}"
+        rows.append((f"row: {r.name}", how, "per chip, all layers"))
+    rows.append(
+        ("row: the pass itself", units.seconds(float(t.beside)), "scheduling, sampling, bookkeeping of each sequence")
+    )
+    hidden = sum(float(r.seconds) for r in t.rows) + float(t.beside) - float(t.seconds)
+    if t.convention == "kernels" and hidden > 1e-12:
+        rows.append(
+            ("row: hidden network", f"-{units.seconds(hidden)}", "communication behind kernels (network_overlap)")
+        )
+    if t.convention == "kernels":
+        rows.append(("sum of rows", units.seconds(float(t.seconds)), "the step"))
+    return rows
+
+
+def why_text(plan: Plan) -> str:
+    """Return the provenance of a plan as text."""
+    rows = why_rows(plan)
+    first = max(len(r["what"]) for r in rows)
+    return "where the numbers come from\n" + "\n".join(
+        f"  {r['what']:<{first}}  {r['how']}\n  {'':<{first}}    source: {r['source']}" for r in rows
+    )
+
+
+def search_why_rows(answer: Answer) -> list[dict[str, str]]:
+    """Return where the numbers of a search come from."""
+    best = answer.best
+    where, numbers = best.found.where, best.found.where.numbers
+    chip, m = where.system.chip, where.model
+    price = "none" if where.system.price is None else f"${where.system.price * 3600:.2f} per chip-hour"
+    return [
+        {"what": "model", "value": f"{m.total_parameters:,} parameters from config.json", "source": m.source},
+        {"what": "chip", "value": f"{chip.name}: {units.si(chip.bandwidth, 'B/s')}, {units.si(chip.memory, 'B')}",
+         "source": f"{chip.source} ({chip.date})"},
+        {"what": "price", "value": price, "source": where.system.price_note or "no price in the catalogue"},
+        {"what": "engine", "value": numbers.name, "source": numbers.provenance},
+        {"what": "passes", "value": "step_time of every layout and batch, kernels one after another", "source": "lecture E1 to E3"},
+        {"what": "load", "value": "closed loop in mean values; pools for prompts by rate matching",
+         "source": "Schweitzer 1979; Allen and Cunneen"},
+        {"what": "queue", "value": "chance that a request finds every seat taken", "source": "Erlang 1917; Halfin and Whitt 1981"},
+        {"what": "intervals", "value": "80 % of out-of-fold errors of the engine's evidence", "source": numbers.provenance},
+    ]  # fmt: skip
+
+
+def search_why_text(answer: Answer) -> str:
+    """Return the provenance of a search as text."""
+    rows = [f"  {r['what']:<12} {r['value']}  [{r['source']}]" for r in search_why_rows(answer)]
+    return "\n".join(["where the numbers come from", *rows])

@@ -1,0 +1,65 @@
+"""Serving: what a question resolves to (Setting, Case), the memory account, load models, and the answer under load."""
+
+from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, interval, pass_times
+from headway.serving.capacity import Account, memory_account, refusal, require_fit
+from headway.serving.case import Case, beat, case, decode_tokens, workload
+from headway.serving.engines import Engine, engine
+from headway.serving.handover import Link, handover, link_between
+from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
+from headway.serving.names import machine, served_model, stated_chips
+from headway.serving.setting import (
+    Setting,
+    asked_layout,
+    checked_layout,
+    given_ways,
+    lengths,
+    numbers_on,
+    place,
+    setting,
+    step_of,
+    system_of,
+)
+
+__all__ = [
+    "LOOPS",
+    "Account",
+    "Answer",
+    "Case",
+    "Engine",
+    "Floors",
+    "Link",
+    "Loop",
+    "Served",
+    "Setting",
+    "Workload",
+    "answer",
+    "asked_layout",
+    "beat",
+    "case",
+    "checked_layout",
+    "decode_tokens",
+    "engine",
+    "first_token",
+    "floors",
+    "given_ways",
+    "handover",
+    "ideal_times",
+    "interval",
+    "later_tokens",
+    "lengths",
+    "link_between",
+    "machine",
+    "memory_account",
+    "numbers_on",
+    "pass_times",
+    "place",
+    "prompt_seconds",
+    "refusal",
+    "require_fit",
+    "served_model",
+    "setting",
+    "stated_chips",
+    "step_of",
+    "system_of",
+    "workload",
+]

@@ -1,0 +1,176 @@
+"""What a case answers: TTFT, TPOT and rates under load, their intervals and their floors. The one way from a Case to seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from headway.numeric import larger
+from headway.roofline import CompiledStep, Load, Spread, largest
+from headway.serving.case import Case
+from headway.serving.loops import LOOPS, Served, Workload, first_token, later_tokens
+from headway.serving.setting import Setting
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+class Floors(NamedTuple):
+    """What no prediction of a case may beat. [s]
+
+    Attributes
+    ----------
+    tpot : float or array
+        Decode steps alone, on an ideal machine, every draft accepted.
+    ttft : float or array
+        One prompt's prefill (of a static batch: all its prompts') on an ideal machine, pipelines filled without a gap.
+    request : float or array
+        Both: TTFT + (output - 1) x TPOT.
+    """
+
+    tpot: Real
+    ttft: Real
+    request: Real
+
+
+def floors(w: Workload, ideal: Mapping[str, Real], chunk_tokens: Real) -> Floors:
+    """Return the physical floors of a load from its passes' times on an ideal machine.
+
+    Parameters
+    ----------
+    w : Workload
+    ideal : mapping
+        Seconds of the passes that the load model needs; those that it has not are left out or 0. [s]
+    chunk_tokens : float or array
+        Budget of a pass. [tokens]
+    """
+    step = ideal.get("decode", 0.0) + (ideal.get("early", 0.0) + ideal.get("late", 0.0)) / 2
+    tpot = step / (1 + w.drafts)
+    ttft = first_token(w, ideal.get("prefill", 0.0), chunk_tokens, drain=False)
+    return Floors(tpot, ttft, ttft + later_tokens(w) * tpot)
+
+
+def pass_times(s: Setting, step: CompiledStep, w: Workload, waits: Real) -> dict[str, Real]:
+    """Return the seconds of the passes that a load model needs.
+
+    Parameters
+    ----------
+    s : Setting
+    step : CompiledStep
+        Of one layout, or columns of many.
+    w : Workload
+    waits : float or array
+        By which a pass over a pipeline is longer than its layers (see `beat`); a prompt alone waits for nobody.
+    """
+    loads = LOOPS[w.kind].passes(w, s.chunk)
+    return {name: s.pass_time(step, load) * (1.0 if name == "prefill" else waits) for name, load in loads.items()}
+
+
+def ideal_times(s: Setting, step: CompiledStep, w: Workload) -> dict[str, Real]:
+    """Return the seconds on an ideal machine of the passes that floors are made of."""
+    loads = LOOPS[w.kind].passes(w, s.chunk)
+    wanted = ("decode", "early", "late", "prefill")
+    return {k: step.seconds(Load(v.groups, s.skew)) for k, v in loads.items() if k in wanted}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is predicted for one case. Times in seconds, rates in tokens/s of the whole deployment.
+
+    Attributes
+    ----------
+    case : Case
+    served : Served
+        Of one share.
+    floors : Floors
+    seconds : mapping
+        Of the passes that the load model asked for. [s]
+    output_rate, input_rate : float
+        [tokens/s]
+    bound : str
+        What holds most of a decode step (of a prefill where nothing is decoded).
+    outside : tuple of str
+        What of the case the engine's evidence does not cover.
+    """
+
+    case: Case
+    served: Served
+    floors: Floors
+    seconds: Mapping[str, float]
+    output_rate: float
+    input_rate: float
+    bound: str
+    outside: tuple[str, ...]
+
+    @property
+    def tpot(self) -> float:
+        """Mean time per output token after the first; NaN where there is none. [s]"""
+        c = self.case.setting
+        return float(self.served.tpot) if c.output > 1 or c.prompt <= 0 else math.nan
+
+    @property
+    def ttft(self) -> float:
+        """Mean time to the first token; NaN without a prompt. [s]"""
+        return float(self.served.ttft) if self.case.setting.prompt > 0 else math.nan
+
+    @property
+    def tpot_floor(self) -> float:
+        """[s]"""
+        return math.nan if math.isnan(self.tpot) else float(self.floors.tpot)
+
+    @property
+    def tpot_interval(self) -> tuple[float, float]:
+        """80 % interval, not below the floor; NaN for the ideal machine. [s]"""
+        return interval(self.tpot, self.case.setting.spread("tpot", self.outside), float(self.floors.tpot))
+
+    @property
+    def ttft_interval(self) -> tuple[float, float]:
+        """80 % interval, not below the floor; NaN for the ideal machine. [s]"""
+        return interval(self.ttft, self.case.setting.spread("ttft", self.outside), float(self.floors.ttft))
+
+    @property
+    def prompt_alone(self) -> float:
+        """Time to the first token of a prompt with nothing in the way, the server left out. [s]"""
+        s = self.case.setting
+        return float(first_token(self.case.workload, self.seconds.get("prefill", 0.0), s.chunk))
+
+
+def interval(value: float, spread: Spread | None, floor: float) -> tuple[float, float]:
+    """Return the 80 % interval of a prediction, held at its floor; NaN where there is none."""
+    if spread is None or math.isnan(value):
+        return math.nan, math.nan
+    low, high = spread.around(value)
+    return larger(low, min(floor, value)), high
+
+
+def answer(c: Case) -> Answer:
+    """Predict a case: time its passes, join them by its load model.
+
+    Parameters
+    ----------
+    c : Case
+    """
+    s, w = c.setting, c.workload
+    real, ideal = s.passes_of(c.layout), s.passes_of(c.layout, ideal=True)
+    seconds = pass_times(s, real, w, c.waits)
+    link = c.link
+    transfer = c.transfer_bytes / link.rate if link else 0.0
+    found = LOOPS[w.kind].served(w, seconds, s.numbers, transfer)
+    outside = s.outside(c.in_flight, float(c.layout.chips))
+    if s.profile.name != "ideal":
+        outside = (*outside, *(["memory"] if c.overfull else []), *(["disaggregated"] if c.undivided else []))
+    return Answer(
+        c, found, floors(w, ideal_times(s, ideal, w), s.chunk), {k: float(v) for k, v in seconds.items()},
+        float(found.output_rate * c.shares), float(found.input_rate * c.shares), _bound(s, real, w), outside,
+    )  # fmt: skip
+
+
+def _bound(s: Setting, step: CompiledStep, w: Workload) -> str:
+    """Name what holds most of a decode step, or of a prefill where nothing is decoded."""
+    loads = LOOPS[w.kind].passes(w, s.chunk)
+    chosen = loads[next(n for n in ("decode", "early", "prefill") if n in loads)]
+    p = step.parts(Load(chosen.groups, s.skew))
+    return str(largest(p.on_compute, np.maximum(p.busy - p.on_compute, 0.0), p.network, p.overhead))

@@ -1,0 +1,217 @@
+"""Case: a setting with its layout and load. Built once, by one function, from any verb, table row, grid or library call."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from headway.batching import expected_tokens
+from headway.hardware import Chip, System
+from headway.models import Architecture
+from headway.parallel import Layout, LayoutColumns, kv_per_chip
+from headway.parallel.memory import stage_share
+from headway.roofline import Load, Profile, Step
+from headway.serving.capacity import Account, refusal
+from headway.serving.engines import Engine
+from headway.serving.handover import Link, link_between
+from headway.serving.loops import LOOPS, Workload
+from headway.serving.setting import Setting
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that a prediction needs, and nothing measured.
+
+    Attributes
+    ----------
+    setting : Setting
+    layout : Layout
+        Of one replica (that decodes, where the pools are split).
+    copies : int
+        Replicas of that layout.
+    shares : float
+        Closed loops that share the requests in flight: a replica's pipeline stages each work on one of their own.
+    workload : Workload
+        Of one share.
+    account : Account
+        Memory of one replica.
+    transfer_bytes : float
+        Cache of one prompt that a split deployment hands over, per chip. [bytes]
+    waits : float
+        By which a pass over a full pipeline is longer than its layers (see `beat`).
+    undivided : bool
+        Said to have split pools, but of one replica: there is nothing to split, and it is predicted whole.
+    """
+
+    setting: Setting
+    layout: Layout
+    copies: int
+    shares: float
+    workload: Workload
+    account: Account
+    transfer_bytes: float = 0.0
+    undivided: bool = False
+    waits: float = 1.0
+
+    @property
+    def model(self) -> Architecture:
+        """The model as it is served."""
+        return self.setting.model
+
+    @property
+    def system(self) -> System:
+        """The system."""
+        return self.setting.system
+
+    @property
+    def chip(self) -> Chip:
+        """The chip."""
+        return self.setting.system.chip
+
+    @property
+    def engine(self) -> Engine:
+        """The engine's habits."""
+        return self.setting.engine
+
+    @property
+    def profile(self) -> Profile:
+        """The engine's evidence."""
+        return self.setting.profile
+
+    @property
+    def step(self) -> Step:
+        """The forward pass of one replica."""
+        return self.setting.step(self.layout)
+
+    @property
+    def passes(self) -> dict[str, Load]:
+        """The passes that its load model needs timed."""
+        return LOOPS[self.workload.kind].passes(self.workload, self.setting.chunk)
+
+    @property
+    def in_flight(self) -> float:
+        """Requests in flight on all replicas together."""
+        return float(self.workload.batch * self.shares)
+
+    @property
+    def overfull(self) -> bool:
+        """A static batch whose cache, laid out as stated, exceeds the memory: the engine must do something else."""
+        return self.workload.kind == "static_batch" and self.account.fits < self.workload.batch
+
+    @property
+    def waiting(self) -> float:
+        """Requests in flight on all replicas that find no room in memory and wait."""
+        return float(max(self.workload.batch - self.workload.running, 0.0) * self.shares)
+
+    @property
+    def link(self) -> Link | None:
+        """What carries caches between split pools: the scale-out network, else the scale-up link."""
+        s = self.setting
+        if not self.transfer_bytes:
+            return None
+        found = link_between(s.system, s.system, (s.numbers, s.numbers), inside=not s.system.scale_out)
+        return Link(found.rate, 0.0) if found else None
+
+    @property
+    def decode_load(self) -> Load:
+        """A decode pass of one share, every sequence at its mean length: no prompts running."""
+        s = self.setting
+        context = s.prompt + s.output / 2
+        return Load.decode(float(self.workload.running), context, new=s.new_tokens, skew=s.skew)
+
+
+def beat(s: Setting, layout: Layout) -> float:
+    """Return how much longer a pass over a pipeline takes because its stages wait for the one with the most layers."""
+    return stage_share(s.model, layout) * layout.pp if layout.pp > 1 else 1.0
+
+
+def decode_tokens(s: Setting) -> float:
+    """Return tokens that a decode pass makes for each sequence: 1, or more with drafts."""
+    return float(expected_tokens(s.numbers.draft_acceptance, s.drafts))
+
+
+def workload(s: Setting, layout: Layout | LayoutColumns, batch: Real, slots: Real = math.inf) -> Workload:
+    """Return the load of one share: of a replica, or of one of its pipeline's micro-batches.
+
+    Parameters
+    ----------
+    s : Setting
+    layout : Layout or LayoutColumns
+    batch, slots : float or array
+        Requests in flight, and those that memory lets run at a time, on one share.
+    """
+    found = Workload(s.kind, batch, s.prompt, s.output, float(s.drafts), slots, groups=layout.dp)
+    return replace(found, stages=layout.pp, piece=s.engine.prompt_piece) if s.kind == "static_batch" else found
+
+
+def case(
+    s: Setting,
+    layout: Layout,
+    *,
+    batch: float | None = None,
+    concurrency: float | None = None,
+    copies: int | None = None,
+    split: bool = False,
+    remedy: str = "",
+) -> Case:
+    """Return the case of a setting under a layout and a load.
+
+    Parameters
+    ----------
+    s : Setting
+    layout : Layout
+        Of one replica.
+    batch, concurrency : float or None
+        Requests in flight on each replica, or on all together. [requests]
+    copies : int or None
+        Replicas; None takes as many as the system holds.
+    split : bool
+        Prompts run on replicas of their own, as many as balance an ideal machine.
+    remedy : str
+        What to say instead of the nearest layout that fits, where nothing does.
+
+    Raises
+    ------
+    PhysicsError
+        When the weights, or the first sequence of a closed loop, do not fit.
+    """
+    count = max(s.replicas(layout.chips), 1) if copies is None else copies
+    static = s.kind == "static_batch"
+    account = s.account(layout)
+    if account.weights > account.capacity or (account.holds < 1 and not static):
+        raise refusal(s.model, layout, s.system, account, s.reserve, remedy)
+    total = (batch or 1.0) * count if concurrency is None else concurrency
+    divided = split and not static and count > 1 and s.prompt > 0 and s.output > 1
+    # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
+    stages = 1 if static else layout.pp
+    prefilling = _prefill_pool(s, layout, total, count, account.holds) if divided else 0
+    shares = min(float((count - prefilling) * stages), max(total, 1.0))  # a sequence is never split over copies
+    slots = math.inf if static else max(account.holds / stages, 1.0)
+    load = workload(s, layout, total / shares, slots)
+    moved = 0.0
+    if divided:
+        load = replace(load, kind="disaggregated", prefill_pool=prefilling * stages / shares)
+        moved = float(kv_per_chip(s.model, layout, s.prompt))
+    full = not static and shares >= (count - prefilling) * stages  # a lone request never waits for a slower stage
+    waits = beat(s, layout) if full else 1.0
+    return Case(s, layout, count, shares, load, account, moved, split and not divided, waits)
+
+
+def _prefill_pool(s: Setting, layout: Layout, total: float, copies: int, holds: float) -> int:
+    """Return how many of a split deployment's replicas compute prompts: those that a full ideal machine serves most with.
+
+    Tables state the chips of both pools together; an operator balances them for the most that memory holds, so the split
+    does not change with the load.
+    """
+    ideal = s.passes_of(layout, ideal=True)
+    prefilling = np.arange(1, copies)
+    full = max((holds if math.isfinite(holds) else total) / layout.pp, 1.0)
+    prompt = float(ideal.seconds(Load.prefill(1.0, s.prompt)))
+    decode = float(ideal.seconds(Load.decode(full, s.prompt + s.output / 2))) * s.output
+    rate = np.minimum(prefilling / prompt, (copies - prefilling) * full / decode)
+    return int(prefilling[np.argmax(rate)])

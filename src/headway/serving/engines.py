@@ -1,0 +1,70 @@
+"""Engines: what a serving engine does by itself, from the catalogue's `engines`; the same for every verb."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from headway.catalog import Catalogue, Row, catalogue
+from headway.errors import unknown
+from headway.roofline import profile, profile_names
+
+Admission = Literal["whole", "growing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The habits of an engine.
+
+    Attributes
+    ----------
+    name : str
+    profile : str
+        Calibration that its passes are timed with.
+    admission : str
+        ``whole``: a request is admitted when its last token will fit. ``growing``: memory is given out as sequences grow,
+        and the latest is put off when none is left.
+    prompt_piece : float
+        Tokens of a prompt that it computes at a time, whatever its budget per pass; infinite for whole prompts. [tokens]
+    """
+
+    name: str
+    profile: str
+    admission: Admission
+    prompt_piece: float = math.inf
+
+
+def engine(name: str) -> Engine:
+    """Return the engine called `name` (``vllm``, ``dynamo-trt``, ``vllm/vllm-openai:v0.18.0``, a profile of your own, ``ideal``).
+
+    Raises
+    ------
+    InputError
+        When there is no such engine; the message names the nearest.
+    """
+    return _engine(catalogue(), name.strip())
+
+
+@functools.lru_cache(maxsize=512)
+def _engine(facts: Catalogue, name: str) -> Engine:
+    table = facts.table("engines")
+    number = table.find(name)
+    own = number is None and name in profile_names()
+    if own:  # a profile of the user's: its base says what the engine does
+        habits = _engine(facts, str(profile(name).about.get("base", "modern")))
+        return replace(habits, name=name, profile=name)
+    parts = re.split(r"[:@ ]", name)[0].split("/")  # an image: registry, owner, repository
+    for text in (*parts, re.sub(r"[-_ ]?v?\d[\d.]*\w*$", "", name)):
+        if text and number is None:
+            number = table.find(text)
+    if number is None:
+        known = list(dict.fromkeys([*profile_names(), *table.names()]))
+        raise unknown(
+            "engine", name, known, f"Accepted: {', '.join(profile_names())}; `headway catalog engines` lists more."
+        )
+    row: Row = table.rows[number]
+    admission: Admission = "whole" if row["holds"] == "whole" else "growing"
+    return Engine(row["name"], row["profile"], admission, float(row["prompt_piece"] or math.inf))

@@ -1,0 +1,233 @@
+"""What a load model is asked and answers: Workload, the passes that it needs timed, Served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from headway.numeric import larger, plain
+from headway.roofline import Group, Load
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Numbers = Any  # a Calibration, or a view of many with the same names and arrays for values
+Kind = Literal["static_batch", "closed_loop", "disaggregated"]
+
+EARLY, LATE = 0.5 - 0.5 / 3**0.5, 0.5 + 0.5 / 3**0.5  # two-point Gauss-Legendre: exact for cubics in context
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Requests as a benchmark states them, on one replica.
+
+    Attributes
+    ----------
+    kind : str
+        ``static_batch``: all start together. ``closed_loop``: so many in flight, each replaced when it ends.
+        ``disaggregated``: a closed loop whose prompts and answers run on separate replicas.
+    batch : float or array
+        Sequences of the batch, or requests in flight, on one replica.
+    prompt, output : float or array
+        Mean lengths of a request (ISL and OSL). [tokens]
+    drafts : float or array
+        Drafted per step (multi-token prediction); 0 for none. [tokens]
+    slots : float or array
+        Sequences that memory or the engine lets run at a time; the rest of the closed loop waits.
+    groups : float or array
+        Attention-data-parallel groups: prompts of different groups share a pass, each with its own token budget.
+    stages : float or array
+        Pipeline stages of a static batch, which runs as that many micro-batches at the most. (A closed loop's replica
+        is one of the micro-batches already.)
+    piece : float or array
+        Of each prompt that a pass of a static batch computes; infinite for whole prompts. [tokens]
+    prefill_pool : float or array
+        Replicas that compute prompts for each replica that decodes, where the pools are split.
+    """
+
+    kind: Kind
+    batch: Real
+    prompt: Real
+    output: Real
+    drafts: Real = 0.0
+    slots: Real = np.inf
+    groups: Real = 1.0
+    stages: Real = 1.0
+    piece: Real = np.inf
+    prefill_pool: Real = 1.0
+
+    @property
+    def micro_batches(self) -> Real:
+        """Micro-batches of a static batch: one per pipeline stage, none of less than a sequence."""
+        return np.maximum(np.minimum(self.stages, self.batch), 1.0)
+
+    @property
+    def running(self) -> Real:
+        """Sequences that run at a time."""
+        return np.maximum(np.minimum(self.batch, self.slots), 1e-9)
+
+    @property
+    def abreast(self) -> Real:
+        """Prompts that share a pass in steady state: one in each group."""
+        return np.maximum(np.minimum(self.groups, self.running), 1.0)
+
+    def at_once(self, chunk_tokens: Real) -> Real:
+        """Prompts in a pass that nothing but the token budget limits."""
+        fit = np.maximum(chunk_tokens / np.maximum(self.prompt, 1e-9), 1.0) * self.groups
+        return np.maximum(np.minimum(fit, self.running), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a load model predicts. Times in seconds, rates in tokens/s of one replica.
+
+    Attributes
+    ----------
+    ttft, tpot : float or array
+        Means: time to first token, time per output token after the first. [s]
+    ttft_median, ttft_p90, tpot_p90 : float or array
+        [s]
+    request : float or array
+        End to end. [s]
+    output_rate, input_rate : float or array
+        [tokens/s]
+    waiting : float or array
+        Mean wait for a slot, inside `ttft`. [s]
+    prefill_share : float or array
+        Share of the time that steps spend on prompts.
+    """
+
+    ttft: Real
+    tpot: Real
+    ttft_median: Real
+    ttft_p90: Real
+    tpot_p90: Real
+    request: Real
+    output_rate: Real
+    input_rate: Real
+    waiting: Real
+    prefill_share: Real
+
+
+Times = Mapping[str, Real]  # name of a pass -> seconds
+
+
+class Loop(NamedTuple):
+    """A load model: which passes it needs timed, and what their times mean for a request.
+
+    Attributes
+    ----------
+    kind : str
+    passes : callable
+        (workload, prompt tokens that one pass may carry) -> loads by name.
+    served : callable
+        (workload, seconds of those passes, calibration, seconds to hand a cache over) -> Served.
+    """
+
+    kind: Kind
+    passes: Callable[[Workload, float], dict[str, Load]]
+    served: Callable[[Workload, Times, Numbers, Real], Served]
+
+
+def prompts(number: Real, length: float, chunk_tokens: float) -> Load:
+    """Return prompts side by side, each with its mean chunk; a chunk's share of a prompt needs its share of the one logit."""
+    chunk = min(length, chunk_tokens)
+    logits = chunk / length if length > 1 else length / 2
+    return Load((Group(number, chunk, (length - chunk) / 2, logits),))
+
+
+def decoding(running: Real, prompt: float, output: float, new: Real) -> Load:
+    """Return sequences of which half are in the earlier part of their answer, half in the later; one alone is in the middle."""
+    middle, halves = prompt + output / 2, [prompt + output * s for s in (EARLY, LATE)]
+    if plain(running) or np.ndim(running) == 0:
+        chosen = halves if running >= 2 else [middle]
+        share = float(running) / len(chosen)
+        return Load(tuple(Group(share, new, context, new) for context in chosen))
+    several = np.asarray(running) >= 2
+    early, late = (np.where(several, h, middle) for h in halves)
+    share = np.where(several, 0.5, 1.0)
+    return Load((Group(running * share, new, early, new), Group(running * (1 - share), new, late, new)))
+
+
+def first_token(w: Workload, prefill: Real, chunk_tokens: Real, drain: bool = True) -> Real:
+    """Return a prompt's own time to its first token from the time of its ``prefill`` pass: nothing else in the way. [s]
+
+    Parameters
+    ----------
+    w : Workload
+    prefill : float or array
+        [s]
+    chunk_tokens : float or array
+        Budget of a closed loop's pass. [tokens]
+    drain : bool
+        False leaves out that a pipeline fills and drains: no order of work is faster.
+
+    Notes
+    -----
+    A prompt longer than the budget takes a pass per chunk. A static batch over p pipeline stages runs as m = min(p, B)
+    micro-batches of c pieces each, which fill and drain the pipeline: (m c + p - 1)/p passes of one piece.
+    """
+    if w.kind == "static_batch":
+        pieces = w.micro_batches * np.maximum(np.asarray(w.prompt, dtype=float) / w.piece, 1.0)
+        return prefill * (pieces + (w.stages - 1 if drain else 0.0)) / w.stages
+    return prefill * larger(w.prompt / chunk_tokens, 1.0)
+
+
+def later_tokens(w: Workload) -> Real:
+    """Return how many tokens of an answer come after the first one."""
+    return np.where(np.asarray(w.prompt) > 0, np.maximum(np.asarray(w.output) - 1, 0), w.output)
+
+
+def joined(
+    w: Workload, steady: Real, start: Real, waiting: Real, x: Real, extra: Real, rho: Real, served: Real, rounds: Real
+) -> Served:
+    """Mix the first round with the others, and add spreads: pauses are counts of independent arrivals (Poisson).
+
+    Parameters
+    ----------
+    w : Workload
+    steady, start, waiting : float or array
+        TTFT in steady state without a wait for a slot; how much longer the first round takes at most; that wait. [s]
+    x, extra, served : float or array
+        Time of an answer; what one prompt adds to it; time in service. [s]
+    rho : float or array
+        Utilisation of the prompts' server.
+    rounds : float or array
+        Requests per slot of the run.
+    """
+    n, out = w.running, np.maximum(w.output, 1e-9)
+    first = 1.0 / np.asarray(rounds, dtype=float)
+    ttft = steady + first * start / 2 + waiting
+    # a tenth of all requests wait longer than p90: with one round in ten at the start, those of the first round
+    p90 = steady * (1 + rho) + waiting + start * np.clip((first - 0.1) / np.maximum(first, 1e-9), 0.0, 1.0)
+    pauses = np.maximum(n - 1, 0.0) * x / np.maximum(served, 1e-12)
+    tpot = x / out
+    whole = ttft + np.maximum(w.output - 1, 0) * tpot
+    rate = w.batch / whole
+    return Served(
+        ttft, tpot, steady + waiting, p90, tpot + 1.2816 * np.sqrt(pauses) * extra / out, whole, rate * w.output,
+        rate * w.prompt, waiting, rho,
+    )  # fmt: skip
+
+
+def queue(n: Real, service: Real, away: Real) -> tuple[Real, Real]:
+    """Return (mean wait, utilisation) of n requests that each need `service` seconds of one server between `away` ones.
+
+    Parameters
+    ----------
+    n : float or array
+        Requests that come back again and again.
+    service, away : float or array
+        At the server; elsewhere. [s]
+
+    Notes
+    -----
+    Schweitzer's approximation of mean-value analysis: R = s (1 + (n - 1) R/(R + Z)), solved for R. Service times are
+    nearly equal, not exponential, so an idle server's queue is half as long (Pollaczek-Khinchine); a busy one's is not:
+    the wait is (R - s)(1 + u)/2 at utilisation u.
+    """
+    gap = service * n - away
+    r = (gap + np.sqrt(gap**2 + 4 * service * away)) / 2
+    busy = np.minimum(n * service / np.maximum(r + away, 1e-12), 1.0)
+    return np.maximum(r - service, 0.0) * (1 + busy) / 2, busy

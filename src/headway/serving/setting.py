@@ -1,0 +1,362 @@
+"""Setting: everything that a question resolves to and that does not change from layout to layout; resolved once, here."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headway.catalog import Catalogue, catalogue, default
+from headway.errors import InputError, PhysicsError
+from headway.hardware import Chip, System
+from headway.models import Architecture
+from headway.parallel import Layout, build_step, check, completed, read_layout
+from headway.questions import ENGINE, Query, Request
+from headway.roofline import (
+    IDEAL,
+    Calibration,
+    CompiledStep,
+    Convention,
+    Load,
+    Profile,
+    Spread,
+    Step,
+    compiled,
+    profile,
+)
+from headway.serving.capacity import Account, memory_account, policy_of
+from headway.serving.engines import Engine, engine
+from headway.serving.names import is_bare_chip, machine, served_model
+
+Real = Any  # a float or a NumPy array; everything broadcasts
+Array = NDArray[np.float64]
+LoadKind = Literal["closed_loop", "static_batch"]
+
+
+@functools.lru_cache(maxsize=2048)
+def step_of(model: Architecture, layout: Layout, adds_in_network: bool) -> Step:
+    """Return the forward pass of a model under a layout; built once for each."""
+    return build_step(model, layout, adds_in_network)
+
+
+@functools.lru_cache(maxsize=1024)
+def compiled_of(
+    model: Architecture, layout: Layout, adds_in_network: bool, chip: Chip, numbers: Calibration, convention: Convention
+) -> CompiledStep:
+    """Return the pass function of a model under a layout on a chip; compiled once for each."""
+    return compiled(step_of(model, layout, adds_in_network), chip, numbers, convention)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model on a system, served by an engine, under one kind of load.
+
+    Attributes
+    ----------
+    model : Architecture
+        With the formats of weights and cache that the question, the checkpoint and the engine lead to.
+    system : System
+    engine : Engine
+        Its habits.
+    profile : Profile
+        Its evidence; `numbers` is its calibration on the chip, with the budget of prompt tokens per pass that holds here
+        and the rounds of the run.
+    numbers : Calibration
+    prompt, output : float
+        Of each request. [tokens]
+    kind : str
+        ``closed_loop`` or ``static_batch``.
+    drafts : int
+        Per step. [tokens]
+    skew : float
+        Zipf exponent of expert popularity.
+    overlap : bool
+        Two-batch overlap where it is faster.
+    reserve : float or None
+        Share of memory kept free, if not the engine's.
+    convention : str
+    pays_all : bool
+        Whether chips that no replica uses are paid.
+    only : Layout or None
+        The layout asked for.
+    """
+
+    model: Architecture
+    system: System
+    engine: Engine
+    profile: Profile
+    numbers: Calibration
+    prompt: float
+    output: float
+    kind: LoadKind = "closed_loop"
+    drafts: int = 0
+    skew: float = 0.0
+    overlap: bool = False
+    reserve: float | None = None
+    convention: Convention = "kernels"
+    pays_all: bool = True
+    only: Layout | None = None
+
+    @property
+    def chunk(self) -> float:
+        """Prompt tokens that one pass of a data-parallel group carries, at the most. [tokens]"""
+        return float(self.numbers.chunk_tokens)
+
+    @property
+    def new_tokens(self) -> float:
+        """Tokens of each sequence in a decode pass: 1, and the drafts that it checks."""
+        return 1.0 + self.drafts
+
+    @property
+    def reach(self) -> int:
+        """Chips over which one replica may span: all of them where a network joins their domains."""
+        s = self.system
+        return s.chips if s.scale_out > 0 and s.link > 0 else s.joined
+
+    def replicas(self, chips: int) -> int:
+        """Return how many replicas of so many chips the system holds; one that fills whole domains may span several."""
+        if chips <= self.system.joined:
+            return self.system.replicas(chips)
+        return self.system.chips // chips
+
+    def paid(self, used: Array) -> Array:
+        """Return the chips to pay where so many are in use: all of the system, or those."""
+        return np.full_like(used, float(self.system.chips)) if self.pays_all else used
+
+    def account(self, layout: Layout) -> Account:
+        """Return the memory account of a layout: sequences count as the engine admits them."""
+        static = self.kind == "static_batch"
+        kept = self.reserve if self.reserve is not None else float(self.numbers.memory_reserve) or None
+        return memory_account(
+            self.model, layout, self.system, self.prompt, self.output, reserve=kept, chunk_tokens=self.chunk,
+            policy=policy_of(self.engine.admission, static),
+        )  # fmt: skip
+
+    def step(self, layout: Layout) -> Step:
+        """Return the forward pass of a replica."""
+        return step_of(self.model, layout, self.system.adds_in_network)
+
+    def passes(self, step: Step, ideal: bool = False) -> CompiledStep:
+        """Return a step as a pass function under the engine's calibration, or of the ideal machine."""
+        return compiled(step, self.system.chip, IDEAL if ideal else self.numbers, self.convention)
+
+    def passes_of(self, layout: Layout, ideal: bool = False) -> CompiledStep:
+        """Return the pass function of a layout; compiled once for each."""
+        numbers = IDEAL if ideal else self.numbers
+        return compiled_of(self.model, layout, self.system.adds_in_network, self.system.chip, numbers, self.convention)
+
+    def pass_time(self, step: CompiledStep, load: Load) -> Real:
+        """Return the time of a pass: plain, or in two halves where that is asked for and faster. [s]"""
+        skewed = Load(load.groups, self.skew) if self.skew else load
+        plain = step.seconds(skewed)
+        return np.minimum(plain, step.half_and_half(skewed)) if self.overlap else plain
+
+    def covers(self, batch: Real, ranks: Real) -> NDArray[np.bool_]:
+        """Return whether requests in flight and chips of a replica lie inside the engine's evidence."""
+        return np.asarray(self.profile.within("batch", batch) & self.profile.within("ranks", ranks))
+
+    def outside(self, batch: float | None = None, ranks: float | None = None) -> tuple[str, ...]:
+        """Name what of this setting the engine's evidence does not cover.
+
+        Parameters
+        ----------
+        batch, ranks : float or None
+            Requests in flight on all replicas, chips of one replica; None leaves them out.
+        """
+        if self.profile.name == "ideal":
+            return ()
+        numbers = {"batch": batch, "prompt": self.prompt, "output": self.output, "ranks": ranks}
+        found = self.profile.uncovered(self.system.chip, **{k: v for k, v in numbers.items() if v is not None})
+        if self.profile.name == ENGINE and self.engine.name not in (
+            self.profile.name,
+            *self.profile.covers.get("engines", ()),
+        ):
+            found = (*found, "engine")
+        return (*found, "context") if self.prompt + self.output > self.model.max_context else found
+
+    def spread(self, what: str, outside: tuple[str, ...], kind: str | None = None) -> Spread | None:
+        """Return the 80 % interval of ``tpot`` or ``ttft`` under this kind of load (or another); None for the ideal machine."""
+        return self.profile.spread(kind or self.kind, what, outside)
+
+
+def numbers_on(
+    found: Profile, habits: Engine, system: System, release: str = "", rounds: float | None = None
+) -> Calibration:
+    """Return the calibration of an engine on a chip, with its budget per pass and the rounds of the run.
+
+    Parameters
+    ----------
+    found : Profile
+    habits : Engine
+    system : System
+    release : str
+        Date of the engine; "" for the latest.
+    rounds : float or None
+        Requests per slot of the run; None takes the profile's. [requests]
+    """
+    return _numbers_on(catalogue(), found.name, system.chip, release, habits.prompt_piece, rounds)
+
+
+@functools.lru_cache(maxsize=4096)
+def _numbers_on(
+    facts: Catalogue, name: str, chip: Chip, release: str, piece: float, rounds: float | None
+) -> Calibration:
+    fitted = profile(name).on(chip, release)
+    return budgeted(dataclasses.replace(fitted, run_rounds=fitted.run_rounds if rounds is None else rounds), piece)
+
+
+def budgeted(numbers: Calibration, piece: float = math.inf) -> Calibration:
+    """Return a calibration whose budget of prompt tokens per pass is finite: the catalogue's where it states none.
+
+    Parameters
+    ----------
+    numbers : Calibration
+    piece : float
+        The longest piece of a prompt that the engine puts in one pass. [tokens]
+    """
+    stated = float(numbers.chunk_tokens)
+    return dataclasses.replace(
+        numbers, chunk_tokens=min(default("prefill_tokens") if math.isinf(stated) else stated, piece)
+    )
+
+
+def system_of(name: str, chips: int | None, layout: Layout | None, price: float | None = None) -> System:
+    """Return the system that a question means: as named, with so many chips as are given, or as the layout takes.
+
+    Notes
+    -----
+    One rule for every verb: the number given; else the one that the name states (``h200x8``, ``8xMI355X``) or the
+    catalogue has; else, for a bare chip, as many as the layout takes.
+    """
+    box = machine(name).priced(price)
+    if chips is not None:
+        return box.resized(chips)
+    return box.resized(layout.chips) if layout is not None and is_bare_chip(name) else box
+
+
+def asked_layout(request: Request | Query) -> Layout | None:
+    """Return the layout that a question names in full, or None where something is left open."""
+    if request.layout is not None:
+        return read_layout(request.layout)
+    ways = given_ways(request)
+    return Layout(**cast(dict[str, Any], completed(ways))) if ways else None
+
+
+def given_ways(request: Request | Query) -> dict[str, int]:
+    """Return the dimensions that a request gives one by one."""
+    if isinstance(request, Query):
+        return {}
+    return {k: v for k in ("tp", "dp", "ep", "pp") if (v := getattr(request, k)) is not None}
+
+
+def lengths(request: Request, most: float) -> tuple[float, float]:
+    """Return (prompt, output) of a request: one load, whichever of prompt, output and context is given. [tokens]
+
+    Parameters
+    ----------
+    request : Request
+    most : float
+        The model's longest context. [tokens]
+
+    Raises
+    ------
+    InputError
+        When they contradict each other.
+
+    Notes
+    -----
+    The context of decode is a sequence's mean length, prompt + output/2.
+    """
+    context, prompt, output = request.context, request.prompt, request.output
+    if prompt is not None:
+        if context is not None and context < prompt:
+            raise InputError(
+                f"--context {context:,.0f} is shorter than --prompt {prompt:,.0f}: decode keeps the whole prompt"
+            )
+        if output is None:
+            output = default("default_output") if context is None else 2 * (context - prompt)
+        elif context is not None and abs(context - prompt - output / 2) > 0.5:
+            raise InputError(
+                f"--context {context:,.0f}: prompts of {prompt:,.0f} and answers of {output:,.0f} tokens make a mean context of "
+                f"{prompt + output / 2:,.0f}; give two of the three"
+            )
+    else:
+        context = min(default("default_context"), most) if context is None else max(context, 1.0)
+        if output is None:
+            output = min(default("default_output"), max(2 * (context - 1), 1.0))
+        prompt = context - output / 2
+        if prompt < 0.5:
+            raise InputError(
+                f"--context {context:,.0f} leaves no prompt before half of an answer of {output:,.0f} tokens; give --prompt instead"
+            )
+        prompt = max(prompt, 1.0)
+    if prompt < 0 or output < 0 or prompt + output < 1:
+        raise InputError(f"--prompt {prompt:g} and --output {output:g} must be at least 1 token together")
+    return prompt, output
+
+
+def setting(request: Request) -> Setting:
+    """Resolve a request, layout and batch left open.
+
+    Raises
+    ------
+    InputError
+        Unknown names, layouts that do not divide, lengths that contradict each other.
+    """
+    arch = served_model(request.model, request.precision, request.kv_precision)
+    prompt, output = lengths(request, arch.max_context)
+    return _setting(request, request.system, arch, prompt, output, request.load, request.convention)
+
+
+def place(query: Query, name: str) -> Setting:
+    """Resolve a query on one of its systems.
+
+    Raises
+    ------
+    InputError
+        Unknown names.
+    """
+    arch = served_model(query.model, query.precision, query.kv_precision)
+    found = _setting(query, name, arch, query.prompt, query.output, "closed_loop", "kernels")
+    return dataclasses.replace(found, pays_all=not query.at_most)
+
+
+def _setting(
+    asked: Request | Query, name: str, arch: Architecture, prompt: float, output: float, kind: LoadKind,
+    convention: Convention,
+) -> Setting:  # fmt: skip
+    habits = engine(asked.engine)
+    longest = default("longest_draft")
+    if asked.drafts > longest:
+        raise InputError(f"--drafts: {asked.drafts} must be at most {longest:g}")
+    only = asked_layout(asked)
+    box = system_of(name, asked.chips, only, asked.price)
+    found = profile(habits.profile)
+    numbers = numbers_on(found, habits, box, asked.release or "", asked.rounds)
+    return Setting(
+        arch, box, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap, asked.reserve,
+        convention, True, only,
+    )  # fmt: skip
+
+
+def checked_layout(s: Setting, layout: Layout) -> Layout:
+    """Return a layout if it divides the model and the system can hold it.
+
+    Raises
+    ------
+    InputError
+        When it does not divide the model.
+    PhysicsError
+        When a replica cannot span so many chips.
+    """
+    check(s.model, layout)
+    if layout.chips > s.reach:
+        raise PhysicsError(
+            f"--layout {layout}: needs {layout.chips} chips; one replica can span {s.reach} of {s.system.name}"
+        )
+    return layout
