@@ -447,6 +447,11 @@ def test_more_memory_never_costs_more(name):
         assert more <= less * 1.01
 
 
+def test_lengths_beyond_the_model_are_warned_of():
+    answer = search_layouts(Query(DEEPSEEK, ("h200x16",), prompt=300_000.0))
+    assert any("beyond the model's limit of 163,840" in w for w in answer.warnings)
+
+
 def test_a_bar_shows_how_far_it_is():
     said = []
     search_layouts(Query(LLAMA, ("h200x8", "b200x8"), prompt=1000.0, output=100.0), said.append)
@@ -528,7 +533,6 @@ def test_the_command_in_all_its_forms(capsys, tmp_path):
     (2, ["--chips", "0"], "--chips"),
     (2, ["--ttft", "2"], "--ttft"),
     (2, ["--rate", "0"], "--rate"),
-    (2, ["--prompt", "300k"], "limit"),
     (2, ["--drafts", "-1"], "--drafts"),
     (2, ["--minimise", "beauty"], "beauty"),
     (2, ["--prefill-on", "h20000"], "h20000"),

@@ -17,7 +17,7 @@ from headway.predictions import predicted_rows
 from headway.questions import ENGINE, Request
 from headway.roofline import Calibration
 from headway.roofline import profile as _profile
-from headway.serving import Answer, answer, case, checked_layout, numbers_on, setting, system_of
+from headway.serving import Answer, answer, case, checked_layout, numbers_on, setting, system_of, too_many
 from headway.serving import engine as _engine
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def _predicted(request: Request) -> Answer:
             "predict needs a layout and a load: give layout (or tp, dp, ep) and batch or concurrency; make_plan chooses them"
         )
     layout = checked_layout(s, s.only)
-    return answer(case(s, layout, batch=request.batch, concurrency=request.concurrency))
+    asked = case(s, layout, batch=request.batch, concurrency=request.concurrency)
+    if request.batch is not None and s.kind != "static_batch" and request.batch > asked.account.holds:
+        raise too_many(s.system, {layout: asked.account}, request.batch)
+    return answer(asked)
 
 
 def racks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headway.batching.cost import cost_per_token
 from headway.roofline import (
     CACHES,
+    IDEAL,
     Calibration,
     CompiledStep,
     Convention,
@@ -30,32 +31,86 @@ FAR = 1e9  # a batch so large that every expert is touched and every group is fu
 
 @dataclass(frozen=True)
 class Scene:
-    """What a curve is drawn for: a Step on a chip, under a calibration and a convention."""
+    """What a curve is drawn for: a Step on a chip, under a calibration and a convention, and how a replica runs it.
+
+    Attributes
+    ----------
+    step : Step
+    chip : Machine
+    calibration : Calibration
+    convention : str
+    skew : float
+        Zipf exponent of expert popularity.
+    stages : float
+        Pipeline stages: each works on a micro-batch of its own, which passes through all of them.
+    share : float
+        Share of the layers on the fullest stage, for which the others wait; 0 counts a pipeline without gaps.
+    new, made : float
+        Tokens of each sequence in a decode pass, and those of them that stay: 1, or drafts and the accepted ones. [tokens]
+    overlap : bool
+        Two-batch overlap where it is faster.
+    """
 
     step: Step
     chip: Machine
     calibration: Calibration
     convention: Convention = "kernels"
     skew: float = 0.0
+    stages: float = 1.0
+    share: float = 0.0
+    new: float = 1.0
+    made: float = 1.0
+    overlap: bool = False
 
     @functools.cached_property
     def passes(self) -> CompiledStep:
         """The same step as a pass function."""
         return compiled(self.step, self.chip, self.calibration, self.convention)
 
-    def seconds(self, batch: Real, context: Real, new: Real = 1.0) -> Real:
-        """Return the time of a decode pass, not itemised. [s]"""
-        return self.passes.seconds(Load.decode(batch, context, new=new, skew=self.skew))
+    @property
+    def ideal(self) -> Scene:
+        """The same scene without any departure from ideal."""
+        return replace(self, calibration=IDEAL, share=0.0)
 
-    def decode(self, batch: Real, context: Real, new: Real = 1.0) -> StepTime:
+    def load(self, batch: Real, context: Real, new: Real | None = None) -> Load:
+        """Return the decode pass of a replica's micro-batch.
+
+        Parameters
+        ----------
+        batch : float or array
+            Sequences of the replica.
+        context : float or array
+            [tokens]
+        new : float, array or None
+            Tokens of each sequence in the pass; None takes the scene's. [tokens]
+        """
+        micro = batch if self.stages == 1 else np.maximum(batch / self.stages, 1.0)
+        return Load.decode(micro, context, new=self.new if new is None else new, skew=self.skew)
+
+    def seconds(self, batch: Real, context: Real, new: Real | None = None) -> Real:
+        """Return the time of a decode pass, not itemised. [s]"""
+        return self._lasting(self.load(batch, context, new), batch)
+
+    def decode(self, batch: Real, context: Real, new: Real | None = None) -> StepTime:
         """Time one decode pass of `new` tokens per sequence (more than one to check drafts)."""
-        load = Load.decode(batch, context, new=new, skew=self.skew)
-        return step_time(self.step, load, self.chip, self.calibration, self.convention)
+        return self._itemised(self.load(batch, context, new), batch)
 
     def prefill(self, batch: Real, prompt: Real, cached: Real = 0.0) -> StepTime:
-        """Time one prefill pass."""
-        load = Load.prefill(batch, prompt, cached=cached, skew=self.skew)
-        return step_time(self.step, load, self.chip, self.calibration, self.convention)
+        """Time one prefill pass: of one micro-batch, where there are pipeline stages."""
+        return self._itemised(Load.prefill(batch, prompt, cached=cached, skew=self.skew), batch * self.stages)
+
+    def _itemised(self, load: Load, batch: Real) -> StepTime:
+        found = step_time(self.step, load, self.chip, self.calibration, self.convention)
+        if self.stages == 1 and not self.overlap:
+            return found
+        return found.lasting(self._lasting(load, batch))
+
+    def _lasting(self, load: Load, batch: Real) -> Real:
+        plain = self.passes.seconds(load)
+        best = np.minimum(plain, self.passes.half_and_half(load)) if self.overlap else plain
+        if self.stages == 1:
+            return best
+        return best * np.maximum(self.share * np.minimum(self.stages, batch), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +143,7 @@ class Lines:
 
 def lines(scene: Scene, context: float) -> Lines:
     """Return the lines of a decode curve at `context` tokens."""
-    near, far = (scene.passes.parts(Load.decode(b, context, skew=scene.skew)) for b in (FAR, 2 * FAR))
+    near, far = (scene.passes.parts(scene.load(b, context, 1.0)) for b in (FAR, 2 * FAR))
     kv = float(far.memory - near.memory) / FAR
     return Lines(float(near.memory) - kv * FAR, float(far.compute - near.compute) / FAR, kv)
 
@@ -209,19 +264,19 @@ def against_batch(scene: Scene, batches: Array, context: float, chips: float, pr
     -----
     As batch falls to 1 the time falls to the weights really read; cost ends on the larger of compute and KV per token.
     """
-    return _curve("batch", batches, batches, scene.decode(batches, context), batches, chips, price)
+    return _curve("batch", batches, batches, scene.decode(batches, context), batches * scene.made, chips, price)
 
 
 def against_context(scene: Scene, contexts: Array, batch: Real, chips: float, price: float | None) -> Curve:
     """Return decode latency and cost against context at one batch (or one each): flat, a kink, rising (lecture 7.1)."""
-    return _curve("context", contexts, batch, scene.decode(batch, contexts), batch, chips, price)
+    return _curve("context", contexts, batch, scene.decode(batch, contexts), batch * scene.made, chips, price)
 
 
 def against_pass_length(
     scene: Scene, tokens: Array, batch: float, context: float, chips: float, price: float | None
 ) -> Curve:
     """Return latency and cost per token against new tokens per sequence in a pass (lecture E24): 1 is decode."""
-    found = scene.prefill(batch, tokens, context)
+    found = scene.prefill(np.maximum(batch / scene.stages, 1.0), tokens, context)
     return _curve("tokens per pass", tokens, batch, found, batch * tokens, chips, price)
 
 

@@ -62,7 +62,9 @@ class Departures:
     saturated: bool
 
 
-def departures(headway: float, seats: float, arrivals: float, tokens_per_request: float = 1.0) -> Departures:
+def departures(
+    headway: float, seats: float, arrivals: float, tokens_per_request: float = 1.0, stops: float = 1.0
+) -> Departures:
     """Return waits and fill when requests arrive at `arrivals` per second and each rides `tokens_per_request` passes.
 
     Parameters
@@ -74,7 +76,9 @@ def departures(headway: float, seats: float, arrivals: float, tokens_per_request
     arrivals : float
         Requests per second.
     tokens_per_request : float
-        Passes each request stays aboard.
+        Times each request rides.
+    stops : float
+        Pipeline stages: a ride lasts so many headways.
 
     Notes
     -----
@@ -84,4 +88,5 @@ def departures(headway: float, seats: float, arrivals: float, tokens_per_request
     fill = arrivals * tokens_per_request * headway / seats
     if fill >= 1:
         return Departures(headway, np.inf, np.inf, 1.0, True)
-    return Departures(headway, float(mean_wait(headway)), float(worst_wait(headway)), fill, False)
+    riding = (stops - 1) * headway
+    return Departures(headway, float(mean_wait(headway)) + riding, float(worst_wait(headway)) + riding, fill, False)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from headway.batching import FAR, Scene, lines, recommended_range
 from headway.catalog import default
-from headway.errors import InputError, PhysicsError
+from headway.errors import PhysicsError
 from headway.parallel import Layout, candidates, check, completed
+from headway.parallel.memory import stage_share
 from headway.questions import Request
-from headway.roofline import IDEAL
-from headway.serving import Account, Setting, checked_layout, given_ways, refusal
+from headway.serving import Account, Setting, checked_layout, decode_tokens, given_ways, refusal, too_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ def choose_layout(s: Setting, request: Request) -> Choice:
     if not fitting:
         nearest = max(options, key=lambda c: held[c].free)
         raise refusal(s.model, nearest, s.system, held[nearest], s.reserve)
-    wanted = {c: _wanted(s, request, c) or 1.0 for c in fitting}
+    wanted = {c: _wanted(s, request, c, room[c]) or 1.0 for c in fitting}
     roomy = [c for c in fitting if room[c] >= wanted[c]]
     if not roomy:
-        raise _too_many(s, {c: held[c] for c in fitting}, wanted)
+        raise too_many(s.system, {c: held[c] for c in fitting}, min(wanted.values()))
     context = s.prompt + s.output / 2
-    scenes = {c: Scene(s.step(c), s.system.chip, s.numbers, s.convention, s.skew) for c in roomy}
-    batches = {c: _wanted(s, request, c) or operating_batch(x, context, room[c]) for c, x in scenes.items()}
-    alone = {c: float(ideal_scene(x).seconds(1.0, context)) for c, x in scenes.items()}
+    scenes = {c: scene_of(s, c) for c in roomy}
+    batches = {c: _wanted(s, request, c, room[c]) or operating_batch(x, context, room[c]) for c, x in scenes.items()}
+    alone = {c: float(x.ideal.seconds(1.0, context)) for c, x in scenes.items()}
 
     def score(c: Layout) -> tuple[float, float]:
         """Chip-seconds per token at the layout's operating batch, then its step time."""
@@ -65,27 +65,25 @@ def choose_layout(s: Setting, request: Request) -> Choice:
     return Choice(best, held[best], scenes[best], batches[best], len(roomy), fastest, alone[fastest])
 
 
-def _wanted(s: Setting, request: Request, layout: Layout) -> float | None:
-    """Requests in flight on each replica, if asked for."""
+def scene_of(s: Setting, layout: Layout) -> Scene:
+    """Return the decode passes of a replica of a layout."""
+    return Scene(
+        s.step(layout), s.system.chip, s.numbers, s.convention, s.skew, float(layout.pp), stage_share(s.model, layout),
+        s.new_tokens, decode_tokens(s), s.overlap,
+    )  # fmt: skip
+
+
+def _wanted(s: Setting, request: Request, layout: Layout, room: float) -> float | None:
+    """Sequences that run at a time on each replica, if asked for: requests in flight beyond what memory holds wait."""
     if request.concurrency is not None:
-        return request.concurrency / s.replicas(layout.chips)
+        return min(max(request.concurrency / s.replicas(layout.chips), 1.0), room)
     return request.batch
-
-
-def _too_many(s: Setting, held: dict[Layout, Account], wanted: dict[Layout, float]) -> PhysicsError:
-    most = max(held, key=lambda c: held[c].holds)
-    account, batch = held[most], wanted[most]
-    lack = (batch - account.holds) / most.dp * account.per_sequence
-    return PhysicsError(
-        f"--batch {batch:,.0f}: memory holds at most {account.holds:,.0f} sequences of {account.tokens:,.0f} tokens per replica "
-        f"on {s.system.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
-    )
 
 
 def _options(s: Setting, request: Request) -> list[Layout]:
     """Layouts that match what was asked, inside one scale-up domain unless one is named in full."""
     if request.layout is not None and s.only is not None:
-        return [_one_pass(checked_layout(s, s.only))]
+        return [checked_layout(s, s.only)]
     given, domain = given_ways(request), s.system.joined
     options = [c for c in candidates(s.model, domain) if all(getattr(c, k) == v for k, v in given.items())]
     if options:
@@ -97,15 +95,7 @@ def _options(s: Setting, request: Request) -> list[Layout]:
             f"at most tp x dp = {domain}"
         )
     check(s.model, layout)  # names what does not divide
-    return [_one_pass(layout)]
-
-
-def _one_pass(layout: Layout) -> Layout:
-    if layout.pp > 1:
-        raise InputError(
-            f"--layout {layout}: plan looks at one pass; `headway search --layout {layout}` runs pipelines"
-        )
-    return layout
+    return [layout]
 
 
 def operating_batch(scene: Scene, context: float, most: float) -> float:
@@ -114,16 +104,11 @@ def operating_batch(scene: Scene, context: float, most: float) -> float:
     Twice the ideal machine's balance batch (lecture 1.3); where KV binds at every batch and there is no balance,
     the smallest batch whose cost is within the catalogue's slack of the lowest: beyond it only latency grows.
     """
-    balance = lines(ideal_scene(scene), context).balance_batch_with_kv
+    balance = lines(scene.ideal, context).balance_batch_with_kv
     target = recommended_range(balance, default("recommended_low"), default("recommended_high"))[0]
     if math.isfinite(target):
         return float(max(1.0, min(math.floor(target), most)))
     return cheap_batch(scene, context, most)
-
-
-def ideal_scene(scene: Scene) -> Scene:
-    """Return the same scene without any departure from ideal."""
-    return replace(scene, calibration=IDEAL)
 
 
 def cheap_batch(scene: Scene, context: float, most: float) -> float:

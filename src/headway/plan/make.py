@@ -27,7 +27,7 @@ from headway.hardware import System
 from headway.models import Architecture, kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point
-from headway.plan.choose import Choice, cheap_batch, choose_layout, ideal_scene
+from headway.plan.choose import Choice, cheap_batch, choose_layout
 from headway.questions import Request
 from headway.roofline import IDEAL
 from headway.serving import Answer, Setting, answer, case, setting
@@ -48,7 +48,8 @@ def make_plan(request: Request) -> Plan:
         raise InputError(f"--prompt {s.prompt:g} and --output {s.output:g} must both be at least 1 token")
     choice = choose_layout(s, request)
     copies = s.replicas(choice.layout.chips)
-    loaded = answer(case(s, choice.layout, concurrency=choice.batch * copies, copies=copies))
+    flying = choice.batch * copies if request.concurrency is None else request.concurrency
+    loaded = answer(case(s, choice.layout, concurrency=flying, copies=copies))
     return _assemble(request, s, choice, loaded)
 
 
@@ -58,17 +59,19 @@ def _point(
     """One operating batch; `useful` is the compute time of its tokens on one chip, nothing replicated (for MFU)."""
     time = scene.decode(batch, context)
     seconds = float(time.seconds)
-    total = replicas * batch / seconds
+    made = batch * scene.made
+    total = replicas * made / seconds
     cost = None
     if machine.price is not None:
-        cost = float(per_million(cost_per_token(seconds, replicas * batch, machine.chips, machine.price)))
-    return Point(batch, time, 1 / seconds, total / machine.chips, total, cost, useful / (layout.chips * seconds))
+        cost = float(per_million(cost_per_token(seconds, replicas * made, machine.chips, machine.price)))
+    mfu = useful * scene.made / (layout.chips * seconds)
+    return Point(batch, time, scene.made / seconds, total / machine.chips, total, cost, mfu)
 
 
 def _assemble(request: Request, s: Setting, choice: Choice, loaded: Answer) -> Plan:
     arch, machine, context = s.model, s.system, s.prompt + s.output / 2
     layout, held, scene, batch = choice.layout, choice.held, choice.scene, choice.batch
-    ideal = ideal_scene(scene)
+    ideal = scene.ideal
     straight = lines(ideal, context)
     replicas = s.replicas(layout.chips)
     alone = Scene(build_step(arch, Layout()), machine.chip, IDEAL, "machine", scene.skew)
@@ -121,7 +124,7 @@ def _cost_floor(scene: Scene, context: float, machine: System, replicas: int) ->
     """$/Mtok at a batch without limit: what no batch can lower."""
     if machine.price is None:
         return None
-    per_token = float(scene.seconds(FAR, context)) / FAR
+    per_token = float(scene.seconds(FAR, context)) / (FAR * scene.made)
     return float(per_million(cost_per_token(per_token, replicas, machine.chips, machine.price)))
 
 
@@ -132,8 +135,10 @@ def _capacity(request: Request, now: Point, replicas: int, loaded: Answer) -> tu
     passes x seats.
     """
     carries = loaded.output_rate / loaded.case.setting.output
+    stages = min(float(loaded.case.layout.pp), now.batch)  # trains under way, one departing every stage's time
     passes = replicas * now.batch / (carries * now.seconds)
-    return departures(now.seconds, now.batch, (request.arrivals or 0.0) / replicas, passes), carries
+    every, seats = now.seconds / stages, now.batch / stages
+    return departures(every, seats, (request.arrivals or 0.0) / replicas, passes, stages), carries
 
 
 def _prefill(s: Setting, scene: Scene, layout: Layout, replicas: int) -> tuple[float, float, float | None]:
@@ -143,7 +148,8 @@ def _prefill(s: Setting, scene: Scene, layout: Layout, replicas: int) -> tuple[f
     tokens = prompts * chunk
     if s.system.price is None:
         return seconds, tokens, None
-    cost = cost_per_token(seconds, replicas * tokens, s.system.chips, s.system.price)
+    # every pipeline stage works on such a pass
+    cost = cost_per_token(seconds, replicas * scene.stages * tokens, s.system.chips, s.system.price)
     return seconds, tokens, float(per_million(cost))
 
 

@@ -15,7 +15,6 @@ from headway.parallel import Layout, build_step, check, kv_per_chip, weights_per
 from headway.plan.answer import Plan
 from headway.plan.make import make_plan
 from headway.questions import Request
-from headway.roofline import IDEAL
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ def draft_plan(
     PhysicsError
         When the drafter does not fit beside the model.
     """
-    plan = make_plan(request)
+    plan = make_plan(replace(request, drafts=0))
+    if plan.layout.pp > 1:
+        raise InputError(f"--layout {plan.layout}: drafting is looked at inside one stage; leave out pp")
     g, longest = int(default("mtp_drafts")) if length is None else length, int(default("longest_draft"))
     if not 0 <= g <= longest:
         raise InputError(f"--length: {g} must be in 0..{longest}")
@@ -84,7 +85,7 @@ def draft_plan(
         raise InputError(f"--acceptance: {chance:g} must be in 0..1")
     name = drafter or ("mtp" if plan.model.mtp else "lookup")
     small = _drafter(plan.model, name)
-    ideal = replace(plan.scene, calibration=IDEAL)
+    ideal = plan.scene.ideal
     cut = _layout_of(small, plan.layout) if small is not None else plan.layout
     step = build_step(small, cut, plan.system.adds_in_network) if small is not None else None
     helpers: list[Scene | None] = [None if step is None else replace(s, step=step) for s in (plan.scene, ideal)]

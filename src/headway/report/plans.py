@@ -151,9 +151,11 @@ def _policy(plan: Plan) -> str:
 
 
 def _in_flight(plan: Plan) -> str:
-    n = plan.loaded.case.in_flight
-    how = "started together" if plan.setting.kind == "static_batch" else "in flight, each replaced when it ends"
-    return f"{n:,.0f} {how}"
+    n, waiting = plan.loaded.case.in_flight, plan.loaded.case.waiting
+    if plan.setting.kind == "static_batch":
+        return f"{n:,.0f} started together"
+    room = f" ({waiting:,.0f} of them wait for room in memory)" if waiting >= 1 else ""
+    return f"{n:,.0f} in flight{room}, each replaced when it ends"
 
 
 def _loaded(plan: Plan) -> list[Cell]:
@@ -203,7 +205,7 @@ def _decode(plan: Plan) -> list[Cell]:
         ("per system", f"{units.rate(p.tokens_per_second_system)} tok/s", ""),
         (
             "departures",
-            f"every {units.seconds(p.seconds)}",
+            f"every {units.seconds(t.headway)}",
             f"a request's first token comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
         ),
     ]

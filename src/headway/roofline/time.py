@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,6 +75,11 @@ class StepTime:
     overhead: Real
     convention: Convention
     beside: Real = 0.0
+
+    def lasting(self, seconds: Real) -> StepTime:
+        """Return the same pass where it takes so long: what its rows do not account for is nobody's overhead, or hidden. [s]"""
+        more = np.maximum(np.asarray(seconds) - self.seconds, 0.0)
+        return replace(self, seconds=seconds, overhead=self.overhead + more, beside=self.beside + more)
 
     @property
     def work(self) -> Work:

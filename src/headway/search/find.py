@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.errors import HeadwayError, InputError, PhysicsError
+from headway.errors import HeadwayError, PhysicsError
 from headway.parallel import candidates
 from headway.questions import Query
 from headway.search.answer import (
@@ -29,7 +29,7 @@ from headway.search.points import Points, Timed, at_limits, joined, timed, toget
 from headway.search.space import Space, space
 from headway.search.split import Answerers, Prompters, answerers, apart, prompters
 from headway.search.why import reason, unmet
-from headway.serving import Setting, checked_layout, place, refusal
+from headway.serving import Setting, checked_layout, place, refusal, too_many
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -76,7 +76,10 @@ def _quiet(_: str) -> None:
 def _look(query: Query, where: Setting, name: str, tell: Progress = _quiet) -> Found:
     """Look at everything on one system."""
     here = _space(where)
-    only = None if query.batch is None else _one_batch(query.batch, here, where)
+    only = None
+    if query.batch is not None:
+        here = replace(here, stages=np.minimum(here.stages, query.batch))
+        only = _one_batch(query.batch, here, where)
     tell(f"{name}: layouts")
     parts = timed(where, here, only)
     tell(f"{name}: times")
@@ -116,12 +119,8 @@ def _one_batch(batch: float, here: Space, where: Setting) -> Array:
     """
     most = np.array([a.holds for a in here.accounts])
     if not (most >= batch).any():
-        raise PhysicsError(
-            f"--batch {batch:,.0f}: memory holds at most {most.max():,.0f} requests of {where.prompt + where.output:,.0f} tokens per "
-            f"replica on {where.system.name}"
-        )
-    stages = np.array([float(x.pp) for x in here.layouts])
-    return np.where((most >= batch) & (batch >= stages), batch / stages, 0.0)[:, None]
+        raise too_many(where.system, dict(zip(here.layouts, here.accounts, strict=True)), batch)
+    return np.where(most >= batch, batch / here.stages, 0.0)[:, None]
 
 
 def _closer(query: Query, where: Setting, here: Space, parts: Sequence[Timed], spreads: Spreads) -> list[Timed]:
@@ -136,11 +135,6 @@ def _space(where: Setting) -> Space:
     model, system = where.model, where.system
     if where.only is not None:
         checked_layout(where, where.only)
-    tokens = where.prompt + where.output
-    if tokens > model.max_context:
-        raise InputError(
-            f"prompt and output, {tokens:,.0f} tokens, are beyond the limit of {model.name}, {model.max_context:,} tokens"
-        )
     found = space(where)
     if not found.layouts:
         nearest = where.only or max(found.too_big, key=lambda x: x[1].free)[0]
@@ -369,4 +363,7 @@ def _warnings(query: Query, found: Sequence[Found], fleets: Sequence[FleetOption
             says.append(
                 f"the fleet is {100 * one.fleet.utilisation:.0f} % busy: a smaller layout or batch would fit the rate closer"
             )
+    tokens = query.prompt + query.output
+    if tokens > (limit := found[0].where.model.max_context):
+        says.append(f"prompt and output, {tokens:,.0f} tokens, are beyond the model's limit of {limit:,}")
     return [*says, *dict.fromkeys(n for f in found for n in f.where.model.notes)]

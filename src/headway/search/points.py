@@ -119,7 +119,7 @@ class Timed:
     floors : Floors
         What no machine beats. [s]
     stages, chips : array
-        Pipeline stages and chips of a replica. [layouts, 1]
+        Micro-batches in flight, and chips, of a replica. [layouts, 1]
     """
 
     numbers: NDArray[np.intp]
@@ -193,15 +193,16 @@ def _timed(where: Setting, space: Space, numbers: NDArray[np.intp], batches: Arr
     layouts = [space.layouts[i] for i in numbers]
     columns = LayoutColumns.of(layouts)
     step = build_step(where.model, columns, where.system.adds_in_network)
-    most = np.array([min(space.accounts[i].holds, _MOST) for i in numbers])[:, None] / columns.pp
+    stages = space.stages[numbers][:, None]
+    most = np.array([min(space.accounts[i].holds, _MOST) for i in numbers])[:, None] / stages
     batch = np.floor(np.maximum(most, 1.0) ** np.linspace(0.0, 1.0, BATCHES) + 1e-9)
     if batches is not None:
         batch = batches[numbers]
     load = workload(where, columns, batch)
-    waits = np.array([[beat(where, x)] for x in layouts])
+    waits = np.array([[beat(where, x, n)] for x, n in zip(layouts, stages[:, 0].tolist(), strict=True)])
     seconds = pass_times(where, where.passes(step), load, waits)
     ideal = ideal_times(where, where.passes(step, ideal=True), load)
-    return Timed(numbers, batch, load, seconds, floors(load, ideal, where.chunk), columns.pp, columns.chips)
+    return Timed(numbers, batch, load, seconds, floors(load, ideal, where.chunk), stages, columns.chips)
 
 
 def together(where: Setting, space: Space, parts: Sequence[Timed]) -> Points:

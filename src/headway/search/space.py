@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headway.catalog import default
 from headway.models import Architecture
 from headway.parallel import Layout
@@ -24,11 +27,14 @@ class Space:
         Their memory accounts.
     too_big : tuple of (Layout, Account)
         Those that divide but do not fit.
+    stages : array
+        Micro-batches in flight on a replica of each layout: one per pipeline stage, if memory holds so many.
     """
 
     layouts: tuple[Layout, ...]
     accounts: tuple[Account, ...]
     too_big: tuple[tuple[Layout, Account], ...]
+    stages: NDArray[np.float64]
 
 
 def divisors(number: int) -> list[int]:
@@ -114,7 +120,8 @@ def space(where: Setting) -> Space:
 
     Notes
     -----
-    A layout that fits only where an engine keeps less in reserve than usual counts when it is the one asked for.
+    A layout that fits only where an engine keeps less in reserve than usual, or holds fewer sequences than it has pipeline
+    stages, counts when it is the one asked for.
     """
     good: list[Layout] = []
     accounts: list[Account] = []
@@ -122,9 +129,10 @@ def space(where: Setting) -> Space:
     every = layouts(where.model, where.reach, where.system.joined) if where.only is None else [where.only]
     for layout in every:
         held = where.account(layout)
-        if (held.fits if where.only is None else held.holds) >= layout.pp:
+        if held.fits >= layout.pp or (layout == where.only and held.holds >= 1):
             good.append(layout)
             accounts.append(held)
         else:
             too_big.append((layout, held))
-    return Space(tuple(good), tuple(accounts), tuple(too_big))
+    stages = np.array([min(x.pp, a.holds) for x, a in zip(good, accounts, strict=True)], dtype=float)
+    return Space(tuple(good), tuple(accounts), tuple(too_big), stages)

@@ -1,7 +1,7 @@
 """Serving: what a question resolves to (Setting, Case), the memory account, load models, and the answer under load."""
 
 from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, interval, pass_times
-from headway.serving.capacity import Account, memory_account, refusal, require_fit
+from headway.serving.capacity import Account, memory_account, refusal, require_fit, too_many
 from headway.serving.case import Case, beat, case, decode_tokens, workload
 from headway.serving.engines import Engine, engine
 from headway.serving.handover import Link, handover, link_between
@@ -61,5 +61,6 @@ __all__ = [
     "stated_chips",
     "step_of",
     "system_of",
+    "too_many",
     "workload",
 ]

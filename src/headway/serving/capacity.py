@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -168,6 +169,26 @@ def refusal(
         f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
         f"{(account.capacity - account.reserve) / 1e9:,.3g} GB usable of {account.capacity / 1e9:,.3g} GB by "
         f"{_gigabytes(lack)} per chip; {remedy or _remedy(model, system, tokens, reserve)}"
+    )
+
+
+def too_many(system: System, held: Mapping[Layout, Account], batch: float) -> PhysicsError:
+    """Build the error for a batch that no layout's memory holds.
+
+    Parameters
+    ----------
+    system : System
+    held : mapping
+        Memory account of each layout looked at.
+    batch : float
+        Of one replica. [sequences]
+    """
+    most = max(held, key=lambda c: held[c].holds)
+    account = held[most]
+    lack = (batch - account.holds) / most.dp * account.per_sequence
+    return PhysicsError(
+        f"--batch {batch:,.0f}: memory holds at most {account.holds:,.0f} sequences of {account.tokens:,.0f} tokens per replica "
+        f"on {system.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
     )
 
 

@@ -125,9 +125,18 @@ class Case:
         return Load.decode(float(self.workload.running), context, new=s.new_tokens, skew=s.skew)
 
 
-def beat(s: Setting, layout: Layout) -> float:
-    """Return how much longer a pass over a pipeline takes because its stages wait for the one with the most layers."""
-    return stage_share(s.model, layout) * layout.pp if layout.pp > 1 else 1.0
+def beat(s: Setting, layout: Layout, shares: float) -> float:
+    """Return how much longer a pass over a pipeline takes because micro-batches wait for the stage with the most layers.
+
+    Parameters
+    ----------
+    s : Setting
+    layout : Layout
+    shares : float
+        Micro-batches in flight on a replica. A turn lasts as long as one takes through all stages, or as all take through
+        the fullest stage.
+    """
+    return max(stage_share(s.model, layout) * shares, 1.0) if layout.pp > 1 else 1.0
 
 
 def decode_tokens(s: Setting) -> float:
@@ -188,17 +197,16 @@ def case(
     total = (batch or 1.0) * count if concurrency is None else concurrency
     divided = split and not static and count > 1 and s.prompt > 0 and s.output > 1
     # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
-    stages = 1 if static else layout.pp
+    stages = 1.0 if static else min(float(layout.pp), max(account.holds, 1.0))
     prefilling = _prefill_pool(s, layout, total, count, account.holds) if divided else 0
-    shares = min(float((count - prefilling) * stages), max(total, 1.0))  # a sequence is never split over copies
+    shares = min((count - prefilling) * stages, max(total, 1.0))  # a sequence is never split over copies
     slots = math.inf if static else max(account.holds / stages, 1.0)
     load = workload(s, layout, total / shares, slots)
     moved = 0.0
     if divided:
         load = replace(load, kind="disaggregated", prefill_pool=prefilling * stages / shares)
         moved = float(kv_per_chip(s.model, layout, s.prompt))
-    full = not static and shares >= (count - prefilling) * stages  # a lone request never waits for a slower stage
-    waits = beat(s, layout) if full else 1.0
+    waits = 1.0 if static else beat(s, layout, shares / (count - prefilling))
     return Case(s, layout, count, shares, load, account, moved, split and not divided, waits)
 
 
