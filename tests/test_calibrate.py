@@ -508,7 +508,7 @@ _NUMBERS_IN_CODE = {
         11: 1,
         5e7: 1,
         1e6: 1,
-        1e9: 5,
+        1e9: 6,
         1e-9: 3,
     },  # 32-bit logits; what a refusal prints
     "serving/case.py": {2: 2},  # half an answer
