@@ -479,7 +479,7 @@ _NUMBERS_IN_CODE = {
         3: 1,
         1e-3: 1,
     },  # sizes of blocks and caches; two halves; the knee
-    "roofline/time.py": {2: 2, 1.5: 1},  # second copies; 16-bit or wider weights
+    "roofline/time.py": {2: 3},  # second copies; 16-bit or wider weights
     "roofline/load.py": {2: 1},  # half of a batch
     "roofline/profiles.py": {
         2: 2,
@@ -528,9 +528,10 @@ _NUMBERS_IN_CODE = {
     "fitting/flat.py": {2: 1},
     "predictions/rows.py": {1e3: 1},  # ms
     "parallel/memory.py": {2: 1},
-    "parallel/steps.py": {2: 3},  # 16-bit activations; states read and written
+    "parallel/steps.py": {2: 2},  # states read and written
     "models/experts.py": {0.25: 1, 0.375: 1, 2: 1, 64: 1, 1024: 1},  # caches; Blom's order statistics
-    "hardware/chips.py": {8: 2, 3600: 2, 1e6: 1, 1e9: 7, 1e12: 4},  # units
+    "hardware/chips.py": {8: 1, 3600: 1, 1e6: 1, 1e9: 5, 1e12: 4},  # units
+    "hardware/named.py": {8: 1, 3600: 1, 1e9: 2},
 }
 
 

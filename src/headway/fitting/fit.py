@@ -63,8 +63,9 @@ def _priors(facts: Catalogue) -> dict[str, Prior]:
     }
 
 
-# Engines of the present, alike in kernels and graphs: they share one pooled value and differ little.
-MODERN = ("sglang", "trtllm", "vllm", "modern")
+def present_engines() -> frozenset[str]:
+    """Return the engines of the present, alike in kernels and graphs: they share one pooled value and differ little."""
+    return frozenset(r["name"] for r in catalogue().table("engines").rows if r["cohort"] == "present")
 
 
 @dataclass(frozen=True)
@@ -208,16 +209,17 @@ class Data:
 
 def release_years(date: str, engine: str) -> float:
     """Return years since the reference date for a release of a present engine; 0 for others or without a date."""
-    return (years_since(date) or 0.0) if engine in MODERN else 0.0
+    return (years_since(date) or 0.0) if engine in present_engines() else 0.0
 
 
 def unknowns(data: Data, base: Mapping[str, Prior]) -> tuple[Factor, ...]:
     """List the factors that a fit of `data` has."""
     found: list[Factor] = []
+    present = present_engines()
     for level in LEVELS:
         for who in sorted(set(data.who(level))):
             for name, prior in base.items():
-                column = "old_engine" if level == "engine" and who not in MODERN else level
+                column = "old_engine" if level == "engine" and who not in present else level
                 width = prior.widths.get(column, 0.0)
                 if width:
                     found.append(Factor(level, who, name, width))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headway.errors import InputError
 from headway.evidence.measurements import Measurement
 from headway.fitting.compare import accuracy
-from headway.fitting.fit import MODERN, SHARES, Data, Fitted, fit, release_years
+from headway.fitting.fit import SHARES, Data, Fitted, fit, present_engines, release_years
 from headway.fitting.folds import OutOfFold, labels, out_of_fold
 from headway.fitting.intervals import spread_of, widening
 from headway.roofline import Spread
@@ -84,8 +84,8 @@ def _profile(
     mine = _rows_for(name, engine)
     numbers = full.numbers(name)
     seen = name in engine
-    if not seen and name not in MODERN:
-        numbers = _pooled_old(full, sorted({e for e in engine if e not in MODERN}))
+    if not seen and name not in present_engines():
+        numbers = _pooled_old(full, sorted({e for e in engine if e not in present_engines()}))
     machines = {k: dict(v) for k, v in full.machines().items()}
     for number, value in numbers.items():
         if number in SHARES and value > 1:  # what the product of its factors is, not the clipped share times them
@@ -102,7 +102,7 @@ def _profile(
         "undetermined": full.undetermined("pooled") if name == "modern" else [],
         "numbers": {k: _short(v) for k, v in numbers.items()},
         "machines": {k: {n: _short(x) for n, x in v.items()} for k, v in sorted(machines.items())},
-        "releases": {k: _short(v) if name in MODERN else 0.0 for k, v in full.releases().items()},
+        "releases": {k: _short(v) if name in present_engines() else 0.0 for k, v in full.releases().items()},
         "spreads": _spreads(data, base, name),
         "widen": {k: round(v, 3) for k, v in wider.items()},
         "covers": _covers(data, mine if seen else np.ones(len(data.rows), dtype=bool)),
@@ -114,8 +114,8 @@ def _rows_for(name: str, engine: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Rows that speak for an engine: its own, all modern ones for the pooled profile, all others for one without any."""
     if name in engine:
         return engine == name
-    modern = np.isin(engine, MODERN)
-    return modern if name in MODERN else ~modern
+    present = np.isin(engine, sorted(present_engines()))
+    return present if name in present_engines() else ~present
 
 
 def _about(name: str, seen: bool) -> str:

@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from headway.hardware.chips import Chip
+from headway.hardware.chips import Chip
 
 _REPEATS = 5
 
@@ -60,8 +59,6 @@ def measured_cpu(refresh: bool = False) -> Chip:
     refresh : bool
         Measure again even when a result is cached.
     """
-    from headway.hardware.chips import Chip
-
     file = _cache_file()
     key = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
     try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from headway.catalog import catalogue
 from headway.models.architecture import Linear, State
 from headway.models.precision import Format
 
-# FLOPs per state element and token: decay 1, read-out of the key 2, rank-one update 2, query 2.
-_DELTA_RULE = 7.0
-# Mamba-2: decay 1, input outer product 2, query 2.
-_SELECTIVE = 5.0
+
+def _flops(law: str, elements: float) -> float:
+    """FLOPs per token of a state of so many elements (catalogue `state_laws`)."""
+    row, _ = catalogue().row("state_laws", law, "state law")
+    return float(row["flops_per_element"]) * elements
 
 
 def gated_delta_net(
@@ -35,7 +37,7 @@ def gated_delta_net(
     )
     elements = float(value_heads * key_dim * value_dim)
     conv = float((kernel - 1) * (2 * keys + values))
-    state = State(elements, conv, _DELTA_RULE * elements, value_heads, state_format)
+    state = State(elements, conv, _flops("delta rule", elements), value_heads, state_format)
     return linears, state, 2 * value_heads + value_dim
 
 
@@ -68,7 +70,7 @@ def mamba2(
         Linear(f"{module}.out_proj", "state", inner, hidden, ways=heads),
     )
     elements = float(inner * state_size)
-    state = State(elements, float((kernel - 1) * mixed), _SELECTIVE * elements, heads, state_format)
+    state = State(elements, float((kernel - 1) * mixed), _flops("selective", elements), heads, state_format)
     return linears, state, 3 * heads + inner
 
 
@@ -101,5 +103,5 @@ def kimi_delta(
     )
     out = (Linear("self_attn.o_proj", "state", width, hidden, ways=heads),)
     elements = float(width * head_dim)
-    state = State(elements, 3.0 * (kernel - 1) * width, _DELTA_RULE * elements, heads, state_format)
+    state = State(elements, 3.0 * (kernel - 1) * width, _flops("delta rule", elements), heads, state_format)
     return (*wide, *convs, *decay, *gate, *out), state, heads + width + head_dim

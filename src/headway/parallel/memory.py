@@ -9,7 +9,7 @@ from typing import Any
 from headway.models import Architecture
 from headway.models.architecture import Linear
 from headway.parallel.layout import Layout
-from headway.parallel.steps import ACTIVATION_BYTES, share_of
+from headway.parallel.steps import activation_bytes, share_of
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -85,7 +85,7 @@ def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> 
     for layer in model.layers:
         parts: dict[str, float] = {}
         for m in layer.linears:
-            each = (m.inputs + m.outputs) * ACTIVATION_BYTES
+            each = (m.inputs + m.outputs) * activation_bytes()
             if m.role == "expert" and layer.experts:
                 routed = here * layout.cp * layout.dp * layer.experts.active / layout.ep
                 amount = routed * each / layout.slices
@@ -93,7 +93,7 @@ def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> 
                 amount = here * each * m.copies * _weight_share(model, layout, m)
             parts[m.role] = parts.get(m.role, 0.0) + amount
         widest = max(widest, *parts.values()) if parts else widest
-    return _KEPT * here * model.hidden * ACTIVATION_BYTES + widest
+    return _KEPT * here * model.hidden * activation_bytes() + widest
 
 
 # --- the lecture's algebra ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from headway.catalog import default
 from headway.models import (
     Architecture,
     Attend,
@@ -25,7 +26,12 @@ from headway.roofline import Row, Send, Step
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 AnyLayout = Layout | LayoutColumns
-ACTIVATION_BYTES = 2.0  # activations between kernels, and in collectives, are 16-bit in every engine headway describes
+
+
+def activation_bytes() -> float:
+    """Return bytes of a number between kernels and in collectives (catalogue `defaults`)."""
+    return default("activation_bytes")
+
 
 _NAMES = {
     "attention": "attention projections",
@@ -178,7 +184,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
         block_scales=matrices[0].format.scales > 0,
         weight_bytes=total(lambda m: m.bytes),
         flops_per_token=total(lambda m: m.flops),
-        temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * ACTIVATION_BYTES),
+        temporaries_per_token=total(lambda m: (m.inputs + m.outputs) * m.copies * activation_bytes()),
         groups=layout.dp,
         ways=layout.cp,
     )
@@ -221,7 +227,7 @@ def _expert_row(layer: Layer, layout: AnyLayout, kernels: int) -> Row:
         chain=experts[0].format.chain,
         weight_bytes=sum(m.bytes for m in experts) * kept / layout.stage_chips,
         flops_per_token=sum(m.flops for m in experts) * each,
-        temporaries_per_token=sum((m.inputs + m.outputs) * m.copies for m in experts) * each * ACTIVATION_BYTES,
+        temporaries_per_token=sum((m.inputs + m.outputs) * m.copies for m in experts) * each * activation_bytes(),
         experts=routing.count,
         active=routing.active,
         on_chip=routing.count * kept / layout.ep,
@@ -234,7 +240,7 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
 
     What real collectives reach is the calibration's network efficiency.
     """
-    hidden = model.hidden * ACTIVATION_BYTES
+    hidden = model.hidden * activation_bytes()
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
     routed = sum(x.count for x in model.layers if x.experts)
     sliced_ways, shared_sequences, groups, _, _, staged, _ = layout.dimensions
@@ -281,7 +287,7 @@ def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iter
         if m.role == "attention" and m.outputs == model.hidden
     ]
     if outputs:
-        heads = sum(n * m.inputs * share_of(m.ways, layout.tp) for n, m in outputs) * ACTIVATION_BYTES
+        heads = sum(n * m.inputs * share_of(m.ways, layout.tp) for n, m in outputs) * activation_bytes()
         each = sum(n for n, _ in outputs)
         yield _sum("context sum", heads, each, layout.dp, layout.cp, layout.cp, adds_in_network)
 
@@ -301,7 +307,7 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     outside = CopiesElsewhere(experts.count, experts.active)
     crowding = Crowding(experts.count, experts.active, layout.ep)
     matrix = next(m for x in model.layers if x.experts for m in x.linears if m.role == "expert")
-    sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else ACTIVATION_BYTES
+    sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else activation_bytes()
     away = (layout.ep - 1) * reached
     copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
     each = routed * matrix.inputs / layout.tp
@@ -311,10 +317,10 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     )  # fmt: skip
     _, _, _, spread, sliced, _, _ = layout.dimensions
     if sliced:  # partial sums of all tokens that reach the group
-        width = model.hidden * ACTIVATION_BYTES
+        width = model.hidden * activation_bytes()
         yield _sum("expert all-reduce", routed * reached * width, routed, 1, layout.slices, layout.cp, adds_in_network)
     if spread:
         yield Send(
-            "combine", "all-to-all", each * away * ACTIVATION_BYTES, routed, layout.dp, layout.stage_chips, layout.cp,
+            "combine", "all-to-all", each * away * activation_bytes(), routed, layout.dp, layout.stage_chips, layout.cp,
             domains=outside, copies=away, crowding=crowding,
         )  # fmt: skip

@@ -221,19 +221,26 @@ def rack_report(
         Unknown names, or a number of racks below 1 or above the layers.
     """
     arch, box = served_model(name, precision, kv_precision), machine(on)
-    layers = arch.layer_count
     for r in racks:
-        if not 1 <= r <= layers:
-            raise InputError(f"--racks: {r} must be in 1..{layers}, the layers of {arch.name}")
+        if not 1 <= r <= arch.layer_count:
+            raise InputError(f"--racks: {r} must be in 1..{arch.layer_count}, the layers of {arch.name}")
     if context < 1:
         raise InputError(f"--context: {context:g} must be at least 1 token")
+    return _report(
+        arch, box, tuple(racks), context, batch, default("rack_hop") if hop is None else hop, engine, training
+    )
+
+
+def _report(
+    arch: Architecture, box: System, racks: tuple[int, ...], context: float, batch: float | None, wait: float, engine: str,
+    training: bool,
+) -> RackReport:  # fmt: skip
     domain = min(box.domain, box.chips) if box.link > 0 else 1
     placement = place_experts(arch.experts.count, domain) if arch.experts else None
     one = Layout(dp=placement.used, ep=placement.used) if placement and placement.used > 1 else _dense(arch, domain)
     micro = batch or _micro_batch(arch, box, one, racks, context)
     lecture, own = default("lecture_bandwidth_ratio"), box.link / box.scale_out if box.scale_out else None
     active = arch.experts.active if arch.experts else None
-    wait = default("rack_hop") if hop is None else hop
     habits = engine_called(engine)
     found = numbers_on(profile(habits.profile), habits, box)
     copies = -arch.experts.count % domain if arch.experts else 0

@@ -75,14 +75,9 @@ def draft_plan(
         When the drafter does not fit beside the model.
     """
     plan = make_plan(replace(request, drafts=0))
-    if plan.layout.pp > 1:
-        raise InputError(f"--layout {plan.layout}: drafting is looked at inside one stage; leave out pp")
     g, longest = int(default("mtp_drafts")) if length is None else length, int(default("longest_draft"))
-    if not 0 <= g <= longest:
-        raise InputError(f"--length: {g} must be in 0..{longest}")
     chance = float(plan.scene.calibration.draft_acceptance) if acceptance is None else acceptance
-    if not 0 <= chance <= 1:
-        raise InputError(f"--acceptance: {chance:g} must be in 0..1")
+    _check(plan, g, longest, chance)
     name = drafter or ("mtp" if plan.model.mtp else "lookup")
     small = _drafter(plan.model, name)
     ideal = plan.scene.ideal
@@ -103,6 +98,15 @@ def draft_plan(
         hurts_from(ideal, plan.context, chance, g, most, helpers[1]),
         int(np.argmax(gains)) + 1 if max(gains) > 1 else 0,
     )  # fmt: skip
+
+
+def _check(plan: Plan, length: int, longest: int, chance: float) -> None:
+    if plan.layout.pp > 1:
+        raise InputError(f"--layout {plan.layout}: drafting is looked at inside one stage; leave out pp")
+    if not 0 <= length <= longest:
+        raise InputError(f"--length: {length} must be in 0..{longest}")
+    if not 0 <= chance <= 1:
+        raise InputError(f"--acceptance: {chance:g} must be in 0..1")
 
 
 def _layout_of(small: Architecture, big: Layout) -> Layout:

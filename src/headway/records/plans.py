@@ -8,6 +8,7 @@ from typing import Any
 from headway.batching import Curve, split_memory
 from headway.models import kv_bytes_read
 from headway.plan.answer import Plan, Point
+from headway.serving import Account
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
@@ -27,13 +28,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         },
         "load": {"context": plan.context, "prompt": plan.prompt, "output": plan.output},
         "engine": plan.setting.engine.name, "calibration": plan.scene.calibration.name, "convention": plan.request.convention,
-        "memory": {
-            "capacity_bytes_per_chip": plan.account.capacity, "reserve_bytes_per_chip": plan.account.reserve,
-            "weight_bytes_per_chip": plan.account.weights, "activation_bytes_per_chip": plan.account.activations,
-            "kv_bytes_per_sequence_per_chip": plan.account.kv_per_sequence, "counted_tokens": plan.account.tokens,
-            "policy": plan.account.policy, "max_batch": _finite(plan.max_batch),
-            "max_batch_to_the_last_token": _finite(plan.account.held_whole),
-        },
+        "memory": _memory_record(plan.account),
         "latency_floor": {"batch_1_s": plan.floor.seconds, "all_weights_once_s": plan.all_weights_seconds,
             "fastest_layout": str(plan.fastest[0]), "fastest_layout_s": plan.fastest[1],
         },
@@ -65,6 +60,15 @@ def plan_record(plan: Plan) -> dict[str, Any]:
             "capacity_requests_per_s": plan.capacity,
         },
         "warnings": plan.warnings,
+    }  # fmt: skip
+
+
+def _memory_record(a: Account) -> dict[str, Any]:
+    return {
+        "capacity_bytes_per_chip": a.capacity, "reserve_bytes_per_chip": a.reserve, "weight_bytes_per_chip": a.weights,
+        "activation_bytes_per_chip": a.activations, "kv_bytes_per_sequence_per_chip": a.kv_per_sequence,
+        "counted_tokens": a.tokens, "policy": a.policy, "max_batch": _finite(a.holds),
+        "max_batch_to_the_last_token": _finite(a.held_whole),
     }  # fmt: skip
 
 

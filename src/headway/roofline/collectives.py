@@ -37,6 +37,17 @@ class Traffic:
     sent: Real
 
 
+def _check(kind: str, algorithm: str, ranks: Real) -> None:
+    if kind not in ALGORITHMS:
+        raise unknown("collective", kind, list(ALGORITHMS), f"Accepted: {', '.join(ALGORITHMS)}.")
+    if algorithm not in ALGORITHMS[kind]:
+        raise unknown(
+            f"{kind} algorithm", algorithm, list(ALGORITHMS[kind]), f"Accepted: {', '.join(ALGORITHMS[kind])}."
+        )
+    if np.any(np.asarray(ranks) < 1):
+        raise InputError(f"{kind}: {ranks} ranks; it takes at least 1")
+
+
 def traffic(kind: str, algorithm: str, size: Real, ranks: Real) -> Traffic:
     """Return rounds and bytes of a collective.
 
@@ -64,15 +75,8 @@ def traffic(kind: str, algorithm: str, size: Real, ranks: Real) -> Traffic:
     reduce-scatter and all-gather, each in one round. In-network: the switch adds, s up and the sum down. Ring all-gather and
     reduce-scatter: n-1 rounds, (n-1)/n s; direct: the same in one. All-to-all: (n-1)/n s.
     """
-    if kind not in ALGORITHMS:
-        raise unknown("collective", kind, list(ALGORITHMS), f"Accepted: {', '.join(ALGORITHMS)}.")
-    if algorithm not in ALGORITHMS[kind]:
-        raise unknown(
-            f"{kind} algorithm", algorithm, list(ALGORITHMS[kind]), f"Accepted: {', '.join(ALGORITHMS[kind])}."
-        )
+    _check(kind, algorithm, ranks)
     n = np.asarray(ranks, dtype=float)
-    if np.any(n < 1):
-        raise InputError(f"{kind}: {ranks} ranks; it takes at least 1")
     others, several = n - 1, np.where(n > 1, 1.0, 0.0)
     if kind == "send":
         return Traffic(several, size * several)
@@ -143,8 +147,13 @@ def transfer(send: Send, payload: Real, chip: Machine) -> Transfer:
     local = send.ranks <= chip.joined
     if local if plain(send.ranks) else np.all(local):
         return Transfer(_inside(send, payload, send.ranks), send.messages, _joined(send, send.ranks), chip.link)
-    out = chip.beyond(send.ranks)
-    if np.any(~np.asarray(local) & (np.asarray(out) == 0)):
+    return _crossing(send, payload, chip, np.asarray(local))
+
+
+def _crossing(send: Send, payload: Real, chip: Machine, local: Real) -> Transfer:
+    """What leaves scale-up domains, too, where a collective is not local to one."""
+    out = np.asarray(chip.beyond(send.ranks))
+    if np.any(~local & (out == 0)):
         raise InputError(
             f"{send.name} over {np.max(send.ranks):g} chips: the link joins {chip.joined}, and the chip has no scale-out "
             "network in the catalogue"

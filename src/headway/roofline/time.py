@@ -19,6 +19,7 @@ from headway.roofline.step import Row, Send, Step
 from headway.roofline.work import Work
 
 Real = Any  # a float or a NumPy array; everything broadcasts
+_WIDE = 2.0  # bytes of a 16-bit weight: narrower ones are unpacked before 16-bit units multiply them
 Convention = Literal["kernels", "machine"]
 
 CONVENTIONS = {
@@ -158,7 +159,7 @@ def step_time(
 def row_kind(row: Row, chip: Machine) -> Kind:
     """Return which efficiencies and overheads the kernels of a row meet on a chip."""
     rate = chip.rate_kind(row.chain)
-    return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < 1.5, row.block_scales)
+    return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < _WIDE, row.block_scales)
 
 
 def row_amounts(row: Row, step: Step, load: Load, chip: Machine) -> Amounts:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headway.catalog import default
 from headway.parallel import LayoutColumns, build_step
 from headway.search.space import Space
 from headway.serving import (
@@ -158,7 +159,7 @@ def at_limits(where: Setting, space: Space, parts: Sequence[Timed], ttft: float 
     Notes
     -----
     By interpolation on logarithms, one in a thousand to the safe side: TPOT with prompts in the way, TPOT of a pool for
-    answers, TTFT. Layouts that take over 1.5 times the chip-seconds per token of the best one at its limit keep 1: finer
+    answers, TTFT. Layouts that take more than `search_near` times the chip-seconds per token of the best one at its limit keep 1: finer
     batches cannot make them win.
     """
     found = np.ones((len(space.layouts), 3))
@@ -172,7 +173,7 @@ def at_limits(where: Setting, space: Space, parts: Sequence[Timed], ttft: float 
                 found[t.numbers, column] = batch
                 each = (t.chips / t.stages)[:, 0] / batch  # a step takes about as long at the same limit
                 spent[t.numbers, column] = np.where(batch > 1, each, np.inf)
-    near = (spent <= 1.5 * spent.min(axis=0)).any(axis=1)
+    near = (spent <= default("search_near") * spent.min(axis=0)).any(axis=1)
     return np.sort(np.where(near[:, None], found, 1.0), axis=1)
 
 

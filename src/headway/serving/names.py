@@ -153,10 +153,11 @@ def _resolved(facts: Catalogue, name: str, weights: str) -> tuple[str, str | Non
 def _converted(arch: Architecture, wanted: str) -> str:
     """Return the format that a word means where no release is catalogued.
 
-    FP8 of a dense 16-bit checkpoint is an engine's own conversion, one scale per tensor (or row); mixtures of experts,
-    and everything of Qwen since Qwen3, are released in blocks of 128 (their model cards).
+    FP8 of a dense 16-bit checkpoint is an engine's own conversion, one scale per tensor (or row); mixtures of experts, and
+    the families of the catalogue's `fp8_releases`, are released in blocks of 128.
     """
-    if wanted == "fp8" and not arch.experts and not arch.family.startswith("qwen3"):
+    released = tuple(r["family"] for r in catalogue().table("fp8_releases").rows)
+    if wanted == "fp8" and not arch.experts and not arch.family.startswith(released):
         return "fp8-tensor"
     return "nvfp4" if wanted == "fp4" else wanted
 

@@ -38,18 +38,29 @@ Array = NDArray[np.float64]
 LoadKind = Literal["closed_loop", "static_batch"]
 
 
-@functools.lru_cache(maxsize=2048)
 def step_of(model: Architecture, layout: Layout, adds_in_network: bool) -> Step:
-    """Return the forward pass of a model under a layout; built once for each."""
+    """Return the forward pass of a model under a layout; built once for each, and for each catalogue."""
+    return _step_of(catalogue(), model, layout, adds_in_network)
+
+
+@functools.lru_cache(maxsize=2048)
+def _step_of(_: Catalogue, model: Architecture, layout: Layout, adds_in_network: bool) -> Step:
     return build_step(model, layout, adds_in_network)
 
 
-@functools.lru_cache(maxsize=1024)
 def compiled_of(
     model: Architecture, layout: Layout, adds_in_network: bool, chip: Chip, numbers: Calibration, convention: Convention
 ) -> CompiledStep:
-    """Return the pass function of a model under a layout on a chip; compiled once for each."""
-    return compiled(step_of(model, layout, adds_in_network), chip, numbers, convention)
+    """Return the pass function of a model under a layout on a chip; compiled once for each, and for each catalogue."""
+    return _compiled_of(catalogue(), model, layout, adds_in_network, chip, numbers, convention)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled_of(
+    facts: Catalogue, model: Architecture, layout: Layout, adds_in_network: bool, chip: Chip, numbers: Calibration,
+    convention: Convention,
+) -> CompiledStep:  # fmt: skip
+    return compiled(_step_of(facts, model, layout, adds_in_network), chip, numbers, convention)
 
 
 @dataclass(frozen=True)

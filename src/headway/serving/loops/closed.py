@@ -44,6 +44,14 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     return found
 
 
+def _answer_seconds(n: Real, least: Real, extra: Real, alone: Real) -> Real:
+    """Solve x = least + (n - 1) extra x/(x + alone): the time of an answer among those of others and their prompts. [s]"""
+    x, others = least, np.maximum(n - 1, 0.0)
+    for _ in range(8):
+        x = least + others * extra * x / (x + alone + 1e-12)
+    return x
+
+
 def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Served:
     """Return what a closed loop reports, in mean values.
 
@@ -59,27 +67,22 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     Notes
     -----
     n sequences run; each prompt adds `extra` seconds to the steps that carry its chunks (data-parallel groups carry one
-    each). While a request makes its
-    output tokens (x seconds), every other slot starts x/(x + f) prompts, f being a prompt's own time in service:
+    each). While a request makes its output tokens (x seconds), every other slot starts x/(x + f) prompts, f being a
+    prompt's own time in service:
 
         x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
 
     TTFT = request overhead + own prefill + wait + half a step. The wait is that of `queue`: each prompt holds the
     server up for `extra` seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its
     length, and by Little's law the requests that do not decode wait for their prompt. The first of `run_rounds` rounds
-    starts all at once: it waits half a round of full prefill passes instead. Requests beyond the slots wait for one:
-    Little's law, (N - n)/n x time in service.
+    starts all at once: it waits half a round of full prefill passes instead. Requests beyond the slots wait (Little's law).
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
-    step = seconds.get("decode", 0.0)
-    per_step = expected_tokens(c.draft_acceptance, w.drafts)
+    step, per_step = seconds.get("decode", 0.0), expected_tokens(c.draft_acceptance, w.drafts)
     pieces = np.maximum(np.asarray(w.prompt) / c.chunk_tokens, 1.0)
     extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
     alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
-    x = out * step / per_step
-    least, others = x, np.maximum(n - 1, 0.0)
-    for _ in range(8):
-        x = least + others * extra * x / (x + alone + 1e-12)
+    x = _answer_seconds(n, out * step / per_step, extra, alone)
     each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
     full = step + extra * each
     most = out * full / per_step
