@@ -15,7 +15,7 @@ if os.environ.get("HEADWAY_TYPES"):
         import headway.figures
         import headway.lecture
         import headway.plan
-        import headway.report  # noqa: F401
+        import headway.report.plans  # noqa: F401
 
 from headway.catalog import loader
 

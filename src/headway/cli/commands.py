@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headway import catalog as facts
-from headway import lecture as proof
 from headway import units
 from headway.batching import Curve, against_context, against_pass_length
 from headway.cli.asking import given
@@ -38,8 +37,9 @@ def _split(text: str) -> list[str]:
 
 def plan(asked: dict[str, Any], *, json: bool, why: bool, out: str | None, catalog: tuple[str, ...]) -> None:
     """Print one plan, or several side by side; a refused one does not lose the others."""
-    from headway import figures, report
-    from headway.records import plan_record
+    from headway.records.plans import plan_record
+    from headway.report.plans import comparison_text, plan_text
+    from headway.report.why import why_rows, why_text
 
     facts.use(catalog)
     pairs = [(m, s) for m in _split(asked["model"]) for s in _split(asked["system"])]
@@ -57,21 +57,23 @@ def plan(asked: dict[str, Any], *, json: bool, why: bool, out: str | None, catal
     if not plans:
         raise refused[0][1]
     if out:
+        from headway import figures
+
         charts = [(p, sweep_batches(p)) for p in plans]
         figures.write_figure(
             figures.comparison_figure(charts) if len(charts) > 1 else figures.curve_figure(*charts[0]), out
         )
     if json:
-        records = [plan_record(p) | ({"why": report.why_rows(p)} if why else {}) for p in plans]
+        records = [plan_record(p) | ({"why": why_rows(p)} if why else {}) for p in plans]
         left = [{"what": name, "why": str(e)} for name, e in refused]
         emit(records[0] if len(pairs) == 1 else {"plans": records, "refused": left})
         return
-    print(report.plan_text(plans[0]) if len(pairs) == 1 else report.comparison_text(plans))
+    print(plan_text(plans[0]) if len(pairs) == 1 else comparison_text(plans))
     for name, error in refused:
         print(f"! {name}: {error}")
     if why:
         for p in plans:
-            print("\n" + report.why_text(p))
+            print("\n" + why_text(p))
     if out:
         print(f"\nchart written to {out}")
 
@@ -105,8 +107,9 @@ def curve(
     catalog: tuple[str, ...],
 ) -> None:
     """Print a sweep as a table, JSON or CSV, or write it as a chart."""
-    from headway import figures, report
-    from headway.records import curve_rows, plan_record
+    from headway.records.plans import curve_rows, plan_record
+    from headway.report.plans import curve_text
+    from headway.report.why import why_rows, why_text
 
     if not 2 <= points <= 100_000:
         raise InputError(f"--points: {points} must be in 2..100000")
@@ -116,17 +119,19 @@ def curve(
     p = make_plan(Request(**given(asked)))
     found = _sweep(p, against, points)
     if out:
+        from headway import figures
+
         figures.write_figure(figures.curve_figure(p, found), out)
     rows = curve_rows(p, found)
     if json:
-        emit({"plan": plan_record(p), "curve": rows} | ({"why": report.why_rows(p)} if why else {}))
+        emit({"plan": plan_record(p), "curve": rows} | ({"why": why_rows(p)} if why else {}))
         return
     if csv:
         emit_csv(rows)
         return
-    print(report.curve_text(p, found.axis, rows))
+    print(curve_text(p, found.axis, rows))
     if why:
-        print("\n" + report.why_text(p))
+        print("\n" + why_text(p))
     if out:
         print(f"\nchart written to {out}")
 
@@ -142,9 +147,9 @@ def speculate(
     catalog: tuple[str, ...],
 ) -> None:
     """Print where drafting helps."""
-    from headway import report
     from headway.plan.speculate import draft_plan
-    from headway.records import drafting_record, drafting_rows
+    from headway.records.drafting import drafting_record, drafting_rows
+    from headway.report.speculation import speculation_text
 
     facts.use(catalog)
     found = draft_plan(Request(**given(asked)), acceptance, length, draft)
@@ -153,7 +158,7 @@ def speculate(
     elif csv:
         emit_csv(drafting_rows(found))
     else:
-        print(report.speculation_text(found))
+        print(speculation_text(found))
 
 
 def racks(
@@ -167,13 +172,15 @@ def racks(
     catalog: tuple[str, ...],
 ) -> None:
     """Print the racks' report, or write its Gantt charts."""
-    from headway import figures, report
     from headway.plan.racks import rack_report
-    from headway.records import racks_record
+    from headway.records.racks import racks_record
+    from headway.report.racks import racks_text
 
     facts.use(catalog)
     if out:
-        figures.check(out)
+        from headway.figures.style import check
+
+        check(out)
     r = Request(**given(asked))
     found = rack_report(
         r.model, r.system, _numbers(counts), context=100e3 if r.context is None else r.context, batch=r.batch,
@@ -181,11 +188,13 @@ def racks(
         kv_precision=r.kv_precision, training=training,
     )  # fmt: skip
     if out:
+        from headway import figures
+
         figures.write_figure(figures.racks_figure(found), out)
     if json:
         emit(racks_record(found))
         return
-    print(report.racks_text(found))
+    print(racks_text(found))
     if out:
         print(f"\nchart written to {out}")
 
@@ -199,7 +208,8 @@ def _numbers(text: str) -> list[int]:
 
 def lecture(overrides: tuple[str, ...], *, json: bool, why: bool, catalog: tuple[str, ...]) -> None:
     """Print the lecture's headlines beside ours."""
-    from headway import report
+    from headway import lecture as proof
+    from headway.report.lecture import lecture_text
 
     facts.use(catalog)
     given: dict[str, str] = {}
@@ -213,7 +223,7 @@ def lecture(overrides: tuple[str, ...], *, json: bool, why: bool, catalog: tuple
     if json:
         emit([r.record() for r in rows])
         return
-    print(report.lecture_text(rows, changed=bool(given)))
+    print(lecture_text(rows, changed=bool(given)))
     if why:
         print("\ninputs")
         for f in dataclasses.fields(chosen):

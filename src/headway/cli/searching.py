@@ -18,27 +18,32 @@ def search(
     asked: dict[str, Any], *, json: bool, csv: bool, why: bool, out: str | None, catalog: tuple[str, ...]
 ) -> None:
     """Search and print."""
-    from headway import figures, report
-    from headway.records import search_record, search_rows
+    from headway.records.searches import search_record, search_rows
+    from headway.report.searches import search_text
+    from headway.report.why import search_why_rows, search_why_text
 
     facts.use(catalog)
     if out:
-        figures.check(out)
+        from headway.figures.style import check
+
+        check(out)
     chips, at_most = chips_of(asked["chips"])
     query = Query(**given(asked | {"chips": chips, "at_most": at_most}))
     with Progress(len(query.systems) * len(STAGES)) as shown:
         answer = search_layouts(query, shown)
     if out:
+        from headway import figures
+
         figures.write_figure(figures.search_figure(answer), out)
     if json:
-        emit(search_record(answer) | ({"why": report.search_why_rows(answer)} if why else {}))
+        emit(search_record(answer) | ({"why": search_why_rows(answer)} if why else {}))
         return
     if csv:
         emit_csv(search_rows(answer))
         return
-    print(report.search_text(answer))
+    print(search_text(answer))
     if why:
-        print("\n" + report.search_why_text(answer))
+        print("\n" + search_why_text(answer))
     if out:
         print(f"\nchart written to {out}")
 
@@ -54,8 +59,8 @@ def grid(
     catalog: tuple[str, ...],
 ) -> None:
     """Run what is not in the journal yet, and print a row per cell."""
-    from headway import report
     from headway.grids import Journal, read_grid, run_local, run_ray, summary
+    from headway.report.searches import grid_text
 
     folders = tuple(str(Path(c).resolve()) for c in catalog)
     facts.use(folders)
@@ -81,7 +86,7 @@ def grid(
     elif csv:
         emit_csv(rows)
     else:
-        print(report.grid_text([c.label for c in cells], rows))
+        print(grid_text([c.label for c in cells], rows))
         print(f"\n{len(cells)} cells, {len(left)} computed now, {known} from {journal.path}")
     if all(r["refused"] for r in rows):
         raise PhysicsError(f"--grid {file}: no cell has an answer; the first says: {rows[0]['refused']}")

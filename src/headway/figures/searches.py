@@ -7,7 +7,7 @@ from typing import Any
 
 from headway import units
 from headway.figures.style import CONFIG, FEW, SCHEMA, Spec
-from headway.records import dots
+from headway.records.searches import dots
 from headway.search import Answer, Option
 
 _DOTS = 1500  # the best so many layouts; more would hide each other and make the page slow

@@ -15,7 +15,7 @@ from headway._version import __version__
 from headway.catalog import use
 from headway.errors import HeadwayError, InputError, unknown
 from headway.questions import FIELDS, Query, fields_of, parsed
-from headway.records import search_record
+from headway.records.searches import search_record
 from headway.search import search_layouts
 
 _LISTS = ("models", "systems", "engines", "precisions", "workloads")

@@ -222,7 +222,7 @@ def sweep(plan: Plan, points: int = 49) -> np.ndarray[Any, np.dtype[np.float64]]
     """Return batches from 1 to past what memory holds and the balance batch, evenly on a log scale."""
     most = plan.max_batch if math.isfinite(plan.max_batch) else 4 * plan.balance_weights
     top = max(most, 2.0)
-    return np.unique(np.round(np.geomspace(1.0, top, points), 0))
+    return np.array(sorted(set(np.round(np.geomspace(1.0, top, points)).tolist())))
 
 
 def curve(plan: Plan, points: int = 49) -> Curve:

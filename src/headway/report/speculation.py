@@ -6,7 +6,7 @@ import math
 
 from headway import units
 from headway.plan.speculate import Drafting
-from headway.records import drafting_rows
+from headway.records.drafting import drafting_rows
 from headway.tables import table_text
 
 
