@@ -74,6 +74,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.roofline import Work as Work
     from headway.roofline import compiled as compiled
     from headway.roofline import step_time as step_time
+    from headway.search import SearchAnswer as SearchAnswer
     from headway.search import search_layouts as search_layouts
     from headway.serving import Account as Account
     from headway.serving import Answer as Answer
@@ -138,6 +139,7 @@ _HOME = {
     "require_fit": ("headway.serving", "require_fit"),
     "Scene": ("headway.batching", "Scene"),
     "search_figure": ("headway.figures", "search_figure"),
+    "SearchAnswer": ("headway.search", "SearchAnswer"),
     "search_layouts": ("headway.search", "search_layouts"),
     "served_model": ("headway.serving", "served_model"),
     "setting": ("headway.serving", "setting"),
@@ -159,12 +161,14 @@ _HOME = {
 __all__ = list(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name from its room on first use."""
-    if name in _HOME:
-        module, there = _HOME[name]
-        return getattr(importlib.import_module(module), there)
-    raise AttributeError(f"module 'headway' has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers know the names above, and that there are no others
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name from its room on first use."""
+        if name in _HOME:
+            module, there = _HOME[name]
+            return getattr(importlib.import_module(module), there)
+        raise AttributeError(f"module 'headway' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

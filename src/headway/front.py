@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from headway.errors import InputError
 from headway.evidence import read, read_rows
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     from headway.validation.out_of_fold import Validation
 
 Rows = str | Path | Iterable[Mapping[str, Any]]
+
+
+@overload
+def predict(question: Request, engine: str | None = None) -> Answer: ...
+
+
+@overload
+def predict(question: Rows, engine: str | None = None) -> list[dict[str, str]]: ...
 
 
 def predict(question: Request | Rows, engine: str | None = None) -> Answer | list[dict[str, str]]:
@@ -52,7 +61,7 @@ def predict(question: Request | Rows, engine: str | None = None) -> Answer | lis
         When the request does not fit.
     """
     if isinstance(question, Request):
-        return _predicted(question)
+        return _predicted(question if engine is None else dataclasses.replace(question, engine=engine))
     if isinstance(question, str | Path):
         return list(predicted_rows(read_rows(question), engine))
     rows = ((f"row {i + 1}", {k: "" if v is None else str(v) for k, v in r.items()}) for i, r in enumerate(question))

@@ -12,6 +12,7 @@ from pathlib import Path
 from headway.catalog import SHIPPED, Catalogue, Row, catalogue, default
 from headway.errors import InputError
 from headway.evidence.tabular import FAULT, Table, read_table
+from headway.questions import LoadKind
 from headway.roofline import years_since
 from headway.serving import engine as engine_called
 from headway.serving import stated_chips
@@ -66,7 +67,7 @@ class Measurement:
     weights: str
     kv: str
     engine: str
-    load: str
+    load: LoadKind
     chips: int
     tp: int
     pp: int

@@ -8,7 +8,7 @@ from typing import Any
 from headway import units
 from headway.figures.style import CONFIG, FEW, SCHEMA, Spec
 from headway.records.searches import dots
-from headway.search import Answer, Option
+from headway.search import Option, SearchAnswer
 
 _DOTS = 1500  # the best so many layouts; more would hide each other and make the page slow
 _TIPS = (
@@ -19,12 +19,12 @@ _TIPS = (
 )  # fmt: skip
 
 
-def search_figure(answer: Answer) -> Spec:
+def search_figure(answer: SearchAnswer) -> Spec:
     """Return tokens per second per chip, and dollars per million tokens, against tokens per second per user.
 
     Parameters
     ----------
-    answer : Answer
+    answer : SearchAnswer
     """
     every = [d for f, chosen in answer.layouts for d in dots(f, chosen[:_DOTS])]
     panels = [_panel(answer, every, answer.frontier, "chip", "output tokens per second per chip")]
@@ -49,7 +49,9 @@ def _line(options: Sequence[Option]) -> list[dict[str, Any]]:
     return [d for o in options for d in dots(o.found, [o.index])]
 
 
-def _panel(answer: Answer, every: Sequence[dict[str, Any]], line: Sequence[Option], field: str, title: str) -> Spec:
+def _panel(
+    answer: SearchAnswer, every: Sequence[dict[str, Any]], line: Sequence[Option], field: str, title: str
+) -> Spec:
     log: Spec = {"type": "log", "nice": False}
     x: Spec = {"field": "user", "type": "quantitative", "axis": FEW, "title": "output tokens per second per user",
                "scale": log}  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
+from headway import units
 from headway.batching import Departures, Scene
 from headway.hardware import System
 from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
@@ -12,6 +13,7 @@ from headway.parallel import Layout
 from headway.questions import Request
 from headway.roofline import Spread, StepTime
 from headway.serving import Account, Answer, Setting, interval
+from headway.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Point:
         return float(self.time.seconds)
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """The answer: all numbers in SI, warnings in words.
 
     Floors, balance batches and the goldilocks context are the ideal machine's; points, costs and layouts the engine's.
@@ -57,6 +59,9 @@ class Plan:
     outside : tuple of str
         What the engine's evidence does not cover.
     """
+
+    RECORD = "headway.records.plans:plan_record"
+    TEXT = "headway.report.plans:plan_text"
 
     request: Request
     setting: Setting
@@ -120,11 +125,14 @@ class Plan:
         """Most sequences that one replica holds."""
         return self.account.holds
 
-    @property
-    def loaded_dollars_per_mtok(self) -> float | None:
-        """Cost of output under load, prompts included. [$/Mtok]"""
-        price = self.system.price
-        return None if price is None else self.system.chips * price / self.loaded.output_rate * 1e6
+    def brief(self) -> str:
+        """Return the headline in one line."""
+        cost = self.loaded.dollars_per_mtok
+        return (
+            f"{self.model.name} on {self.system.name} as {self.layout}, batch {self.point.batch:,.0f}: step "
+            f"{units.seconds(self.point.seconds)}; under load TPOT {units.seconds(self.loaded.tpot)}, TTFT "
+            f"{units.seconds(self.loaded.ttft)}" + ("" if cost is None else f", ${cost:,.2f}/Mtok")
+        )
 
     def interval(self, seconds: float, floor: float = 0.0) -> tuple[float, float] | None:
         """Return the 80 % interval of a step time, not below its floor; None for the ideal machine. [s]"""

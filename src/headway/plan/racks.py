@@ -39,6 +39,7 @@ from headway.roofline import (
 )
 from headway.serving import engine as engine_called
 from headway.serving import machine, memory_account, numbers_on, served_model
+from headway.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,12 @@ def collective_table(box: System, numbers: Calibration) -> tuple[Collective, ...
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class RackReport:
+@dataclass(frozen=True, repr=False)
+class RackReport(Shown):
     """Everything that `headway racks` says. Times in seconds, sizes in bytes."""
+
+    RECORD = "headway.records.racks:racks_record"
+    TEXT = "headway.report.racks:racks_text"
 
     model: Architecture
     system: System
@@ -181,6 +185,10 @@ class RackReport:
     decode: tuple[Play, ...]
     training: tuple[Play, ...]
     advice: Advice
+
+    def brief(self) -> str:
+        """Return the headline in one line."""
+        return f"{self.model.name} on racks of {self.system.name}: {len(self.across)} sizes, micro-batches of {self.micro_batch:,.0f}"
 
 
 def rack_report(

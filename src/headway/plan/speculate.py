@@ -15,10 +15,11 @@ from headway.parallel import Layout, build_step, check, kv_per_chip, weights_per
 from headway.plan.answer import Plan
 from headway.plan.make import make_plan
 from headway.questions import Request
+from headway.shown import Shown
 
 
-@dataclass(frozen=True)
-class Drafting:
+@dataclass(frozen=True, repr=False)
+class Drafting(Shown):
     """Drafting at batches from 1 to what memory holds.
 
     Attributes
@@ -38,6 +39,9 @@ class Drafting:
         Draft length with the highest gain at the plan's batch.
     """
 
+    RECORD = "headway.records.drafting:drafting_record"
+    TEXT = "headway.report.speculation:speculation_text"
+
     plan: Plan
     drafter: str
     acceptance: float
@@ -48,6 +52,14 @@ class Drafting:
     hurts: float
     hurts_ideal: float
     best_length: int
+
+    def brief(self) -> str:
+        """Return the headline in one line."""
+        until = "at every batch that memory holds" if np.isinf(self.hurts) else f"below batch {self.hurts:,.0f}"
+        return (
+            f"{self.plan.model.name} on {self.plan.system.name}, {self.length} drafts by {self.drafter} at acceptance "
+            f"{self.acceptance:.0%}: helps {until}"
+        )
 
 
 def draft_plan(

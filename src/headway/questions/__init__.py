@@ -3,7 +3,19 @@
 Nothing here imports NumPy: the command line's help is made of it.
 """
 
-from headway.questions.fields import ENGINE, FIELDS, Field, asked, fields_of, parsed, schema
+from headway.questions.fields import ENGINE, FIELDS, Field, LoadKind, asked, fields_of, parsed, schema
 from headway.questions.request import Query, Request, chips_of
 
-__all__ = ["ENGINE", "FIELDS", "Field", "Query", "Request", "asked", "chips_of", "fields_of", "parsed", "schema"]
+__all__ = [
+    "ENGINE",
+    "FIELDS",
+    "Field",
+    "LoadKind",
+    "Query",
+    "Request",
+    "asked",
+    "chips_of",
+    "fields_of",
+    "parsed",
+    "schema",
+]

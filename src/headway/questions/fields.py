@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast, dataclass_transform
 
 from headway import units
 from headway.errors import InputError
 
 Kind = Literal["text", "names", "whole", "number", "flag", "choice", "quantity"]
+LoadKind = Literal["closed_loop", "static_batch"]
+T = TypeVar("T")
 ENGINE = "modern"  # the profile that nobody has to name: the pooled one
 
 
@@ -97,9 +99,40 @@ FIELDS: dict[str, Field] = {
 }  # fmt: skip
 
 
-def asked(name: str, default: Any = dataclasses.MISSING) -> Any:
-    """Declare a field of a question; what it means stands in `FIELDS`."""
+def written(value: float | str | None) -> float | None:
+    """Accept a quantity as people write it (``"4k"``, ``"30ms"``, ``"2.5/h"``), or a number in SI units."""
+    return cast("float | None", value)  # `check` parses it, with the field's own unit
+
+
+def spelled(value: float | str) -> float:
+    """Accept a quantity that has a default."""
+    return cast(float, value)
+
+
+def named(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Accept names, or one text of names by comma."""
+    return _names("--on", value)
+
+
+def asked(name: str, *, default: Any = dataclasses.MISSING, converter: Callable[[Any], Any] | None = None) -> Any:
+    """Declare a field of a question; what it means stands in `FIELDS`.
+
+    Parameters
+    ----------
+    name : str
+        Of `FIELDS`.
+    default : Any
+    converter : callable or None
+        For type checkers: its parameter is what may be given, its result what the field holds.
+    """
+    del converter
     return dataclasses.field(default=default, metadata={"asked": name})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(asked,))
+def question(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass of a class whose fields are `asked`."""
+    return dataclass(frozen=True)(cls)
 
 
 def fields_of(question: type[Any]) -> dict[str, tuple[Field, Any]]:

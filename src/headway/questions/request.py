@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from headway.errors import InputError
-from headway.questions.fields import ENGINE, asked, check
+from headway.questions.fields import ENGINE, LoadKind, asked, check, named, question, spelled, written
 
 
-@dataclass(frozen=True)
+@question
 class Request:
     """A question about one model on one system under one load: what a plan, a curve, a prediction and a speculation answer.
 
@@ -24,30 +23,30 @@ class Request:
 
     model: str = asked("model")
     system: str = asked("system")
-    chips: int | None = asked("chips", None)
-    context: float | None = asked("context", None)
-    prompt: float | None = asked("prompt", None)
-    output: float | None = asked("output", None)
-    precision: str | None = asked("precision", None)
-    kv_precision: str | None = asked("kv_precision", None)
-    price: float | None = asked("price", None)
-    batch: float | None = asked("batch", None)
-    tp: int | None = asked("tp", None)
-    dp: int | None = asked("dp", None)
-    ep: int | None = asked("ep", None)
-    layout: str | None = asked("layout", None)
-    engine: str = asked("engine", ENGINE)
-    convention: Any = asked("convention", "kernels")
-    reserve: float | None = asked("reserve", None)
-    skew: float = asked("skew", 0.0)
-    arrivals: float | None = asked("arrivals", None)
-    pp: int | None = asked("pp", None)
-    concurrency: float | None = asked("concurrency", None)
-    load: Any = asked("load", "closed_loop")
-    rounds: float | None = asked("rounds", None)
-    drafts: int = asked("drafts", 0)
-    release: str | None = asked("release", None)
-    overlap: bool = asked("overlap", False)
+    chips: int | None = asked("chips", default=None)
+    context: float | None = asked("context", default=None, converter=written)
+    prompt: float | None = asked("prompt", default=None, converter=written)
+    output: float | None = asked("output", default=None, converter=written)
+    precision: str | None = asked("precision", default=None)
+    kv_precision: str | None = asked("kv_precision", default=None)
+    price: float | None = asked("price", default=None, converter=written)
+    batch: float | None = asked("batch", default=None, converter=written)
+    tp: int | None = asked("tp", default=None)
+    dp: int | None = asked("dp", default=None)
+    ep: int | None = asked("ep", default=None)
+    layout: str | None = asked("layout", default=None)
+    engine: str = asked("engine", default=ENGINE)
+    convention: Literal["kernels", "machine"] = asked("convention", default="kernels")
+    reserve: float | None = asked("reserve", default=None)
+    skew: float = asked("skew", default=0.0)
+    arrivals: float | None = asked("arrivals", default=None, converter=written)
+    pp: int | None = asked("pp", default=None)
+    concurrency: float | None = asked("concurrency", default=None, converter=written)
+    load: LoadKind = asked("load", default="closed_loop")
+    rounds: float | None = asked("rounds", default=None)
+    drafts: int = asked("drafts", default=0)
+    release: str | None = asked("release", default=None)
+    overlap: bool = asked("overlap", default=False)
 
     def __post_init__(self) -> None:
         check(self)
@@ -59,7 +58,7 @@ class Request:
             raise InputError("--layout says it all: leave out --tp, --dp, --ep and --pp")
 
 
-@dataclass(frozen=True)
+@question
 class Query:
     """A question over every layout, batch and split of pools of a model on some systems: what a search answers.
 
@@ -72,30 +71,30 @@ class Query:
     """
 
     model: str = asked("model")
-    systems: tuple[str, ...] = asked("systems")
-    chips: int | None = asked("chips", None)
-    at_most: bool = asked("at_most", False)
-    prompt: float = asked("prompt", 8192.0)
-    output: float = asked("output", 1024.0)
-    ttft: float | None = asked("ttft", None)
-    tpot: float | None = asked("tpot", None)
-    sure: bool = asked("sure", False)
-    rate: float | None = asked("rate", None)
-    minimise: Any = asked("minimise", "cost")
-    split: bool = asked("split", True)
-    prefill_on: str | None = asked("prefill_on", None)
-    overlap: bool = asked("overlap", False)
-    drafts: int = asked("drafts", 0)
-    layout: str | None = asked("layout", None)
-    precision: str | None = asked("precision", None)
-    kv_precision: str | None = asked("kv_precision", None)
-    price: float | None = asked("price", None)
-    engine: str = asked("engine", ENGINE)
-    reserve: float | None = asked("reserve", None)
-    skew: float = asked("skew", 0.0)
-    batch: float | None = asked("batch", None)
-    rounds: float | None = asked("rounds", None)
-    release: str | None = asked("release", None)
+    systems: tuple[str, ...] = asked("systems", converter=named)
+    chips: int | None = asked("chips", default=None)
+    at_most: bool = asked("at_most", default=False)
+    prompt: float = asked("prompt", default=8192.0, converter=spelled)
+    output: float = asked("output", default=1024.0, converter=spelled)
+    ttft: float | None = asked("ttft", default=None, converter=written)
+    tpot: float | None = asked("tpot", default=None, converter=written)
+    sure: bool = asked("sure", default=False)
+    rate: float | None = asked("rate", default=None, converter=written)
+    minimise: Literal["cost", "chips", "latency"] = asked("minimise", default="cost")
+    split: bool = asked("split", default=True)
+    prefill_on: str | None = asked("prefill_on", default=None)
+    overlap: bool = asked("overlap", default=False)
+    drafts: int = asked("drafts", default=0)
+    layout: str | None = asked("layout", default=None)
+    precision: str | None = asked("precision", default=None)
+    kv_precision: str | None = asked("kv_precision", default=None)
+    price: float | None = asked("price", default=None, converter=written)
+    engine: str = asked("engine", default=ENGINE)
+    reserve: float | None = asked("reserve", default=None)
+    skew: float = asked("skew", default=0.0)
+    batch: float | None = asked("batch", default=None, converter=written)
+    rounds: float | None = asked("rounds", default=None)
+    release: str | None = asked("release", default=None)
 
     def __post_init__(self) -> None:
         check(self)

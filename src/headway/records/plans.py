@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from headway.batching import Curve, split_memory
 from headway.models import kv_bytes_read
 from headway.plan.answer import Plan, Point
+from headway.records.predictions import answer_record, finite
 from headway.serving import Account
 
 
@@ -33,13 +33,13 @@ def plan_record(plan: Plan) -> dict[str, Any]:
             "fastest_layout": str(plan.fastest[0]), "fastest_layout_s": plan.fastest[1],
         },
         "balance_batch": {
-            "one_copy": plan.balance_one_copy, "weights_only": plan.balance_weights, "with_kv": _finite(plan.balance_kv),
-            "recommended_low": _finite(plan.recommended[0]), "recommended_high": _finite(plan.recommended[1]),
+            "one_copy": plan.balance_one_copy, "weights_only": plan.balance_weights, "with_kv": finite(plan.balance_kv),
+            "recommended_low": finite(plan.recommended[0]), "recommended_high": finite(plan.recommended[1]),
             "cheap": plan.cheap_batch,
         },
-        "goldilocks_context": _finite(plan.goldilocks),
+        "goldilocks_context": finite(plan.goldilocks),
         "decode": _decode_record(plan),
-        "loaded": _loaded_record(plan),
+        "loaded": answer_record(plan.loaded),
         "decode_batch_1": _point_record(plan.alone),
         "decode_memory_full": _point_record(plan.at_full),
         "decode_ideal": _point_record(plan.ideal),
@@ -55,8 +55,8 @@ def plan_record(plan: Plan) -> dict[str, Any]:
             else plan.alone.dollars_per_mtok / plan.cost_floor,
         },
         "departures": {
-            "headway_s": plan.departures.headway, "mean_s": _finite(plan.departures.mean),
-            "worst_s": _finite(plan.departures.worst), "fill": plan.departures.fill if plan.request.arrivals else None,
+            "headway_s": plan.departures.headway, "mean_s": finite(plan.departures.mean),
+            "worst_s": finite(plan.departures.worst), "fill": plan.departures.fill if plan.request.arrivals else None,
             "capacity_requests_per_s": plan.capacity,
         },
         "warnings": plan.warnings,
@@ -67,8 +67,8 @@ def _memory_record(a: Account) -> dict[str, Any]:
     return {
         "capacity_bytes_per_chip": a.capacity, "reserve_bytes_per_chip": a.reserve, "weight_bytes_per_chip": a.weights,
         "activation_bytes_per_chip": a.activations, "kv_bytes_per_sequence_per_chip": a.kv_per_sequence,
-        "counted_tokens": a.tokens, "policy": a.policy, "max_batch": _finite(a.holds),
-        "max_batch_to_the_last_token": _finite(a.held_whole),
+        "counted_tokens": a.tokens, "policy": a.policy, "max_batch": finite(a.holds),
+        "max_batch_to_the_last_token": finite(a.held_whole),
     }  # fmt: skip
 
 
@@ -83,19 +83,6 @@ def _model_record(plan: Plan) -> dict[str, Any]:
         "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_bytes_per_further_token": plan.kv_growth,
         "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
         "max_context": m.max_context,
-    }  # fmt: skip
-
-
-def _loaded_record(plan: Plan) -> dict[str, Any]:
-    """What requests see at the operating batch, prompts and answers on the same chips."""
-    a, cost = plan.loaded, plan.loaded_dollars_per_mtok
-    ends = {"tpot": a.tpot_interval, "ttft": a.ttft_interval}
-    return {
-        "load": plan.setting.kind, "in_flight": a.case.in_flight, "tpot_s": a.tpot, "ttft_s": a.ttft,
-        "request_s": float(a.served.request), "output_tok_s": a.output_rate, "tok_s_per_user": 1 / a.tpot if a.tpot else None,
-        "dollars_per_mtok": cost, "tpot_floor_s": a.tpot_floor, "bound": a.bound,
-        **{f"{k}_{end}_s": _finite(v[i]) for k, v in ends.items() for i, end in enumerate(("low", "high"))},
-        "outside_evidence": list(a.outside),
     }  # fmt: skip
 
 
@@ -126,10 +113,6 @@ def _interval_record(plan: Plan) -> dict[str, Any] | None:
         "ttft_alone_s": list(first), "outside_evidence": list(plan.outside),
         "rows": plan.spread.rows,
     }  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _point_record(p: Point) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from headway.search.answer import Answer, FleetOption, Found, option
+from headway.search.answer import FleetOption, Found, SearchAnswer, option
 from headway.search.why import spent
 
 
-def search_record(answer: Answer) -> dict[str, Any]:
+def search_record(answer: SearchAnswer) -> dict[str, Any]:
     """Return the answer as plain data: SI units, names end in the unit where it is not a count."""
     q, best = answer.query, answer.best
     return {
@@ -42,7 +42,7 @@ def fleet_record(one: FleetOption) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def search_rows(answer: Answer) -> list[dict[str, Any]]:
+def search_rows(answer: SearchAnswer) -> list[dict[str, Any]]:
     """Return a row per point of the frontier, then one for every other layout at its best point."""
     seen = {(o.system, o.index) for o in answer.frontier}
     found = [o.record() | {"frontier": True} for o in answer.frontier]

@@ -160,7 +160,7 @@ def _in_flight(plan: Plan) -> str:
 
 def _loaded(plan: Plan) -> list[Cell]:
     """What requests see at the operating batch: prompts and answers on the same chips."""
-    a, cost = plan.loaded, plan.loaded_dollars_per_mtok
+    a, cost = plan.loaded, plan.loaded.dollars_per_mtok
     floor = f"; floor {units.seconds(a.tpot_floor)}"
     rows = [
         ("TPOT", units.seconds(a.tpot), f"{_sure(a.tpot_interval, plan.setting.spread('tpot', a.outside))}{floor}"),

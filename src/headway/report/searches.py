@@ -8,13 +8,13 @@ from typing import Any
 
 from headway import units
 from headway.questions import Query
-from headway.search import Answer, FleetOption, Option, spent
+from headway.search import FleetOption, Option, SearchAnswer, spent
 from headway.tables import table_text
 
 _ROWS = 14  # of the frontier in text; --json and --csv have all
 
 
-def search_text(answer: Answer) -> str:
+def search_text(answer: SearchAnswer) -> str:
     """Return the answer as text."""
     q = answer.query
     out = [f"{answer.best.found.where.model.name} on {', '.join(o.system for o in answer.systems)}", _asked(q), ""]
@@ -140,7 +140,7 @@ def _fleets(fleets: Sequence[FleetOption]) -> str:
     return table_text(heads, body)
 
 
-def _many(answer: Answer) -> bool:
+def _many(answer: SearchAnswer) -> bool:
     return len(answer.systems) > 1
 
 
@@ -168,7 +168,7 @@ def _few(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _losers(answer: Answer) -> str:
+def _losers(answer: SearchAnswer) -> str:
     many = _many(answer)
     rows: list[list[str]] = []
     for x in answer.losers:

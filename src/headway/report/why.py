@@ -7,7 +7,7 @@ import math
 from headway import units
 from headway.plan import Plan
 from headway.roofline import CONVENTIONS
-from headway.search import Answer
+from headway.search import SearchAnswer
 
 
 def why_rows(plan: Plan) -> list[dict[str, str]]:
@@ -96,7 +96,7 @@ def why_text(plan: Plan) -> str:
     )
 
 
-def search_why_rows(answer: Answer) -> list[dict[str, str]]:
+def search_why_rows(answer: SearchAnswer) -> list[dict[str, str]]:
     """Return where the numbers of a search come from."""
     best = answer.best
     where, numbers = best.found.where, best.found.where.numbers
@@ -116,7 +116,7 @@ def search_why_rows(answer: Answer) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def search_why_text(answer: Answer) -> str:
+def search_why_text(answer: SearchAnswer) -> str:
     """Return the provenance of a search as text."""
     rows = [f"  {r['what']:<12} {r['value']}  [{r['source']}]" for r in search_why_rows(answer)]
     return "\n".join(["where the numbers come from", *rows])

@@ -1,6 +1,6 @@
 """The search: every feasible layout x batch x pool split, with intervals; the frontier, the best, and the cheapest fleet."""
 
-from headway.search.answer import Answer, FleetOption, Found, Loser, Option
+from headway.search.answer import FleetOption, Found, Loser, Option, SearchAnswer
 from headway.search.find import STAGES, search_layouts
 from headway.search.fleet import Fleet
 from headway.search.frontier import frontier
@@ -9,12 +9,12 @@ from headway.search.why import spent
 
 __all__ = [
     "STAGES",
-    "Answer",
     "Fleet",
     "FleetOption",
     "Found",
     "Loser",
     "Option",
+    "SearchAnswer",
     "Space",
     "frontier",
     "layouts",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headway import units
 from headway.parallel import Deployment, Layout, Pool
 from headway.questions import Query
 from headway.roofline import Spread
@@ -17,6 +18,7 @@ from headway.search.points import Points
 from headway.search.space import Space
 from headway.search.split import Answerers, Prompters
 from headway.serving import Account, Setting
+from headway.shown import Shown
 
 Array = NDArray[np.float64]
 
@@ -233,8 +235,8 @@ class FleetOption:
     deployment: Deployment
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class SearchAnswer(Shown):
     """What a search answers.
 
     Attributes
@@ -257,6 +259,9 @@ class Answer:
     warnings : list of str
     """
 
+    RECORD = "headway.records.searches:search_record"
+    TEXT = "headway.report.searches:search_text"
+
     query: Query
     best: Option
     frontier: tuple[Option, ...]
@@ -267,3 +272,12 @@ class Answer:
     systems: tuple[Option, ...]
     evaluated: dict[str, int]
     warnings: list[str] = field(default_factory=list[str])
+
+    def brief(self) -> str:
+        """Return the headline in one line."""
+        b = self.best
+        cost = "" if b.per_mtok is None else f", ${b.per_mtok[1]:,.2f}/Mtok"
+        return (
+            f"{b.found.where.model.name} on {b.system} as {b.deployment}, batch {b.batch:,.0f}: TPOT {units.seconds(b.tpot[1])}, TTFT "
+            f"{units.seconds(b.ttft[1])}{cost}; {sum(len(i) for _, i in self.layouts):,} layouts within the limits"
+        )

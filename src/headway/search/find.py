@@ -13,12 +13,12 @@ from headway.errors import HeadwayError, PhysicsError
 from headway.parallel import candidates
 from headway.questions import Query
 from headway.search.answer import (
-    Answer,
     FleetOption,
     Found,
     Interval,
     Loser,
     Option,
+    SearchAnswer,
     Spreads,
     intervals,
     option,
@@ -36,7 +36,7 @@ Progress = Callable[[str], None]
 _RUNNERS_UP = 8
 
 
-def search_layouts(query: Query, progress: Progress | None = None) -> Answer:
+def search_layouts(query: Query, progress: Progress | None = None) -> SearchAnswer:
     """Look at every layout, batch and split of pools on every system asked for.
 
     Parameters
@@ -175,7 +175,7 @@ def _used(found: Found) -> Array:
     return np.where(p.prompt_layout < 0, sizes, p.replicas * sizes + p.prompt_replicas * prompts)
 
 
-def _answer(query: Query, found: Sequence[Found]) -> Answer:
+def _answer(query: Query, found: Sequence[Found]) -> SearchAnswer:
     scores = [np.where(f.ok, score(query, f), np.inf) for f in found]
     if not any(f.ok.any() for f in found):
         raise PhysicsError(_unreachable(query, found))
@@ -187,7 +187,7 @@ def _answer(query: Query, found: Sequence[Found]) -> Answer:
     systems = tuple(option(found[n], i) for _, _, n, i in tops)
     best = systems[0]
     fleets = _fleets(query, found) if query.rate is not None else ()
-    return Answer(
+    return SearchAnswer(
         query=query, best=best, frontier=_frontier(found, cost=False), by_cost=_frontier(found, cost=True),
         layouts=tuple(zip(found, picked, strict=True)), losers=_losers(query, best, systems, found, scores, picked), fleets=fleets,
         systems=systems, evaluated=_counts(found), warnings=_warnings(query, found, fleets),

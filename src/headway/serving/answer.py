@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from headway import units
 from headway.numeric import larger
 from headway.roofline import CompiledStep, Load, Spread, largest
 from headway.serving.case import Case
 from headway.serving.loops import LOOPS, Served, Workload, first_token, later_tokens
 from headway.serving.setting import Setting
+from headway.shown import Shown
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -76,8 +78,8 @@ def ideal_times(s: Setting, step: CompiledStep, w: Workload) -> dict[str, Real]:
     return {k: step.seconds(Load(v.groups, s.skew)) for k, v in loads.items() if k in wanted}
 
 
-@dataclass(frozen=True)
-class Answer:
+@dataclass(frozen=True, repr=False)
+class Answer(Shown):
     """What is predicted for one case. Times in seconds, rates in tokens/s of the whole deployment.
 
     Attributes
@@ -95,6 +97,9 @@ class Answer:
     outside : tuple of str
         What of the case the engine's evidence does not cover.
     """
+
+    RECORD = "headway.records.predictions:prediction_record"
+    TEXT = "headway.report.predictions:answer_text"
 
     case: Case
     served: Served
@@ -130,6 +135,20 @@ class Answer:
     def ttft_interval(self) -> tuple[float, float]:
         """80 % interval, not below the floor; NaN for the ideal machine. [s]"""
         return interval(self.ttft, self.case.setting.spread("ttft", self.outside), float(self.floors.ttft))
+
+    @property
+    def dollars_per_mtok(self) -> float | None:
+        """Cost of output, prompts included, all chips of the system paid; None without a price. [$/Mtok]"""
+        s = self.case.setting.system
+        return None if s.price is None or not self.output_rate else s.chips * s.price / self.output_rate * 1e6
+
+    def brief(self) -> str:
+        """Return the headline in one line."""
+        s = self.case.setting
+        return (
+            f"{s.model.name} on {s.system.name} as {self.case.layout}, {self.case.in_flight:,.0f} in flight: TPOT "
+            f"{units.seconds(self.tpot)}, TTFT {units.seconds(self.ttft)}, {units.rate(self.output_rate)} output tokens/s"
+        )
 
     @property
     def prompt_alone(self) -> float:

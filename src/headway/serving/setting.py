@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from headway.errors import InputError, PhysicsError
 from headway.hardware import Chip, System
 from headway.models import Architecture
 from headway.parallel import Layout, build_step, check, completed, read_layout
-from headway.questions import ENGINE, Query, Request
+from headway.questions import ENGINE, LoadKind, Query, Request
 from headway.roofline import (
     IDEAL,
     Calibration,
@@ -35,7 +35,6 @@ from headway.serving.names import is_bare_chip, machine, served_model
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
-LoadKind = Literal["closed_loop", "static_batch"]
 
 
 def step_of(model: Architecture, layout: Layout, adds_in_network: bool) -> Step:
