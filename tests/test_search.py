@@ -291,7 +291,7 @@ def test_the_frontier_of_a_search_is_not_beaten_by_any_point():
 def test_where_the_chip_seconds_go_adds_up():
     """Rule 7: parts sum to the cost of a token."""
     answer = search_layouts(Query(DEEPSEEK, ("gb200-nvl72",), ttft=2.0, tpot=0.03))
-    for o in (answer.best, *(x.option for x in answer.losers)):
+    for o in (answer.best, *(x for x in answer.losers)):
         parts = spent(o)
         assert sum(parts.values()) == pytest.approx(o.chips / o.rate, rel=1e-6)
         assert min(parts.values()) >= 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from headway.search.answer import FleetOption, Found, SearchAnswer, option
+from headway.search.answer import Option, SearchAnswer, Searched, option
 from headway.search.why import spent
 
 
@@ -24,18 +24,18 @@ def search_record(answer: SearchAnswer) -> dict[str, Any]:
         "frontier": [o.record() for o in answer.frontier],
         "frontier_by_cost": [o.record() for o in answer.by_cost],
         "systems": [o.record() for o in answer.systems],
-        "runners_up": [x.option.record() | {"reason": x.reason} for x in answer.losers],
+        "runners_up": [x.record() | {"reason": x.reason} for x in answer.losers],
         "evaluated": answer.evaluated,
         "warnings": answer.warnings,
     }  # fmt: skip
 
 
-def fleet_record(one: FleetOption) -> dict[str, Any]:
+def fleet_record(one: Option) -> dict[str, Any]:
     """Return a fleet as plain data."""
     f = one.fleet
     return {
-        "system": one.option.system, "deployment": str(one.deployment), "replicas": f.replicas,
-        "prefill_replicas": f.prompt_replicas or None, "batch_per_replica": one.option.batch, "chips": f.chips,
+        "system": one.system, "deployment": str(one.deployment), "replicas": f.replicas,
+        "prefill_replicas": f.prompt_replicas or None, "batch_per_replica": one.batch, "chips": f.chips,
         "dollars_per_hour": f.dollars * 3600 if math.isfinite(f.dollars) else None, "seats_taken": f.utilisation,
         "share_that_waits": f.waiting, "mean_wait_s": f.wait, "ttft_s": f.ttft, "tpot_s": f.tpot, "request_s": f.request,
         "saturates_at_per_s": f.most,
@@ -51,7 +51,7 @@ def search_rows(answer: SearchAnswer) -> list[dict[str, Any]]:
     return found
 
 
-def dots(found: Found, chosen: list[int]) -> list[dict[str, Any]]:
+def dots(found: Searched, chosen: list[int]) -> list[dict[str, Any]]:
     """Return points for a chart, one per index."""
     p, ends = found.points, found.ends
     return [

@@ -8,7 +8,7 @@ from typing import Any
 
 from headway import units
 from headway.questions import Query
-from headway.search import FleetOption, Option, SearchAnswer, spent
+from headway.search import Option, SearchAnswer, spent
 from headway.tables import table_text
 
 _ROWS = 14  # of the frontier in text; --json and --csv have all
@@ -102,18 +102,18 @@ def _aligned(rows: Sequence[tuple[str, str, str]]) -> list[str]:
     return [f"  {x:<{a}}  {y:<{b}}  {z}".rstrip() for x, y, z in rows]
 
 
-def _fleet(one: FleetOption) -> list[str]:
+def _fleet(one: Option) -> list[str]:
     f = one.fleet
-    system = one.option.found.where.system
-    two = one.option.found.prompts is not one.option.found.where
-    size = f"of {one.option.system}" if two else f"{f.chips / system.chips:,.2f} x {system.name}"
+    system = one.found.where.system
+    two = one.found.prompts is not one.found.where
+    size = f"of {one.system}" if two else f"{f.chips / system.chips:,.2f} x {system.name}"
     price = f"{units.dollars(f.dollars * 3600)}/h" if math.isfinite(f.dollars) else "no price"
-    carried = one.option.found.where.output * f.most * f.utilisation
+    carried = one.found.where.output * f.most * f.utilisation
     cost = f"; {units.dollars(f.dollars / carried * 1e6)}/Mtok at this rate" if math.isfinite(f.dollars) else ""
     rows = [
-        ("made of", str(one.deployment), f"batch {one.option.batch:,.0f} on {one.option.system}"),
+        ("made of", str(one.deployment), f"batch {one.batch:,.0f} on {one.system}"),
         ("chips", f"{f.chips:,.0f}", size),
-        ("costs", price, f"{one.option.system}{cost}"),
+        ("costs", price, f"{one.system}{cost}"),
         ("seats", f"{100 * f.utilisation:.0f} % taken", f"saturates at {units.rate(f.most)} requests/s"),
         (
             "queue",
@@ -129,10 +129,10 @@ def _fleet(one: FleetOption) -> list[str]:
     return [*_aligned([*rows, ("", "", "")])[:-1]]
 
 
-def _fleets(fleets: Sequence[FleetOption]) -> str:
+def _fleets(fleets: Sequence[Option]) -> str:
     heads = ["system", "fleet", "chips", "$/h", "taken", "TTFT", "TPOT"]
     body = [
-        [x.option.system, str(x.deployment), f"{x.fleet.chips:,.0f}",
+        [x.system, str(x.deployment), f"{x.fleet.chips:,.0f}",
          units.dollars(x.fleet.dollars * 3600) if math.isfinite(x.fleet.dollars) else "—",
          f"{100 * x.fleet.utilisation:.0f} %", units.seconds(x.fleet.ttft), units.seconds(x.fleet.tpot)]
         for x in fleets
@@ -172,7 +172,7 @@ def _losers(answer: SearchAnswer) -> str:
     many = _many(answer)
     rows: list[list[str]] = []
     for x in answer.losers:
-        name = f"{x.option.system}: {x.option.deployment}" if many else str(x.option.deployment)
+        name = f"{x.system}: {x.deployment}" if many else str(x.deployment)
         rows.append([name, x.reason])
     return table_text(["layout", "lost because"], rows, left=True)
 

@@ -1,6 +1,6 @@
 """The search: every feasible layout x batch x pool split, with intervals; the frontier, the best, and the cheapest fleet."""
 
-from headway.search.answer import FleetOption, Found, Loser, Option, SearchAnswer
+from headway.search.answer import Option, SearchAnswer, Searched
 from headway.search.find import STAGES, search_layouts
 from headway.search.fleet import Fleet
 from headway.search.frontier import frontier
@@ -10,11 +10,9 @@ from headway.search.why import spent
 __all__ = [
     "STAGES",
     "Fleet",
-    "FleetOption",
-    "Found",
-    "Loser",
     "Option",
     "SearchAnswer",
+    "Searched",
     "Space",
     "frontier",
     "layouts",

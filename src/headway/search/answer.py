@@ -16,7 +16,7 @@ from headway.roofline import Spread
 from headway.search.fleet import Fleet
 from headway.search.points import Points
 from headway.search.space import Space
-from headway.search.split import Answerers, Prompters
+from headway.search.split import AnswerPool, PromptPool
 from headway.serving import Account, Setting
 from headway.shown import Shown
 
@@ -94,7 +94,7 @@ def intervals(points: Points, spreads: Spreads, output: float) -> dict[str, Inte
 
 
 @dataclass(frozen=True)
-class Found:
+class Searched:
     """Everything looked at on one system (or a pair of systems).
 
     Attributes
@@ -106,7 +106,7 @@ class Found:
     ends : dict of Interval
     ok : array of bool
         Points that meet the limits.
-    pools : (Prompters, Answerers) or None
+    pools : (PromptPool, AnswerPool) or None
     spreads : Spreads
     """
 
@@ -117,7 +117,7 @@ class Found:
     points: Points
     ends: dict[str, Interval]
     ok: NDArray[np.bool_]
-    pools: tuple[Prompters, Answerers] | None
+    pools: tuple[PromptPool, AnswerPool] | None
     spreads: Spreads
 
     @property
@@ -149,7 +149,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Option:
-    """One point with everything that a reader asks of it. Times in seconds."""
+    """One point with everything that a reader asks of it: low, middle and high of estimates. Times in seconds.
+
+    Attributes
+    ----------
+    reason : str
+        Why it lost, of a runner-up.
+    built : Fleet or None
+        The fleet built of it for a request rate; the deployment is then the fleet's.
+    """
 
     system: str
     deployment: Deployment
@@ -166,13 +174,28 @@ class Option:
     tpot_floor: float
     account: Account
     within: bool
-    found: Found = field(repr=False, compare=False)
+    found: Searched = field(repr=False, compare=False)
     index: int = field(repr=False, compare=False)
+    reason: str = ""
+    built: Fleet | None = None
 
     @property
     def layout(self) -> Layout:
         """The layout that decodes."""
         return self.deployment.decode.layout
+
+    @property
+    def fleet(self) -> Fleet:
+        """The fleet built of it.
+
+        Raises
+        ------
+        AttributeError
+            When no request rate was asked for.
+        """
+        if self.built is None:
+            raise AttributeError("no fleet was built of this option: ask for a rate")
+        return self.built
 
     def record(self) -> dict[str, Any]:
         """Return the option as plain data."""
@@ -199,7 +222,7 @@ class Option:
         return self.account.used(self.batch)
 
 
-def option(found: Found, i: int) -> Option:
+def option(found: Searched, i: int) -> Option:
     """Return a point as an option."""
     p, ends = found.points, found.ends
 
@@ -218,23 +241,6 @@ def option(found: Found, i: int) -> Option:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Loser:
-    """An option that was not chosen, and why."""
-
-    option: Option
-    reason: str
-
-
-@dataclass(frozen=True)
-class FleetOption:
-    """A fleet for the request rate asked for: what it is made of, and how it runs."""
-
-    option: Option
-    fleet: Fleet
-    deployment: Deployment
-
-
 @dataclass(frozen=True, repr=False)
 class SearchAnswer(Shown):
     """What a search answers.
@@ -247,10 +253,11 @@ class SearchAnswer(Shown):
         No other point has more tokens per second for a user and per chip.
     by_cost : tuple of Option
         The same against dollars per million tokens; empty without prices.
-    layouts : tuple of (Found, list of int)
+    layouts : tuple of (Searched, list of int)
         For each system the best point of every layout, with and without a pool for prompts, that meets the limits.
-    losers : tuple of Loser
-    fleets : tuple of FleetOption
+    losers : tuple of Option
+        With the reason why each lost.
+    fleets : tuple of Option
         For the request rate asked for, best first: one per system.
     systems : tuple of Option
         The best of each system, best first.
@@ -266,9 +273,9 @@ class SearchAnswer(Shown):
     best: Option
     frontier: tuple[Option, ...]
     by_cost: tuple[Option, ...]
-    layouts: tuple[tuple[Found, list[int]], ...]
-    losers: tuple[Loser, ...]
-    fleets: tuple[FleetOption, ...]
+    layouts: tuple[tuple[Searched, list[int]], ...]
+    losers: tuple[Option, ...]
+    fleets: tuple[Option, ...]
     systems: tuple[Option, ...]
     evaluated: dict[str, int]
     warnings: list[str] = field(default_factory=list[str])

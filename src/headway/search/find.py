@@ -13,21 +13,19 @@ from headway.errors import HeadwayError, PhysicsError
 from headway.parallel import candidates
 from headway.questions import Query
 from headway.search.answer import (
-    FleetOption,
-    Found,
     Interval,
-    Loser,
     Option,
     SearchAnswer,
+    Searched,
     Spreads,
     intervals,
     option,
 )
 from headway.search.fleet import Fleet, fleet_of, split_fleet
 from headway.search.frontier import frontier
-from headway.search.points import Points, Timed, at_limits, joined, timed, together
+from headway.search.points import Points, Timed, at_limits, timed, together
 from headway.search.space import Space, space
-from headway.search.split import Answerers, Prompters, answerers, apart, prompters
+from headway.search.split import AnswerPool, PromptPool, answer_pool, apart, prompt_pool
 from headway.search.why import reason, unmet
 from headway.serving import Setting, checked_layout, place, refusal, too_many
 
@@ -52,7 +50,7 @@ def search_layouts(query: Query, progress: Progress | None = None) -> SearchAnsw
     PhysicsError
         When nothing fits or nothing meets the limits; the message names the nearest that does.
     """
-    found: list[Found] = []
+    found: list[Searched] = []
     refused: list[tuple[str, HeadwayError]] = []
     for name in query.systems:
         try:
@@ -73,7 +71,7 @@ def _quiet(_: str) -> None:
     """Tell nobody."""
 
 
-def _look(query: Query, where: Setting, name: str, tell: Progress = _quiet) -> Found:
+def _look(query: Query, where: Setting, name: str, tell: Progress = _quiet) -> Searched:
     """Look at everything on one system."""
     here = _space(where)
     only = None
@@ -96,9 +94,9 @@ def _look(query: Query, where: Setting, name: str, tell: Progress = _quiet) -> F
     points = [] if query.prefill_on else [together(where, here, closer)]
     pools = None
     if query.split or query.prefill_on:
-        pools = prompters(alone, there, more), answerers(where, here, closer)
+        pools = prompt_pool(alone, there, more), answer_pool(where, here, closer)
         points.append(apart(alone, where, *pools))
-    every = joined(points)
+    every = Points.joined(points)
     tell(f"{name}: pools")
     if not len(every):
         raise PhysicsError(
@@ -106,7 +104,7 @@ def _look(query: Query, where: Setting, name: str, tell: Progress = _quiet) -> F
             "the prompts' pool is too slow for one replica of the other; more chips for it, or one pool"
         )
     ends = intervals(every, spreads, where.output)
-    return Found(where, alone, here, there, every, ends, meets(query, ends), pools, spreads)
+    return Searched(where, alone, here, there, every, ends, meets(query, ends), pools, spreads)
 
 
 def _one_batch(batch: float, here: Space, where: Setting) -> Array:
@@ -156,7 +154,7 @@ def meets(query: Query, ends: dict[str, Interval]) -> NDArray[np.bool_]:
     return good
 
 
-def score(query: Query, found: Found) -> Array:
+def score(query: Query, found: Searched) -> Array:
     """Return what the goal minimises, for every point: comparable between systems with a price."""
     p = found.points
     if query.minimise == "latency":
@@ -167,7 +165,7 @@ def score(query: Query, found: Found) -> Array:
     return cost
 
 
-def _used(found: Found) -> Array:
+def _used(found: Searched) -> Array:
     """Chips of one replica, or of both pools of a split point."""
     p = found.points
     sizes = np.array([float(x.chips) for x in found.space.layouts])[p.layout]
@@ -175,7 +173,7 @@ def _used(found: Found) -> Array:
     return np.where(p.prompt_layout < 0, sizes, p.replicas * sizes + p.prompt_replicas * prompts)
 
 
-def _answer(query: Query, found: Sequence[Found]) -> SearchAnswer:
+def _answer(query: Query, found: Sequence[Searched]) -> SearchAnswer:
     scores = [np.where(f.ok, score(query, f), np.inf) for f in found]
     if not any(f.ok.any() for f in found):
         raise PhysicsError(_unreachable(query, found))
@@ -194,7 +192,7 @@ def _answer(query: Query, found: Sequence[Found]) -> SearchAnswer:
     )  # fmt: skip
 
 
-def _best_of_layouts(found: Found, scores: Array) -> list[int]:
+def _best_of_layouts(found: Searched, scores: Array) -> list[int]:
     """Return the best point of every layout, with and without a pool for prompts, that meets the limits; best first.
 
     Of equal ones the faster counts.
@@ -207,7 +205,7 @@ def _best_of_layouts(found: Found, scores: Array) -> list[int]:
     return order[first].tolist()
 
 
-def _frontier(found: Sequence[Found], cost: bool) -> tuple[Option, ...]:
+def _frontier(found: Sequence[Searched], cost: bool) -> tuple[Option, ...]:
     """Return the points of all systems that no other beats, fastest for the user first."""
     if cost and not all(f.priced for f in found):
         return ()
@@ -220,11 +218,11 @@ def _frontier(found: Sequence[Found], cost: bool) -> tuple[Option, ...]:
 
 
 def _losers(
-    query: Query, best: Option, systems: Sequence[Option], found: Sequence[Found], scores: Sequence[Array],
+    query: Query, best: Option, systems: Sequence[Option], found: Sequence[Searched], scores: Sequence[Array],
     picked: Sequence[list[int]],
-) -> tuple[Loser, ...]:  # fmt: skip
+) -> tuple[Option, ...]:  # fmt: skip
     """Return the next best options with why each lost: other systems, other layouts, and the cheapest that miss a limit."""
-    said: list[Loser] = [Loser(o, reason(best, o, query)) for o in systems[1:]]
+    said = [replace(o, reason=reason(best, o, query)) for o in systems[1:]]
     mine = best.found
     n = next(i for i, f in enumerate(found) if f is mine)
     seen = {_alike(best)}
@@ -234,12 +232,12 @@ def _losers(
         o = option(mine, i)
         if _alike(o) not in seen:
             seen.add(_alike(o))
-            said.append(Loser(o, reason(best, o, query)))
+            said.append(replace(o, reason=reason(best, o, query)))
     missed = np.where(mine.ok, np.inf, score(query, mine))
     if np.isfinite(missed).any():
         o = option(mine, int(np.argmin(missed)))
         if missed.min() < scores[n].min():
-            said.append(Loser(o, f"would be {reason(best, o, query)}, but {unmet(o, query)}"))
+            said.append(replace(o, reason=f"would be {reason(best, o, query)}, but {unmet(o, query)}"))
     return tuple(said)
 
 
@@ -248,10 +246,10 @@ def _alike(o: Option) -> tuple[bool, str]:
     return o.deployment.prefill is None, str(o.layout).replace("+shared", "")
 
 
-def _fleets(query: Query, found: Sequence[Found]) -> tuple[FleetOption, ...]:
+def _fleets(query: Query, found: Sequence[Searched]) -> tuple[Option, ...]:
     """Return the best fleet of every system for the request rate, best first."""
     rate = query.rate or 0.0
-    rows: list[tuple[bool, float, FleetOption]] = []
+    rows: list[tuple[bool, float, Option]] = []
     for f in found:
         for one in (_joint_fleet(query, f, rate), _split_fleet(query, f, rate)):
             if one is not None:
@@ -263,48 +261,49 @@ def _fleets(query: Query, found: Sequence[Found]) -> tuple[FleetOption, ...]:
         raise PhysicsError(
             f"--rate {rate:g}/s{limit}: no fleet of these layouts has room for its queue; allow more TTFT"
         )
-    best: dict[str, FleetOption] = {}
+    best: dict[str, Option] = {}
     for _, _, one in sorted(rows, key=lambda r: r[:2]):
-        best.setdefault(one.option.system, one)
+        best.setdefault(one.system, one)
     return tuple(best.values())
 
 
-def _joint_fleet(query: Query, f: Found, rate: float) -> FleetOption | None:
+def _joint_fleet(query: Query, f: Searched, rate: float) -> Option | None:
     chosen = np.flatnonzero(f.ok & (f.points.prompt_layout < 0))
     made = fleet_of(f.where, f.points.take(chosen), rate, f.spreads.limits(query, wide=True)[0], query.minimise)
     if made is None:
         return None
     i = int(chosen[made[0]])
-    return FleetOption(option(f, i), made[1], f.deployment(i, made[1]))
+    return replace(option(f, i), built=made[1], deployment=f.deployment(i, made[1]))
 
 
-def _split_fleet(query: Query, f: Found, rate: float) -> FleetOption | None:
+def _split_fleet(query: Query, f: Searched, rate: float) -> Option | None:
     if f.pools is None:
         return None
     ttft, tpot = (math.inf if x is None else x for x in f.spreads.limits(query, wide=True))
     made = split_fleet(f.prompts, f.where, *f.pools, rate, (ttft, tpot), query.minimise)
     if made is None:
         return None
-    i, j, fleet = made
-    points = _as_point(f, f.pools, i, j, fleet, rate)
+    prompt, point, fleet = made
+    pools = f.pools[0].take(prompt), f.pools[1].take(point)
+    points = _as_point(f, pools, fleet, rate)
     one = replace(f, points=points, ends=intervals(points, f.spreads, f.where.output), ok=np.ones(1, dtype=bool))
-    return FleetOption(option(one, 0), fleet, one.deployment(0, fleet))
+    return replace(option(one, 0), built=fleet, deployment=one.deployment(0, fleet))
 
 
-def _as_point(f: Found, pools: tuple[Prompters, Answerers], i: int, j: int, fleet: Fleet, rate: float) -> Points:
-    """A fleet of two pools as a point: what its requests see at the rate asked for."""
-    p, d = pools
+def _as_point(f: Searched, pools: tuple[PromptPool, AnswerPool], fleet: Fleet, rate: float) -> Points:
+    """A fleet of two pools, of one row each, as a point: what its requests see at the rate asked for."""
+    prompting, answering = pools
     numbers = {
-        "layout": d.layout[j], "prompt_layout": p.layout[i], "replicas": fleet.replicas,
-        "prompt_replicas": fleet.prompt_replicas, "batch": d.batch[j], "chips": fleet.chips, "ttft": fleet.ttft,
-        "tpot": fleet.tpot, "request": fleet.request, "rate": rate * f.where.output, "tpot_floor": d.floor[j],
-        "ttft_floor": p.floor[i], "dollars": fleet.dollars,
-        "within": f.where.covers(d.batch[j] * fleet.replicas, d.chips[j]),
+        "layout": answering.layout, "prompt_layout": prompting.layout, "replicas": fleet.replicas,
+        "prompt_replicas": fleet.prompt_replicas, "batch": answering.batch, "chips": fleet.chips, "ttft": fleet.ttft,
+        "tpot": fleet.tpot, "request": fleet.request, "rate": rate * f.where.output, "tpot_floor": answering.floor,
+        "ttft_floor": prompting.floor, "dollars": fleet.dollars,
+        "within": f.where.covers(answering.batch * fleet.replicas, answering.chips),
     }  # fmt: skip
-    return Points(**{k: np.asarray(v)[None] for k, v in numbers.items()})
+    return Points.spread((1,), numbers)
 
 
-def _unreachable(query: Query, found: Sequence[Found]) -> str:
+def _unreachable(query: Query, found: Sequence[Searched]) -> str:
     """Say which limit cannot be met, and the nearest that can."""
     end = "high" if query.sure else "value"
     sure = " (upper end of its interval)" if query.sure else ""
@@ -334,7 +333,7 @@ def _written(seconds: float, up: bool = False) -> str:
     return f"{value:.4g}{'ms' if seconds < 1 else 's'}"
 
 
-def _counts(found: Sequence[Found]) -> dict[str, int]:
+def _counts(found: Sequence[Searched]) -> dict[str, int]:
     split = sum(int((f.points.prompt_layout >= 0).sum()) for f in found)
     return {
         "layouts": sum(len(f.space.layouts) for f in found), "layouts_too_big": sum(len(f.space.too_big) for f in found),
@@ -343,7 +342,7 @@ def _counts(found: Sequence[Found]) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _warnings(query: Query, found: Sequence[Found], fleets: Sequence[FleetOption]) -> list[str]:
+def _warnings(query: Query, found: Sequence[Searched], fleets: Sequence[Option]) -> list[str]:
     says: list[str] = []
     for f in found:
         for box in dict.fromkeys(x.system.name for x in (f.where, f.prompts) if x.system.price is None):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.search.points import Points
-from headway.search.split import Answerers, Prompters, joining
+from headway.search.split import AnswerPool, PromptPool, joining
 from headway.serving import Link, Setting, handover
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -153,7 +153,7 @@ def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ra
 
 
 @dataclass(frozen=True)
-class _Pools:
+class _Sized:
     """How many replicas each layout of a pool needs, what they cost and how long requests wait."""
 
     count: Array
@@ -162,16 +162,32 @@ class _Pools:
     wait: Array
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """Two pools, and what they are sized for."""
+
+    prompts: Setting
+    answers: Setting
+    prompting: PromptPool
+    answering: AnswerPool
+    rate: float
+    limits: tuple[float, float]
+    ranking: str
+
+
+_PATIENCE = (0.9, 0.5, 0.2, 0.05)  # shares of the time to spare that prompts may wait; the cheapest wins
+
+
 def split_fleet(
     prompts: Setting,
     answers: Setting,
-    p: Prompters,
-    d: Answerers,
+    prompting: PromptPool,
+    answering: AnswerPool,
     rate: float,
     limits: tuple[float, float],
     ranking: str,
 ) -> tuple[int, int, Fleet] | None:
-    """Return (prompt layout, point of the decoding pool, fleet): the best pair of pools; None when none meets the limits.
+    """Return (row of the prompts' pool, row of the answers' pool, fleet): the best pair; None when none meets the limits.
 
     Parameters
     ----------
@@ -183,85 +199,69 @@ def split_fleet(
     The pools grow independently: that for answers until few enough find no seat, that for prompts until they wait no
     longer than the TTFT limit leaves, and no longer than they take. The cache's hand-over adds its own time and queue.
     """
-    j = np.flatnonzero(d.tpot <= limits[1])
-    i = np.flatnonzero(p.alone <= limits[0])
-    if not j.size or not i.size:
+    soon, quick = np.flatnonzero(prompting.alone <= limits[0]), np.flatnonzero(answering.tpot <= limits[1])
+    if not soon.size or not quick.size:
         return None
-    # inside one domain if the fleet fits there, else over the network
-    inside, outside = joining(prompts, answers), joining(prompts, answers, np.inf)
-    asked = _Asked(prompts, answers, p, d, i, j, rate, limits, ranking)
-    held = answers.output * d.tpot[j]
-    seats = _pool(answers, d.batch[j], rate * held, held, d.chips[j], np.full(len(j), np.inf), default("fleet_waiting"))
-    spare = np.maximum(limits[0] - float(answers.numbers.request_seconds) - p.alone[i], 0.0)
+    p, a = prompting.take(soon), answering.take(quick)
+    pair = _Pair(prompts, answers, p, a, rate, limits, ranking)
+    held = answers.output * a.tpot
+    seats = _pool(answers, a.batch, rate * held, held, a.chips, np.full(len(a), np.inf), default("fleet_waiting"))
+    spare = np.maximum(limits[0] - float(answers.numbers.request_seconds) - p.alone, 0.0)
     turns = [
-        _pool(prompts, np.ones(len(i)), rate * p.busy[i], p.busy[i], p.chips[i], np.minimum(spare * share, p.alone[i]), 1.0, alike=True)
+        _pool(prompts, np.ones(len(p)), rate * p.busy, p.busy, p.chips, np.minimum(spare * share, p.alone), 1.0, alike=True)
         for share in _PATIENCE
     ]  # fmt: skip
-    found: list[tuple[float, int, int, Fleet]] = []
+    # inside one domain if the fleet fits there, else over the network
+    inside, outside = joining(prompts, answers), joining(prompts, answers, np.inf)
+    best: list[tuple[float, int, int, Fleet]] = []
     for link in dict.fromkeys(x for x in (inside, outside) if x is not None):
         for turn in turns:
-            one = _sized(asked, link, seats, turn)
+            one = _sized(pair, link, turn, seats)
             if one is not None and (link == outside or one[3].chips <= answers.system.joined):
-                found.append(one)
-    if not found:
+                best.append(one)
+    if not best:
         return None
-    _, m, n, fleet = min(found, key=lambda x: x[0])
-    return m, n, fleet
+    _, prompt, point, fleet = min(best, key=lambda x: x[0])
+    return int(soon[prompt]), int(quick[point]), fleet
 
 
-_PATIENCE = (0.9, 0.5, 0.2, 0.05)  # shares of the time to spare that prompts may wait; the cheapest wins
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What two pools are sized for."""
-
-    prompts: Setting
-    answers: Setting
-    p: Prompters
-    d: Answerers
-    i: NDArray[np.intp]
-    j: NDArray[np.intp]
-    rate: float
-    limits: tuple[float, float]
-    ranking: str
-
-
-def _sized(q: _Asked, link: Link, a: _Pools, b: _Pools) -> tuple[float, int, int, Fleet] | None:
-    """Return (score, prompt layout, decoding point, fleet): the best pair of sized pools `a` for answers and `b` for prompts."""
-    p, d, i, j, answers = q.p, q.d, q.i, q.j, q.answers
-    own = float(answers.numbers.request_seconds)
+def _sized(pair: _Pair, link: Link, turns: _Sized, seats: _Sized) -> tuple[float, int, int, Fleet] | None:
+    """Return (score, row for prompts, row for answers, fleet) of the best pair of sized pools: prompts down, answers across."""
+    p, a, output = pair.prompting, pair.answering, pair.answers.output
     moved, used = handover(
-        link, p.sent[i][:, None], (p.lanes[i] * b.count)[:, None], d.received[j][None, :],
-        (d.lanes[j] * a.count)[None, :], np.array(q.rate),
+        link, p.sent[:, None], (p.lanes * turns.count)[:, None], a.received[None, :], (a.lanes * seats.count)[None, :],
+        np.array(pair.rate),
     )  # fmt: skip
-    ttft = own + (p.alone[i] + b.wait)[:, None] + (a.wait + d.step[j] / 2)[None, :] + moved
-    whole = ttft + (answers.output - 1) * d.tpot[j][None, :]
-    rent = q.prompts.system.price or np.nan, answers.system.price or np.nan
-    dollars = b.chips[:, None] * rent[0] + a.chips[None, :] * rent[1]
-    chips = b.chips[:, None] + a.chips[None, :]
-    money = q.ranking == "cost" and np.isfinite(dollars).any()
-    score = whole if q.ranking == "latency" else dollars if money else chips
-    good = (ttft <= q.limits[0]) & (used < 1) & (b.count < _LARGEST)[:, None] & (a.count < _LARGEST)[None, :]
+    own = float(pair.answers.numbers.request_seconds)
+    ttft = own + (p.alone + turns.wait)[:, None] + (seats.wait + a.step / 2)[None, :] + moved
+    whole = ttft + (output - 1) * a.tpot[None, :]
+    rent = pair.prompts.system.price or np.nan, pair.answers.system.price or np.nan
+    dollars = turns.chips[:, None] * rent[0] + seats.chips[None, :] * rent[1]
+    chips = turns.chips[:, None] + seats.chips[None, :]
+    money = pair.ranking == "cost" and np.isfinite(dollars).any()
+    score = whole if pair.ranking == "latency" else dollars if money else chips
+    good = (ttft <= pair.limits[0]) & (used < 1)
+    good &= (turns.count < _LARGEST)[:, None] & (seats.count < _LARGEST)[None, :]
     score = np.where(good, score, np.inf)
-    m, n = (int(x) for x in np.unravel_index(int(np.argmin(score)), score.shape))
-    if not np.isfinite(score[m, n]):
+    best = np.unravel_index(int(np.argmin(score)), score.shape)
+    if not np.isfinite(score[best]):
         return None
-    most = min(a.count[n] * d.rate[j[n]], b.count[m] / p.busy[i[m]])
-    return float(score[m, n]), int(i[m]), int(j[n]), Fleet(
-        float(a.count[n]), float(b.count[m]), float(chips[m, n]), float(dollars[m, n]), float(q.rate / most),
-        float(a.chance[n]), float(a.wait[n] + b.wait[m]), float(ttft[m, n]), float(d.tpot[j[n]]),
-        float(whole[m, n]), float(most),
+    prompt, point = (int(x) for x in best)
+    most = min(seats.count[point] * a.rate[point], turns.count[prompt] / p.busy[prompt])
+    return float(score[best]), prompt, point, Fleet(
+        float(seats.count[point]), float(turns.count[prompt]), float(chips[best]), float(dollars[best]), float(pair.rate / most),
+        float(seats.chance[point]), float(seats.wait[point] + turns.wait[prompt]), float(ttft[best]), float(a.tpot[point]),
+        float(whole[best]), float(most),
     )  # fmt: skip
 
 
 def _pool(
     where: Setting, seats: Array, load: Array, service: Array, size: Array, patience: Array, waiting: float,
     alike: bool = False,
-) -> _Pools:  # fmt: skip
+) -> _Sized:  # fmt: skip
     """Size a pool with each layout: few enough wait, and none too long on average."""
     count = fewest(seats, load, service, patience, waiting, alike)
     chance = np.asarray(waiting_chance(count * seats, load))
     wait = np.asarray(mean_queue_wait(chance, count * seats, load, service, alike))
     held = np.array([float(where.replicas(int(s))) for s in size])
-    return _Pools(count, count * where.paid(size * held) / held, chance, wait)
+    return _Sized(count, count * where.paid(size * held) / held, chance, wait)

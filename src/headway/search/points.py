@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from headway.catalog import default
 from headway.parallel import LayoutColumns, build_step
+from headway.search.columns import Columns
 from headway.search.space import Space
 from headway.serving import (
     LOOPS,
@@ -34,7 +34,7 @@ _MOST = 1e6  # sequences, where a model keeps nothing per sequence
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(Columns):
     """Operating points, one per row; arrays of one length.
 
     Attributes
@@ -74,13 +74,6 @@ class Points:
     dollars: Array
     within: NDArray[np.bool_]
 
-    def __len__(self) -> int:
-        return len(self.layout)
-
-    def take(self, chosen: Any) -> Points:
-        """Return some of the points."""
-        return Points(**{f.name: getattr(self, f.name)[chosen] for f in dataclasses.fields(self)})
-
     @property
     def per_user(self) -> Array:
         """Tokens per second of one user, once its answer has begun."""
@@ -95,13 +88,6 @@ class Points:
     def per_mtok(self) -> Array:
         """Dollars per million output tokens, their prompts included."""
         return self.dollars / self.rate * 1e6
-
-
-def joined(parts: Sequence[Points]) -> Points:
-    """Return the points of several sets as one."""
-    if not parts:
-        return empty()
-    return Points(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(Points)})
 
 
 @dataclass(frozen=True)
@@ -213,7 +199,7 @@ def together(where: Setting, space: Space, parts: Sequence[Timed]) -> Points:
     -----
     Every micro-batch of a pipeline is a closed loop of its own, as long as one pass through all stages.
     """
-    return joined([_together(where, space, t) for t in parts])
+    return Points.joined([_together(where, space, t) for t in parts])
 
 
 def _together(where: Setting, space: Space, t: Timed) -> Points:
@@ -229,16 +215,5 @@ def _together(where: Setting, space: Space, t: Timed) -> Points:
         "tpot_floor": t.floors.tpot, "ttft_floor": t.floors.ttft, "dollars": paid * (where.system.price or np.nan),
         "within": where.covers(t.batch * t.stages * replicas, t.chips),
     }  # fmt: skip
-    flat: dict[str, Any] = {k: np.broadcast_to(v, shape).reshape(-1) for k, v in rows.items()}
     fresh = np.diff(t.batch, axis=1, prepend=0.0).reshape(-1) > 0  # small memories repeat small batches
-    return Points(**flat).take(fresh)
-
-
-def empty() -> Points:
-    """Return no points."""
-    whole = ("layout", "prompt_layout")
-    types = {
-        f.name: np.intp if f.name in whole else bool if f.name == "within" else float
-        for f in dataclasses.fields(Points)
-    }
-    return Points(**{k: np.zeros(0, dtype=v) for k, v in types.items()})
+    return Points.spread(shape, rows).take(fresh)

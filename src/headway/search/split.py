@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.parallel import kv_per_chip
-from headway.search.points import Points, Timed, empty, joined
+from headway.search.columns import Columns
+from headway.search.points import Points, Timed
 from headway.search.space import Space
 from headway.serving import Link, Setting, decode_tokens, first_token, handover, link_between, prompt_seconds
 
@@ -21,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Prompters:
+class PromptPool(Columns):
     """Replicas that compute prompts only; a row per layout.
 
     Attributes
@@ -51,7 +52,7 @@ class Prompters:
 
 
 @dataclass(frozen=True)
-class Answerers:
+class AnswerPool(Columns):
     """Replicas that decode only; a row per layout and batch.
 
     Attributes
@@ -77,45 +78,41 @@ class Answerers:
     lanes: Array
 
 
-def prompters(where: Setting, space: Space, parts: Sequence[Timed]) -> Prompters:
+def prompt_pool(where: Setting, space: Space, parts: Sequence[Timed]) -> PromptPool:
     """Return what each layout does as a pool for prompts; of layouts of one size only those that no other beats."""
-    rows: list[list[Array]] = []
+    every: list[PromptPool] = []
     for t in parts:
         first = np.asarray(first_token(t.workload, t.seconds["prefill"], where.chunk))
         full = np.broadcast_to(prompt_seconds(t.workload, t.seconds, where.chunk, first), t.batch.shape)[:, -1]
-        alone, floor = first[:, 0], np.broadcast_to(t.floors.ttft, t.batch.shape)[:, 0]
         ways = [space.layouts[i] for i in t.numbers]
-        sent = np.array([float(kv_per_chip(where.model, x, where.prompt)) for x in ways])
-        # stages work on different prompts at a time
-        stages = np.broadcast_to(t.stages, (len(ways), 1))[:, 0]
-        lanes = np.array([float(x.dp) for x in ways])
-        used = np.array([float(x.chips) for x in ways])
-        rows.append([t.numbers.astype(float), used, alone, full / stages, floor, sent, lanes])
-    columns = [np.concatenate(c) for c in zip(*rows, strict=True)]
-    kept = _best_of_size(columns[1], columns[2], columns[3])
-    found = [c[kept] for c in columns]
-    return Prompters(found[0].astype(np.intp), *found[1:])
+        rows = {
+            "layout": t.numbers, "chips": np.array([float(x.chips) for x in ways]), "alone": first[:, 0],
+            "busy": full / t.stages[:, 0],  # stages work on different prompts at a time
+            "floor": np.broadcast_to(t.floors.ttft, t.batch.shape)[:, 0],
+            "sent": np.array([float(kv_per_chip(where.model, x, where.prompt)) for x in ways]),
+            "lanes": np.array([float(x.dp) for x in ways]),
+        }  # fmt: skip
+        every.append(PromptPool.spread((len(ways),), rows))
+    pool = PromptPool.joined(every)
+    return pool.take(_best_of_size(pool.chips, pool.alone, pool.busy))
 
 
-def answerers(where: Setting, space: Space, parts: Sequence[Timed]) -> Answerers:
+def answer_pool(where: Setting, space: Space, parts: Sequence[Timed]) -> AnswerPool:
     """Return what each layout does at each batch as a pool for answers; of one size only those that no other beats."""
-    rows: list[list[Array]] = []
+    every: list[AnswerPool] = []
     for t in parts:
-        step = np.broadcast_to(t.seconds["decode"], t.batch.shape)
+        step, batch = t.seconds["decode"], t.batch * t.stages
         tpot = step / decode_tokens(where)
         ways = [space.layouts[i] for i in t.numbers]
-        received = np.array([[float(kv_per_chip(where.model, x, where.prompt))] for x in ways])
-        shape = t.batch.shape
-        columns = [
-            t.numbers[:, None].astype(float), t.batch * t.stages, np.array([[float(x.chips)] for x in ways]), tpot, step,
-            t.floors.tpot, t.batch * t.stages / (where.output * tpot), received,
-            np.array([[float(x.dp)] for x in ways]),
-        ]  # fmt: skip
-        rows.append([np.broadcast_to(c, shape).reshape(-1) for c in columns])
-    columns = [np.concatenate(c) for c in zip(*rows, strict=True)]
-    kept = _best_of_size(columns[2], columns[3], 1 / columns[6])
-    found = [c[kept] for c in columns]
-    return Answerers(found[0].astype(np.intp), *found[1:])
+        rows = {
+            "layout": t.numbers[:, None], "batch": batch, "chips": t.chips, "tpot": tpot, "step": step, "floor": t.floors.tpot,
+            "rate": batch / (where.output * tpot),
+            "received": np.array([[float(kv_per_chip(where.model, x, where.prompt))] for x in ways]),
+            "lanes": np.array([[float(x.dp)] for x in ways]),
+        }  # fmt: skip
+        every.append(AnswerPool.spread(t.batch.shape, rows))
+    pool = AnswerPool.joined(every)
+    return pool.take(_best_of_size(pool.chips, pool.tpot, 1 / pool.rate))
 
 
 def _best_of_size(size: Array, first: Array, second: Array) -> NDArray[np.intp]:
@@ -140,7 +137,7 @@ def joining(prompts: Setting, answers: Setting, chips: float | None = None) -> L
     return link_between(prompts.system, system, (prompts.numbers, answers.numbers), inside)
 
 
-def apart(prompts: Setting, answers: Setting, p: Prompters, d: Answerers) -> Points:
+def apart(prompts: Setting, answers: Setting, prompting: PromptPool, answering: AnswerPool) -> Points:
     """Return the points of every pair of layouts and every split of the chips between them.
 
     Notes
@@ -151,48 +148,41 @@ def apart(prompts: Setting, answers: Setting, p: Prompters, d: Answerers) -> Poi
     shared; on two, each pool has its own.
     """
     link = joining(prompts, answers)
-    if link is None or not len(p.layout) or not len(d.layout):
-        return empty()
-    rows = [r for i in range(len(p.layout)) if (r := _splits(prompts, answers, p, d, i, link)) is not None]
-    return joined(rows)
+    if link is None or not len(answering):
+        return Points.joined([])
+    ways = (prompting.take(slice(row, row + 1)) for row in range(len(prompting)))
+    return Points.joined([p for way in ways if len(p := _splits(prompts, answers, way, answering, link))])
 
 
-def _splits(prompts: Setting, answers: Setting, p: Prompters, d: Answerers, i: int, link: Link) -> Points | None:
+def _splits(prompts: Setting, answers: Setting, way: PromptPool, answering: AnswerPool, link: Link) -> Points:
     """One layout for prompts against every point of the decoding pool, at every number of replicas."""
-    same = prompts is answers
-    most = prompts.replicas(int(p.chips[i]))
-    count = np.arange(1, most + 1, dtype=float)[:, None]
-    room = _room(answers, count * p.chips[i] if same else 0.0 * count, p.chips[i] if same else 1.0, d.chips[None, :])
+    same, each = prompts is answers, float(way.chips[0])
+    count = np.arange(1, prompts.replicas(int(each)) + 1, dtype=float)[:, None]
+    room = _room(answers, count * each if same else 0.0 * count, each if same else 1.0, answering.chips[None, :])
     # as many replicas as there is room for, or as the prompts can keep up with
-    keeps_up = np.floor(default("fleet_taken") * count / (d.rate[None, :] * p.busy[i]))
+    keeps_up = np.floor(default("fleet_taken") * count / (answering.rate[None, :] * way.busy))
     decoding = np.minimum(room, keeps_up)
-    requests = decoding * d.rate[None, :]
-    load = requests * p.busy[i]
-    n, j = np.nonzero(decoding >= 1)
-    if not n.size:
-        return None
-    count, decoding, requests, load = count[n, 0], decoding[n, j], requests[n, j], load[n, j]
-    sent, used = handover(link, p.sent[i], p.lanes[i] * count, d.received[j], d.lanes[j] * decoding, requests)
-    wait = mean_queue_wait(waiting_chance(count, load), count, load, p.busy[i], alike=True)
-    fine = np.flatnonzero((used < 1) & (wait <= p.alone[i]) & np.isfinite(sent))
-    if not fine.size:
-        return None
-    j, count, decoding = j[fine], count[fine], decoding[fine]
-    ttft = float(answers.numbers.request_seconds) + p.alone[i] + wait[fine] + sent[fine] + d.step[j] / 2
-    tpot = d.tpot[j]
-    here, away = p.chips[i] * count, d.chips[j] * decoding
-    rent_here, rent_away = prompts.system.price or np.nan, answers.system.price or np.nan
+    counted, point = np.nonzero(decoding >= 1)
+    count, decoding, chosen = count[counted, 0], decoding[counted, point], answering.take(point)
+    requests = decoding * chosen.rate
+    load = requests * way.busy
+    sent, used = handover(link, way.sent, way.lanes * count, chosen.received, chosen.lanes * decoding, requests)
+    wait = np.asarray(mean_queue_wait(waiting_chance(count, load), count, load, way.busy, alike=True))
+    fine = np.flatnonzero((used < 1) & (wait <= way.alone) & np.isfinite(sent))
+    ttft = float(answers.numbers.request_seconds) + way.alone + wait + sent + chosen.step / 2
+    here, away = each * count, chosen.chips * decoding
     # one system that is paid whole is paid once
     paid_here = np.zeros_like(here) if same and answers.pays_all else prompts.paid(here)
     paid_away = answers.paid(away)
-    dollars = paid_here * rent_here + paid_away * rent_away
-    return Points(
-        layout=d.layout[j], prompt_layout=np.full(len(j), p.layout[i]), replicas=decoding, prompt_replicas=count,
-        batch=d.batch[j], chips=paid_here + paid_away, ttft=ttft, tpot=tpot,
-        request=ttft + (answers.output - 1) * tpot, rate=requests[fine] * answers.output,
-        tpot_floor=d.floor[j], ttft_floor=np.full(len(j), p.floor[i]), dollars=dollars,
-        within=answers.covers(d.batch[j] * decoding, d.chips[j]),
-    )  # fmt: skip
+    dollars = paid_here * (prompts.system.price or np.nan) + paid_away * (answers.system.price or np.nan)
+    rows = {
+        "layout": chosen.layout, "prompt_layout": way.layout, "replicas": decoding, "prompt_replicas": count,
+        "batch": chosen.batch, "chips": paid_here + paid_away, "ttft": ttft, "tpot": chosen.tpot,
+        "request": ttft + (answers.output - 1) * chosen.tpot, "rate": requests * answers.output,
+        "tpot_floor": chosen.floor, "ttft_floor": way.floor, "dollars": dollars,
+        "within": answers.covers(chosen.batch * decoding, chosen.chips),
+    }  # fmt: skip
+    return Points.spread((len(chosen),), rows).take(fine)
 
 
 def _room(where: Setting, taken: Array, each: Array | float, size: Array) -> Array:

@@ -19,7 +19,7 @@ def spent(o: Option) -> dict[str, float]:
     where, layout = o.found.where, o.layout
     step = where.step(layout)
     context = where.prompt + where.output / 2
-    load = Load.decode(o.batch / layout.pp, context, new=where.new_tokens, skew=where.skew)
+    load = Load.decode(max(o.batch / layout.pp, 1.0), context, new=where.new_tokens, skew=where.skew)
     t = step_time(step, load, where.system.chip, where.numbers)
     seconds = float(where.pass_time(where.passes_of(layout), load))
     spent_on = t.resources
