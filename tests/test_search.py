@@ -21,7 +21,7 @@ from headway.errors import InputError, PhysicsError
 from headway.hardware import system
 from headway.models import model
 from headway.parallel import Layout, LayoutColumns, build_step, check, weights_per_chip
-from headway.parallel.memory import stage_share
+from headway.parallel.sharding import stage_share
 from headway.questions import Query
 from headway.roofline import IDEAL, Load, profile, step_time
 from headway.search import frontier, layouts, search_layouts, space, spent

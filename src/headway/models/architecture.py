@@ -248,7 +248,7 @@ class Architecture:
         return sum(x.count for x in self.layers)
 
     @property
-    def attention_ways(self) -> int:
+    def attention_heads(self) -> int:
         """Into how many slices tensor parallelism can cut the attention matrices (query heads); 0 without attention."""
         return max((m.ways for x in self.layers for m in x.linears if m.role == "attention"), default=0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,34 @@ from headway.parallel.racks import largest_divisor, nearest_divisor
 Column = NDArray[np.float64]
 _NAMES = ("tp", "cp", "dp", "ep", "pp")
 _PART = re.compile(r"(tp|cp|dp|ep|pp|r)[ =]*(\d+)", re.IGNORECASE)
+
+
+class Dimensions(NamedTuple):
+    """Which ways of cutting a layout uses.
+
+    Attributes
+    ----------
+    sliced : bool
+        tp: attention and dense matrices.
+    shared_sequences : bool
+        cp: each sequence lies on several chips.
+    groups : bool
+        dp: chips hold different sequences.
+    spread_experts, sliced_experts : bool
+        ep, and the chips that share each expert.
+    staged : bool
+        pp.
+    shared_copies : bool
+        Shared experts whole on every chip.
+    """
+
+    sliced: bool
+    shared_sequences: bool
+    groups: bool
+    spread_experts: bool
+    sliced_experts: bool
+    staged: bool
+    shared_copies: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +108,12 @@ class Layout:
         return self.stage_chips // self.ep
 
     @property
-    def dimensions(self) -> tuple[bool, ...]:
+    def dimensions(self) -> Dimensions:
         """Which dimensions it uses: they decide which kernels and collectives a pass has."""
-        used = (self.tp, self.cp, self.dp, self.ep, self.slices, self.pp)
-        return (*(n > 1 for n in used), self.shared_copies)
+        return Dimensions(
+            sliced=self.tp > 1, shared_sequences=self.cp > 1, groups=self.dp > 1, spread_experts=self.ep > 1,
+            sliced_experts=self.slices > 1, staged=self.pp > 1, shared_copies=self.shared_copies,
+        )  # fmt: skip
 
     def __str__(self) -> str:
         parts = [f"{k}{getattr(self, k)}" for k in _NAMES if getattr(self, k) > 1]
@@ -132,13 +163,18 @@ class LayoutColumns:
         return self.stage_chips / self.ep
 
     @property
-    def dimensions(self) -> tuple[bool, ...]:
+    def dimensions(self) -> Dimensions:
         """Which dimensions they use (see `Layout.dimensions`)."""
-        used = [bool(np.all(x > 1)) for x in (self.tp, self.cp, self.dp, self.ep, self.slices, self.pp)]
-        return (*used, self.shared_copies)
+        tp, cp, dp, ep, slices, pp = (
+            bool(np.all(x > 1)) for x in (self.tp, self.cp, self.dp, self.ep, self.slices, self.pp)
+        )
+        return Dimensions(tp, cp, dp, ep, slices, pp, self.shared_copies)
 
     def __str__(self) -> str:
         return f"{len(self.tp)} layouts"
+
+
+AnyLayout = Layout | LayoutColumns
 
 
 def read_layout(text: str) -> Layout:
@@ -278,7 +314,7 @@ def check(model: Architecture, layout: Layout) -> None:
         raise InputError(f"--ep {layout.ep}: {experts.count} experts do not divide evenly; the nearest is ep{fit}")
     if experts and layout.redundant > experts.count:
         raise InputError(f"layout {layout}: {layout.redundant} second copies are more than the {experts.count} experts")
-    heads = model.attention_ways
+    heads = model.attention_heads
     if heads and heads % layout.tp:
         fit = nearest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
@@ -289,7 +325,7 @@ def check(model: Architecture, layout: Layout) -> None:
 
 def widest_tensor(model: Architecture, most: int) -> int:
     """Return the most slices, up to so many, into which a model's attention heads divide."""
-    return largest_divisor(model.attention_ways, most) if model.attention_ways else most
+    return largest_divisor(model.attention_heads, most) if model.attention_heads else most
 
 
 def candidates(model: Architecture, chips: int) -> list[Layout]:

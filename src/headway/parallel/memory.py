@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from headway.models import Architecture
-from headway.models.architecture import Linear
 from headway.parallel.layout import Layout
-from headway.parallel.steps import activation_bytes, share_of
+from headway.parallel.sharding import fullest_stage, share_of, stage_share, weight_share
+from headway.parallel.steps import activation_bytes
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -32,29 +31,11 @@ def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) ->
     else:
         ends = embedding + head
     vectors = sum(x.count * x.vector_parameters for x in model.layers) + model.final_parameters
-    kinds = [(x.count, sum(m.bytes * _weight_share(model, layout, m) for m in x.linears)) for x in model.layers]
+    kinds = [(x.count, sum(m.bytes * weight_share(model, layout, m) for m in x.linears)) for x in model.layers]
     rest = vectors * model.precision.base.bytes
     if even:
         return (embedding + head + rest + sum(n * b for n, b in kinds)) / layout.pp
-    return ends + rest * stage_share(model, layout) + sum(_fullest(n, layout) * b for n, b in kinds)
-
-
-def _weight_share(model: Architecture, layout: Layout, matrix: Linear) -> float:
-    if matrix.role == "expert" and model.experts:
-        return (1 + layout.redundant / model.experts.count) / layout.stage_chips
-    if matrix.role == "shared" and layout.shared_copies:
-        return 1.0
-    return share_of(matrix.ways, layout.tp)
-
-
-def _fullest(count: int, layout: Layout) -> int:
-    """Layers of one kind on the stage that has the most of them."""
-    return math.ceil(count / layout.pp)
-
-
-def stage_share(model: Architecture, layout: Layout) -> float:
-    """Return the share of the layers that the fullest pipeline stage holds."""
-    return math.ceil(model.layer_count / layout.pp) / model.layer_count
+    return ends + rest * stage_share(model, layout) + sum(fullest_stage(n, layout) * b for n, b in kinds)
 
 
 def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
@@ -62,9 +43,13 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
 
     A pipeline stage keeps its layers' share of every sequence in flight, whichever micro-batch it is in (lecture E16, E17).
     """
-    cache = sum(_fullest(n, layout) * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends())
+    cache = sum(
+        fullest_stage(n, layout) * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends()
+    )
     state = sum(
-        _fullest(x.count, layout) * x.state.bytes * share_of(x.state.ways, layout.tp) for x in model.layers if x.state
+        fullest_stage(x.count, layout) * x.state.bytes * share_of(x.state.ways, layout.tp)
+        for x in model.layers
+        if x.state
     )
     return cache / layout.cp + state
 
@@ -90,7 +75,7 @@ def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> 
                 routed = here * layout.cp * layout.dp * layer.experts.active / layout.ep
                 amount = routed * each / layout.slices
             else:
-                amount = here * each * m.copies * _weight_share(model, layout, m)
+                amount = here * each * m.copies * weight_share(model, layout, m)
             parts[m.role] = parts.get(m.role, 0.0) + amount
         widest = max(widest, *parts.values()) if parts else widest
     return _KEPT * here * model.hidden * activation_bytes() + widest

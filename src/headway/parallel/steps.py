@@ -21,11 +21,11 @@ from headway.models import (
     touched_experts,
 )
 from headway.models.architecture import Linear
-from headway.parallel.layout import Layout, LayoutColumns, check
+from headway.parallel.layout import AnyLayout, Layout, check
+from headway.parallel.sharding import is_sliced, share_of
 from headway.roofline import Row, Send, Step
 
 Real = Any  # a float or a NumPy array; everything broadcasts
-AnyLayout = Layout | LayoutColumns
 
 
 def activation_bytes() -> float:
@@ -78,13 +78,6 @@ def _times(row: Row) -> Row:
     )
 
 
-def share_of(ways: int, tp: Real) -> Real:
-    """Return the share of a matrix or cache that one chip holds: cut at most `ways` times (0 = without limit)."""
-    if not ways:
-        return 1.0 / tp
-    return 1.0 / (np.minimum(tp, ways) if isinstance(tp, np.ndarray) else min(tp, ways))
-
-
 def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = True) -> Step:
     """Return the forward pass of `model` under `layout` as a Step, per chip.
 
@@ -110,8 +103,26 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
     for layer in model.layers:
         for row in _layer_rows(model, layer, layout):
             rows.add(row, layer.count)
+    sends = tuple(_sends(model, layout, adds_in_network))
+    first, last = _ends(model, layout)
+    body = (first, *rows.finish(), last)
+    return Step(
+        body,
+        sends,
+        model.name,
+        str(layout),
+        model.layer_count,
+        layout.dp,
+        touched_experts,
+        hottest_expert,
+        busiest_group,
+    )
+
+
+def _ends(model: Architecture, layout: AnyLayout) -> tuple[Row, Row]:
+    """Rows of the embedding, which is looked up, and of the head."""
     lookup = model.hidden * model.embedding.format.bytes
-    ends = (
+    return (
         Row("embedding", "linear", 1, 1, ("bf16",), bytes_per_token=lookup, groups=layout.dp, ways=layout.cp),
         Row(
             "head",
@@ -127,10 +138,6 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
             groups=layout.dp,
         ),
     )
-    sends = tuple(_sends(model, layout, adds_in_network))
-    layers = sum(x.count for x in model.layers)
-    body = (ends[0], *rows.finish(), ends[1])
-    return Step(body, sends, model.name, str(layout), layers, layout.dp, touched_experts, hottest_expert, busiest_group)
 
 
 def _layer_rows(model: Architecture, layer: Layer, layout: AnyLayout) -> Iterable[Row]:
@@ -139,7 +146,7 @@ def _layer_rows(model: Architecture, layer: Layer, layout: AnyLayout) -> Iterabl
     buckets: dict[tuple[str, tuple[str, ...]], list[Linear]] = {}
     for m in plain:
         name = _NAMES[m.role]
-        if m.role == "attention" and m.ways == 1 and layout.dimensions[0]:
+        if m.role == "attention" and m.ways == 1 and layout.dimensions.sliced:
             name = "latent projections (replicated)"
         buckets.setdefault((name, m.format.chain), []).append(m)
     for (name, chain), matrices in buckets.items():
@@ -243,29 +250,27 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
     hidden = model.hidden * activation_bytes()
     mixers = sum(x.count for x in model.layers if x.attends or x.state)
     routed = sum(x.count for x in model.layers if x.experts)
-    sliced_ways, shared_sequences, groups, _, _, staged, _ = layout.dimensions
-    spread_out = (groups or shared_sequences) and routed > 0
+    uses = layout.dimensions
+    spread_out = (uses.groups or uses.shared_sequences) and routed > 0
     # A layer's feed-forward part ends in one reduction over tp; experts spread over data-parallel groups come back
     # by combine instead, but what tp slices beside them (shared experts, a dense part) still needs its own.
     sliced = sum(
-        x.count for x in model.layers if (x.experts and not spread_out) or any(_is_sliced(m, layout) for m in x.linears)
+        x.count for x in model.layers if (x.experts and not spread_out) or any(is_sliced(m, layout) for m in x.linears)
     )
     # side by side, both results are added before the one reduction
     reduces = max(mixers, sliced) if model.side_by_side else mixers + sliced
-    if sliced_ways and reduces:
+    if uses.sliced and reduces:
         yield _sum("all-reduce", reduces * hidden, reduces, layout.dp, layout.tp, layout.cp, adds_in_network)
-    if shared_sequences:
+    if uses.shared_sequences:
         yield from _ring(model, layout, adds_in_network)
     if spread_out:
         yield from _dispatch(model, layout, routed, adds_in_network)
-    if staged:  # every chip hands its tokens' residual to its successor
+    if uses.staged:  # every chip hands its tokens' residual to its successor
         crossings = layout.pp - 1
-        yield Send("stage hand-over", "send", crossings * hidden, crossings, layout.dp, layout.chips, layout.cp)
-
-
-def _is_sliced(matrix: Linear, layout: AnyLayout) -> bool:
-    kept = matrix.role == "shared" and layout.shared_copies
-    return matrix.role in ("dense", "shared") and matrix.ways != 1 and not kept
+        yield Send(
+            "stage hand-over", "send", payload=crossings * hidden, messages=crossings, groups=layout.dp, ranks=layout.chips,
+            ways=layout.cp,
+        )  # fmt: skip
 
 
 def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iterable[Send]:
@@ -278,7 +283,10 @@ def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iter
     entry = sum(n * a.elements * a.format.bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
     rounds = sum(n for n, _ in stored)
     if rounds:
-        yield Send("context ring", "all-gather", layout.cp * entry, rounds, layout.dp, layout.cp, layout.cp, "ring")
+        yield Send(
+            "context ring", "all-gather", payload=layout.cp * entry, messages=rounds, groups=layout.dp, ranks=layout.cp,
+            ways=layout.cp, algorithm="ring",
+        )  # fmt: skip
     outputs = [
         (x.count, m)
         for x in model.layers
@@ -312,15 +320,14 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
     each = routed * matrix.inputs / layout.tp
     yield Send(
-        "dispatch", "all-to-all", each * copies * sent, routed, layout.dp, layout.stage_chips, layout.cp,
-        domains=outside, copies=copies, crowding=crowding,
+        "dispatch", "all-to-all", payload=each * copies * sent, messages=routed, groups=layout.dp, ranks=layout.stage_chips,
+        ways=layout.cp, domains=outside, copies=copies, crowding=crowding,
     )  # fmt: skip
-    _, _, _, spread, sliced, _, _ = layout.dimensions
-    if sliced:  # partial sums of all tokens that reach the group
+    if layout.dimensions.sliced_experts:  # partial sums of all tokens that reach the group
         width = model.hidden * activation_bytes()
         yield _sum("expert all-reduce", routed * reached * width, routed, 1, layout.slices, layout.cp, adds_in_network)
-    if spread:
+    if layout.dimensions.spread_experts:
         yield Send(
-            "combine", "all-to-all", each * away * activation_bytes(), routed, layout.dp, layout.stage_chips, layout.cp,
-            domains=outside, copies=away, crowding=crowding,
+            "combine", "all-to-all", payload=each * away * activation_bytes(), messages=routed, groups=layout.dp,
+            ranks=layout.stage_chips, ways=layout.cp, domains=outside, copies=away, crowding=crowding,
         )  # fmt: skip

@@ -10,7 +10,7 @@ from headway.batching import FAR, Scene, lines, recommended_range
 from headway.catalog import default
 from headway.errors import PhysicsError
 from headway.parallel import Layout, candidates, check, completed
-from headway.parallel.memory import stage_share
+from headway.parallel.sharding import stage_share
 from headway.questions import Request
 from headway.serving import Account, Setting, checked_layout, decode_tokens, given_ways, refusal, too_many
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from headway.catalog import default
 from headway.parallel import LayoutColumns, build_step
+from headway.parallel.layout import Dimensions
 from headway.search.columns import Columns
 from headway.search.space import Space
 from headway.serving import (
@@ -125,7 +126,7 @@ def timed(where: Setting, space: Space, batches: Array | None = None) -> list[Ti
     -----
     Layouts of the same dimensions go through `step_time` as one Step with columns for coefficients.
     """
-    alike: dict[tuple[bool, ...], list[int]] = defaultdict(list)
+    alike: dict[Dimensions, list[int]] = defaultdict(list)
     for i, layout in enumerate(space.layouts):
         if batches is None or batches[i].max() > (1 if batches.shape[1] > 1 else 0):
             alike[layout.dimensions].append(i)

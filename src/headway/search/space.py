@@ -68,7 +68,7 @@ def layouts(model: Architecture, chips: int, domain: int) -> Iterator[Layout]:
     that do not divide over ep get as many second copies as it takes. Shared experts are sliced over tp, or kept whole.
     Data-parallel groups of a dense model share nothing: they are replicas.
     """
-    heads = model.attention_ways
+    heads = model.attention_heads
     linears = [m for x in model.layers for m in x.linears]
     inner = min((min(m.inputs, m.outputs) for m in linears if m.role == "expert"), default=0)
     most_slices = inner / default("narrowest_slice")

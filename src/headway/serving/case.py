@@ -12,7 +12,7 @@ from headway.batching import expected_tokens
 from headway.hardware import Chip, System
 from headway.models import Architecture
 from headway.parallel import Layout, LayoutColumns, kv_per_chip
-from headway.parallel.memory import stage_share
+from headway.parallel.sharding import stage_share
 from headway.roofline import Load, Profile, Step
 from headway.serving.capacity import Account, refusal
 from headway.serving.engines import Engine
