@@ -11,7 +11,7 @@ if os.environ.get("HEADWAY_TYPES"):
     from jaxtyping import install_import_hook
 
     with install_import_hook("headway", "checker.checked"):
-        import headway.cli.commands
+        import headway.cli.app
         import headway.figures
         import headway.lecture
         import headway.plan

@@ -300,9 +300,9 @@ def test_context_beyond_the_limit_is_warned_not_refused(capsys):
 
 
 def test_a_fault_in_headway_is_one_line_too(capsys, monkeypatch):
-    from headway.cli import commands
+    from headway import lecture
 
-    monkeypatch.setattr(commands, "lecture", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(lecture, "headlines", lambda *a, **k: 1 / 0)
     code, _, err = run(capsys, "lecture")
     assert code == 1
     assert "HEADWAY_DEBUG" in err

@@ -65,6 +65,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import Plan as Plan
     from headway.plan import curve as curve
     from headway.plan import make_plan as make_plan
+    from headway.plan import sweep_against as sweep_against
     from headway.questions import Query as Query
     from headway.questions import Request as Request
     from headway.roofline import Calibration as Calibration
@@ -146,6 +147,7 @@ _HOME = {
     "speculate": ("headway.front", "speculate"),
     "Step": ("headway.roofline", "Step"),
     "step_time": ("headway.roofline", "step_time"),
+    "sweep_against": ("headway.plan", "sweep_against"),
     "System": ("headway.hardware", "System"),
     "system": ("headway.hardware", "system"),
     "systems": ("headway.hardware", "systems"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import pkgutil
 import sys
 
 from cyclopts import CycloptsError
 
+from headway.cli import verbs
 from headway.cli.options import app
-from headway.cli.verbs import facts, layouts, plans  # registers them
 from headway.errors import HeadwayError
 
-VERBS = (plans, layouts, facts)
+for _file in sorted(m.name for m in pkgutil.iter_modules(verbs.__path__)):
+    importlib.import_module(f"{verbs.__name__}.{_file}")  # registers its verbs
 
 
 def main() -> None:

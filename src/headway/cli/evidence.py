@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headway import catalog as facts
-from headway.cli.commands import emit, emit_csv
+from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Bar
 from headway.errors import InputError
 from headway.evidence import read, read_rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from headway import catalog as facts
 from headway.cli.asking import given
-from headway.cli.commands import emit, emit_csv
+from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Progress
 from headway.errors import InputError, PhysicsError
 from headway.questions import Query, chips_of

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
 
 from headway.batching import (
     FAR,
-    Curve,
     Departures,
     Scene,
-    against_batch,
     cost_per_token,
     departures,
     goldilocks,
@@ -216,16 +211,3 @@ def _outside(plan: Plan) -> str:
         "output": f"outputs of {plan.output:,.0f} tokens", "ranks": f"{plan.layout.chips} chips per replica",
     }  # fmt: skip
     return ", ".join(says.get(o, o) for o in plan.outside)
-
-
-def sweep(plan: Plan, points: int = 49) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return batches from 1 to past what memory holds and the balance batch, evenly on a log scale."""
-    most = plan.max_batch if math.isfinite(plan.max_batch) else 4 * plan.balance_weights
-    top = max(most, 2.0)
-    return np.array(sorted(set(np.round(np.geomspace(1.0, top, points)).tolist())))
-
-
-def curve(plan: Plan, points: int = 49) -> Curve:
-    """Return the decode sweep of a plan against batch; costs are per replica's share of the system."""
-    chips = plan.system.chips / plan.replicas
-    return against_batch(plan.scene, sweep(plan, points), plan.context, chips, plan.system.price)

@@ -1,1 +1,1 @@
-"""The verbs: one file per group, registered on the application when imported."""
+"""The verbs, a file each or a few that belong together; `headway.cli.app` registers every file that lies here."""

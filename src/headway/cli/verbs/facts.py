@@ -1,13 +1,15 @@
-"""The verbs about facts and evidence: lecture, catalog, predict, validate, calibrate. Names and help only."""
+"""The verbs about facts: lecture and catalog. Nothing heavy is imported until one runs."""
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from headway.cli.options import Folder, Json, app
+from headway.cli.output import emit, emit_csv
+
+_NAMES = {"prices": "rental_medians", "evidence": "evidence_sources"}
 
 
 @app.command
@@ -24,9 +26,30 @@ def lecture(
     catalog: Folder = (),
 ) -> None:
     """Reproduce every headline of the lecture from about a dozen inputs, ours beside the lecture's."""
-    from headway.cli import commands
+    import dataclasses
 
-    commands.lecture(set_, json=json, why=why, catalog=catalog)
+    from headway import lecture as proof
+    from headway.catalog import use
+    from headway.errors import InputError
+    from headway.report.lecture import lecture_text
+
+    use(catalog)
+    given: dict[str, str] = {}
+    for text in set_:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise InputError(f"--set {text!r} must look like name=value, e.g. n_active=37e9")
+        given[name.strip()] = value.strip()
+    chosen = proof.inputs(given)
+    rows = proof.headlines(chosen)
+    if json:
+        emit([r.record() for r in rows])
+        return
+    print(lecture_text(rows, changed=bool(given)))
+    if why:
+        print("\ninputs")
+        for f in dataclasses.fields(chosen):
+            print(f"  {f.name:<18} {getattr(chosen, f.name):<12g} {f.metadata['about']}")
 
 
 @app.command
@@ -43,81 +66,39 @@ def catalog(
     folder: Folder = (),
 ) -> None:
     """List or search the facts that headway knows, each with source and date."""
-    from headway.cli import commands
+    from headway import tables
+    from headway.catalog import use, user_folder
 
-    commands.catalog(table, query, json=json, csv=csv, catalog=folder)
-
-
-@app.command
-def predict(
-    file: Annotated[
-        str, Parameter(help="CSV with a row per case, in the schema of serving benchmarks (docs/predict.md).")
-    ],
-    *,
-    out: Annotated[
-        str | None, Parameter(name=["-o", "--out"], help="Write the table with predictions here; else it is printed.")
-    ] = None,
-    engine: Annotated[str | None, Parameter(help="Take this engine or profile for every row.")] = None,
-    json: Json = False,
-    catalog: Folder = (),
-) -> None:
-    """Predict TTFT, TPOT and throughput for every row of a table, each with its 80 % interval and its floor.
-
-    A row that cannot be answered says why in the column `refused`; the others are answered.
-    """
-    from headway.cli import evidence
-
-    evidence.predict(file, out, engine, json=json, catalog=catalog)
-
-
-@app.command
-def validate(
-    *,
-    by: Annotated[
-        Literal["chip", "model", "engine", "layout", "set"] | None, Parameter(help="Split the tables.")
-    ] = None,
-    out: Annotated[
-        str | None,
-        Parameter(name=["-o", "--out"], help="Write the report: FILE.html, or its chart: .svg, .png, .pdf, .json."),
-    ] = None,
-    json: Json = False,
-    csv: Annotated[
-        bool, Parameter(name="--csv", negative="", show_default=False, help="Print the table as CSV.")
-    ] = False,
-    catalog: Folder = (),
-) -> None:
-    """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes a minute."""
-    _one_thread()
-    from headway.cli import evidence
-
-    evidence.validate(by, out, json=json, csv=csv, catalog=catalog)
+    known = use(folder)
+    if not table:
+        names = known.names()
+        rows = [{"table": n, "rows": len(known.table(n).rows)} for n in names]
+        if json:
+            emit(rows)
+        else:
+            print(tables.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
+            print("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(user_folder()))
+        return
+    if table == "evidence" and query:
+        found = _evidence(query)
+    else:
+        found = tables.catalogue_rows(_NAMES.get(table, table), query)
+    if not found and query and table in ("chips", "systems", "models"):
+        known.row(table, query, table[:-1])  # an unknown name: say what is near
+    if json:
+        emit(found)
+    elif csv:
+        emit_csv(found)
+    else:
+        shown = "measurements" if table == "evidence" and query else _NAMES.get(table, table)
+        print(tables.catalogue_text(shown, found))
 
 
-@app.command
-def calibrate(
-    file: Annotated[
-        str | None,
-        Parameter(help="Your measurements, in the schema of docs/predict.md; none refits the shipped evidence."),
-    ] = None,
-    *,
-    name: Annotated[str | None, Parameter(help="Name of your profile, used as --engine NAME.")] = None,
-    engine: Annotated[str | None, Parameter(help="Profile to start from; default: the engine of most rows.")] = None,
-    out: Annotated[
-        str | None,
-        Parameter(name=["-o", "--out"], help="Catalogue folder that gets profiles/NAME.toml; default: yours."),
-    ] = None,
-    show: Annotated[str | None, Parameter(help="Print a profile's numbers instead: --show sglang.")] = None,
-    json: Json = False,
-    catalog: Folder = (),
-) -> None:
-    """Fit a profile to your own measurements; it says which numbers they could not determine."""
-    _one_thread()
-    from headway.cli import evidence
+def _evidence(query: str) -> list[dict[str, str]]:
+    """Return the measurements whose cells contain every word of the query."""
+    from headway.catalog import SHIPPED
+    from headway.evidence import read_rows
 
-    evidence.calibrate(file, name, engine, out, show, json=json, catalog=catalog)
-
-
-def _one_thread() -> None:
-    """Keep linear algebra on one thread: the matrices of a fit are small, more threads only get in each other's way."""
-    for library in ("OPENBLAS", "MKL", "OMP"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    words = query.lower().split()
+    rows = read_rows(SHIPPED / "evidence" / "serving.csv.gz")
+    return [r for _, r in rows if all(w in " ".join(r.values()).lower() for w in words)]

@@ -1,4 +1,4 @@
-"""The verbs about many layouts: search, racks. Names and help only."""
+"""The verb about many layouts. Nothing heavy is imported until it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Why, app
-from headway.questions import Query, Request
+from headway.questions import Query
 
 
 @app.command
@@ -64,31 +64,3 @@ def search(
 def _flag(name: str) -> str:
     """Name an option as it is written."""
     return {"model": "MODEL", "systems": "--on", "split": "--no-split"}.get(name, f"--{name.replace('_', '-')}")
-
-
-_RACKS = ("model", "system", "context", "batch", "precision", "kv_precision", "engine")
-
-
-@app.command
-@asks(Request, leave_out=tuple(k for k in Request.__dataclass_fields__ if k not in _RACKS))
-def racks(
-    asked: dict[str, Any],
-    *,
-    racks: Annotated[
-        str, Parameter(help="Numbers of racks by comma; one rack is the system's scale-up domain.")
-    ] = "1,2,4,8",
-    hop: Annotated[str | None, Parameter(help="Latency from a rack to the next; default 2.5ms.")] = None,
-    training: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Advise for training instead of inference.")
-    ] = False,
-    json: Json = False,
-    out: Out = None,
-    catalog: Folder = (),
-) -> None:
-    """Lay a model over racks: all-to-all across them, pipeline depth, memory, latency, schedules, and what to cut.
-
-    --context defaults to 100k tokens, --batch to the balance batch of a micro-batch (E5) or what memory holds of it.
-    """
-    from headway.cli import commands
-
-    commands.racks(asked, racks, hop, training, json=json, out=out, catalog=catalog)

@@ -1,0 +1,85 @@
+"""The verbs about evidence: predict, validate, calibrate. Nothing heavy is imported until one runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from headway.cli.options import Folder, Json, app
+
+
+@app.command
+def predict(
+    file: Annotated[
+        str, Parameter(help="CSV with a row per case, in the schema of serving benchmarks (docs/predict.md).")
+    ],
+    *,
+    out: Annotated[
+        str | None, Parameter(name=["-o", "--out"], help="Write the table with predictions here; else it is printed.")
+    ] = None,
+    engine: Annotated[str | None, Parameter(help="Take this engine or profile for every row.")] = None,
+    json: Json = False,
+    catalog: Folder = (),
+) -> None:
+    """Predict TTFT, TPOT and throughput for every row of a table, each with its 80 % interval and its floor.
+
+    A row that cannot be answered says why in the column `refused`; the others are answered.
+    """
+    from headway.cli import evidence
+
+    evidence.predict(file, out, engine, json=json, catalog=catalog)
+
+
+@app.command
+def validate(
+    *,
+    by: Annotated[
+        Literal["chip", "model", "engine", "layout", "set"] | None, Parameter(help="Split the tables.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        Parameter(name=["-o", "--out"], help="Write the report: FILE.html, or its chart: .svg, .png, .pdf, .json."),
+    ] = None,
+    json: Json = False,
+    csv: Annotated[
+        bool, Parameter(name="--csv", negative="", show_default=False, help="Print the table as CSV.")
+    ] = False,
+    catalog: Folder = (),
+) -> None:
+    """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes a minute."""
+    _one_thread()
+    from headway.cli import evidence
+
+    evidence.validate(by, out, json=json, csv=csv, catalog=catalog)
+
+
+@app.command
+def calibrate(
+    file: Annotated[
+        str | None,
+        Parameter(help="Your measurements, in the schema of docs/predict.md; none refits the shipped evidence."),
+    ] = None,
+    *,
+    name: Annotated[str | None, Parameter(help="Name of your profile, used as --engine NAME.")] = None,
+    engine: Annotated[str | None, Parameter(help="Profile to start from; default: the engine of most rows.")] = None,
+    out: Annotated[
+        str | None,
+        Parameter(name=["-o", "--out"], help="Catalogue folder that gets profiles/NAME.toml; default: yours."),
+    ] = None,
+    show: Annotated[str | None, Parameter(help="Print a profile's numbers instead: --show sglang.")] = None,
+    json: Json = False,
+    catalog: Folder = (),
+) -> None:
+    """Fit a profile to your own measurements; it says which numbers they could not determine."""
+    _one_thread()
+    from headway.cli import evidence
+
+    evidence.calibrate(file, name, engine, out, show, json=json, catalog=catalog)
+
+
+def _one_thread() -> None:
+    """Keep linear algebra on one thread: the matrices of a fit are small, more threads only get in each other's way."""
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
