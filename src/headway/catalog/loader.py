@@ -167,17 +167,31 @@ def catalogue() -> Catalogue:
     return _current.get() or _shared_default()
 
 
-def use(folders: Iterable[str | os.PathLike[str]]) -> Catalogue:
-    """Make the shipped catalogue plus `folders` the one in use in this thread (or task), and return it."""
-    found = Catalogue(folders)
+Folders = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+def _listed(folders: Iterable[Folders]) -> list[str | os.PathLike[str]]:
+    single = (str, os.PathLike)
+    return [one for given in folders for one in ([given] if isinstance(given, single) else given)]
+
+
+def use(*folders: Folders) -> Catalogue:
+    """Make the shipped catalogue plus `folders` the one in use in this thread (or task), and return it.
+
+    Parameters
+    ----------
+    folders : path, or iterable of paths
+        With chips.csv, systems.csv, models.csv, profiles/, ... of your own; none takes the shipped facts alone.
+    """
+    found = Catalogue(_listed(folders))
     _current.set(found)
     return found
 
 
 @contextlib.contextmanager
-def using(*folders: str | os.PathLike[str]) -> Generator[Catalogue]:
-    """Use the shipped catalogue plus `folders` inside a ``with`` block; what was in use before comes back after it."""
-    token = _current.set(Catalogue(folders))
+def using(*folders: Folders) -> Generator[Catalogue]:
+    """Use the shipped catalogue plus `folders` (as of `use`) inside a ``with`` block; what was in use before comes back after."""
+    token = _current.set(Catalogue(_listed(folders)))
     try:
         yield catalogue()
     finally:

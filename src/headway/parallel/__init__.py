@@ -2,6 +2,7 @@
 
 from headway.parallel.layout import (
     Deployment,
+    Dimensions,
     Layout,
     LayoutColumns,
     Pool,
@@ -41,6 +42,7 @@ from headway.parallel.steps import build_step
 __all__ = [
     "Capacity",
     "Deployment",
+    "Dimensions",
     "Domain",
     "ExpertPlacement",
     "Layout",

@@ -69,8 +69,8 @@ FIELDS: dict[str, Field] = {
     "context": _quantity(units.TOKENS, "tokens", "Tokens in each sequence's cache during decode, on average; default: prompt + half the output.", "32k"),
     "prompt": _quantity(units.TOKENS, "tokens", "Tokens of a prompt; default: the context less half the output.", "8k"),
     "output": _quantity(units.TOKENS, "tokens", "Tokens of an answer; default 1024.", "1k"),
-    "batch": _quantity(units.COUNT, "sequences", "Requests in flight on each replica; default: twice the balance batch, or what memory holds.", "64", 1.0),
-    "concurrency": _quantity(units.COUNT, "requests", "Requests in flight on all replicas together, instead of --batch.", "256", 1.0),
+    "batch": _quantity(units.COUNT, "sequences", "Requests in flight on each replica, at most what memory holds; default: twice the balance batch, or what memory holds.", "64", 1.0),
+    "concurrency": _quantity(units.COUNT, "requests", "Requests in flight on all replicas together, instead of --batch; those without room in memory wait.", "256", 1.0),
     "load": Field("choice", "closed_loop: so many requests in flight, each replaced when it ends. static_batch: all start together.",
                   choices=("closed_loop", "static_batch")),
     "rounds": Field("number", "Requests per slot of the run that is predicted, of which the first start all at once; inf: steady state. "

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.catalog import default
-from headway.parallel import LayoutColumns, build_step
-from headway.parallel.layout import Dimensions
+from headway.parallel import Dimensions, LayoutColumns, build_step
 from headway.search.columns import Columns
 from headway.search.space import Space
 from headway.serving import (
