@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-TYPED := tests/test_physics.py tests/test_golden_steps.py tests/test_layouts.py tests/test_collectives.py tests/test_search.py tests/test_speculation.py
+TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
 .PHONY: demo test check types bench docs accuracy profiles format clean
 .DEFAULT_GOAL := demo

@@ -27,3 +27,11 @@ def shipped_catalogue(monkeypatch, tmp_path):
     loader._shared_default.cache_clear()
     yield
     loader._current.set(None)
+
+
+@pytest.fixture(scope="session")
+def data():
+    """All shipped evidence with its cases; read once."""
+    from headway.fitting.data import evidence
+
+    return evidence()

@@ -29,7 +29,15 @@ class LostWorkerError(HeadwayError):
 
 
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Return at most `most` entries of `known` that look like `name`, best first."""
+    """Return the entries of `known` that look like `name`, best first.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    most : int
+        Entries returned at the most. [1]
+    """
     by_key = {_squash(k): k for k in known}
     key = _squash(name)
     close = difflib.get_close_matches(key, by_key, n=most, cutoff=0.6)

@@ -97,7 +97,7 @@ def racks(
     ----------
     model, on : str
     racks : sequence of int
-        Numbers of racks; one is the system's scale-up domain.
+        Numbers of racks; one is the system's scale-up domain. [racks]
     context : float
         Of each sequence. [tokens]
     batch : float or None
@@ -112,7 +112,19 @@ def racks(
 def speculate(
     request: Request, acceptance: float | None = None, length: int | None = None, drafter: str | None = None
 ) -> Drafting:
-    """Return where drafting tokens helps a model on a machine (see `headway.plan.speculate.draft_plan`)."""
+    """Return where drafting tokens helps a model on a machine (see `headway.plan.speculate.draft_plan`).
+
+    Parameters
+    ----------
+    request : Request
+        As of a plan.
+    acceptance : float or None
+        Chance per drafted token; default: the engine's. [share]
+    length : int or None
+        Drafted tokens per step; default 3. [tokens]
+    drafter : str or None
+        A small model, ``mtp`` or ``lookup``; default: the model's own module where it has one, else lookup.
+    """
     return draft_plan(request, acceptance, length, drafter)
 
 

@@ -59,7 +59,7 @@ class Headline:
     id : str
         Equation or system of the lecture's specification.
     rounding : float
-        Relative difference that the lecture's own rounding explains.
+        Relative difference that the lecture's own rounding explains. [1]
     """
 
     id: str
@@ -94,6 +94,11 @@ class Headline:
 
 def inputs(overrides: Mapping[str, str | float] | None = None) -> Inputs:
     """Return the lecture's inputs with overrides.
+
+    Parameters
+    ----------
+    overrides : mapping
+        Name of an input -> its value. [each input's unit, see `Inputs`]
 
     Raises
     ------

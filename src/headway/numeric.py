@@ -16,24 +16,48 @@ _PLAIN = (float, int, np.float64)
 
 
 def plain(value: Real) -> bool:
-    """Return whether a value is a single number."""
+    """Return whether a value is a single number.
+
+    Parameters
+    ----------
+    value : float or array
+        Of any unit. [any]
+    """
     return value.__class__ in _PLAIN
 
 
 def larger(a: Real, b: Real) -> Real:
-    """Return the larger of two, element by element."""
+    """Return the larger of two, element by element.
+
+    Parameters
+    ----------
+    a, b : float or array
+        Both of one unit. [any]
+    """
     if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
         return a if a >= b else b
     return np.maximum(a, b)
 
 
 def smaller(a: Real, b: Real) -> Real:
-    """Return the smaller of two, element by element."""
+    """Return the smaller of two, element by element.
+
+    Parameters
+    ----------
+    a, b : float or array
+        Both of one unit. [any]
+    """
     if a.__class__ in _PLAIN and b.__class__ in _PLAIN:
         return a if a <= b else b
     return np.minimum(a, b)
 
 
 def root(a: Real) -> Real:
-    """Return the square root."""
+    """Return the square root.
+
+    Parameters
+    ----------
+    a : float or array
+        Zero or more. [any]
+    """
     return math.sqrt(a) if a.__class__ in _PLAIN else np.sqrt(a)

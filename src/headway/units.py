@@ -89,7 +89,17 @@ def parse(text: str | float, quantity: Quantity, where: str = "value") -> float:
 
 
 def si(value: float, unit: str = "", digits: int = 3) -> str:
-    """Print `value` with a metric prefix and `digits` significant figures: ``si(4.8e12, "B/s") == "4.8 TB/s"``."""
+    """Print `value` with a metric prefix and `digits` significant figures: ``si(4.8e12, "B/s") == "4.8 TB/s"``.
+
+    Parameters
+    ----------
+    value : float
+        What to print. [`unit`]
+    unit : str
+        Its SI unit; "" for a pure number.
+    digits : int
+        Significant figures. [1]
+    """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".strip() if math.isfinite(value) else "∞"
     steps = ["p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"]
@@ -101,7 +111,13 @@ def si(value: float, unit: str = "", digits: int = 3) -> str:
 
 
 def seconds(value: float) -> str:
-    """Print a duration: ``seconds(0.0123) == "12.3 ms"``; hours and days above an hour."""
+    """Print a duration: ``seconds(0.0123) == "12.3 ms"``; minutes from 300 s, hours from 2 h, days from 48 h.
+
+    Parameters
+    ----------
+    value : float
+        A duration. [s]
+    """
     for limit, unit, name in ((172800, 86400, "days"), (7200, 3600, "h"), (300, 60, "min")):
         if math.isfinite(value) and value >= limit:
             return f"{value / unit:.3g} {name}"
@@ -109,7 +125,13 @@ def seconds(value: float) -> str:
 
 
 def dollars(value: float) -> str:
-    """Print an amount of money with three significant figures: ``dollars(0.4) == "$0.400"``."""
+    """Print an amount of money with three significant figures: ``dollars(0.4) == "$0.400"``.
+
+    Parameters
+    ----------
+    value : float
+        Zero or more. [$]
+    """
     if not math.isfinite(value):
         return "—"
     if value >= 1000:
@@ -121,10 +143,22 @@ def dollars(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """Print a whole number with thousands separators; above 10^7 with a metric prefix."""
+    """Print a whole number with thousands separators; from 10^7 on with a metric prefix.
+
+    Parameters
+    ----------
+    value : float
+        Of anything that is counted. [1]
+    """
     return si(value) if abs(value) >= 1e7 else f"{value:,.0f}"
 
 
 def rate(value: float) -> str:
-    """Print how many per second: ``rate(0.01) == "0.01"`` (no milli, which reads like a million), ``rate(64300) == "64.3 k"``."""
+    """Print how many per second: ``rate(0.01) == "0.01"`` (no milli, which reads like a million), ``rate(64300) == "64.3 k"``.
+
+    Parameters
+    ----------
+    value : float
+        Events per second, e.g. tokens or requests. [1/s]
+    """
     return f"{value:.3g}" if abs(value) < 1000 else si(value)

@@ -14,6 +14,11 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 def sparsity(n_total: Real, n_active: Real) -> Real:
     """Return s = N_total / N_active, at least 1 (the transcript's meaning, lecture DIS-1).
 
+    Parameters
+    ----------
+    n_total, n_active : float or array
+        Stored, and touched per token. [parameters]
+
     Raises
     ------
     InputError
@@ -24,6 +29,11 @@ def sparsity(n_total: Real, n_active: Real) -> Real:
 
 def checked_sparsity(value: Real) -> Real:
     """Return `value` if it can be a sparsity (total over active, at least 1).
+
+    Parameters
+    ----------
+    value : float or array
+        Sparsity. [1]
 
     Raises
     ------
@@ -44,9 +54,9 @@ def balance_batch(ratio: Real, s: Real) -> Real:
     Parameters
     ----------
     ratio : float or array
-        H, multiply-adds per parameter read: 300 in the lecture's mode, `hardware_ratio` in exact mode (E6).
+        H, multiply-adds per parameter read: 300 in the lecture's mode, `hardware_ratio` in exact mode (E6). [1]
     s : float or array
-        Sparsity N_total / N_active, at least 1.
+        Sparsity N_total / N_active, at least 1. [1]
 
     Raises
     ------
@@ -62,7 +72,7 @@ def balance_batch_with_kv(weights_only: Real, context: Real, goldilocks: Real) -
     Parameters
     ----------
     weights_only : float or array
-        B* without KV.
+        B* without KV. [sequences]
     context : float or array
         L. [tokens]
     goldilocks : float or array
@@ -80,12 +90,26 @@ def balance_batch_with_kv(weights_only: Real, context: Real, goldilocks: Real) -
 
 
 def recommended_range(balance: Real, low: float, high: float) -> tuple[Real, Real]:
-    """Return the batch range that practitioners run: 2 to 3 times the balance batch (lecture 1.3, DIS-6)."""
+    """Return the batch range that practitioners run: 2 to 3 times the balance batch (lecture 1.3, DIS-6).
+
+    Parameters
+    ----------
+    balance : float or array
+        B*. [sequences]
+    low, high : float
+        Ends of the range over B*. [times]
+    """
     return low * balance, high * balance
 
 
 def batching_penalty(balance: Real, batch: Real) -> Real:
-    """Return cost per token over its floor, KV ignored: max(1, B*/B) (lecture 1.2 [D], SYS-A6)."""
+    """Return cost per token over its floor, KV ignored: max(1, B*/B) (lecture 1.2 [D], SYS-A6).
+
+    Parameters
+    ----------
+    balance, batch : float or array
+        B* and B. [sequences]
+    """
     return np.maximum(1.0, balance / np.asarray(batch, dtype=float))
 
 
@@ -95,11 +119,11 @@ def goldilocks_context(n_active: Real, ratio: Real, kv_bytes_per_token: Real, by
     Parameters
     ----------
     n_active : float or array
-        Parameters touched per token.
+        Parameters touched per token. [parameters]
     ratio : float or array
-        H, multiply-adds per parameter read (300, or exact from E6).
+        H, multiply-adds per parameter read (300, or exact from E6). [1]
     kv_bytes_per_token : float or array
-        k. [bytes]
+        k. [bytes/token]
     bytes_per_parameter : float or array
         w; 1 in the lecture's units. [bytes]
 
@@ -111,7 +135,13 @@ def goldilocks_context(n_active: Real, ratio: Real, kv_bytes_per_token: Real, by
 
 
 def mfu_at_context(context: Real, goldilocks: Real) -> Real:
-    """Return MFU(L) = min(1, L*/L) at large batch (lecture E11)."""
+    """Return MFU(L) = min(1, L*/L) at large batch (lecture E11).
+
+    Parameters
+    ----------
+    context, goldilocks : float or array
+        L and L*. [tokens]
+    """
     return np.minimum(1.0, goldilocks / np.asarray(context, dtype=float))
 
 
@@ -121,10 +151,11 @@ def quadratic_context(n_active: Real, kv_bytes_per_token: Real, bytes_per_elemen
     Parameters
     ----------
     n_active : float or array
+        Parameters touched per token. [parameters]
     kv_bytes_per_token, bytes_per_element : float or array
-        k and the size of one cached element. [bytes]
+        k and the size of one cached element. [bytes/token, bytes]
     queries_per_kv : float or array
-        g, query heads per KV head.
+        g, query heads per KV head. [1]
 
     Notes
     -----
@@ -136,5 +167,15 @@ def quadratic_context(n_active: Real, kv_bytes_per_token: Real, bytes_per_elemen
 def attention_flops_per_token(
     context: Real, kv_bytes_per_token: Real, bytes_per_element: Real, queries_per_kv: Real
 ) -> Real:
-    """Return FLOPs of attention for one new token: 2 g L k / w_kv (lecture 2.3 [D], SYS-B5)."""
+    """Return FLOPs of attention for one new token: 2 g L k / w_kv (lecture 2.3 [D], SYS-B5).
+
+    Parameters
+    ----------
+    context : float or array
+        L. [tokens]
+    kv_bytes_per_token, bytes_per_element : float or array
+        k and the size of one cached element. [bytes/token, bytes]
+    queries_per_kv : float or array
+        g, query heads per KV head. [1]
+    """
     return 2 * queries_per_kv * context * kv_bytes_per_token / bytes_per_element

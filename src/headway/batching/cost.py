@@ -15,15 +15,21 @@ def cost_per_token(step_seconds: Real, tokens: Real, chips: Real, dollars_per_ch
     step_seconds : float or array
         Time of the pass. [s]
     tokens : float or array
-        Tokens that the pass makes (or reads, for prefill).
+        Tokens that the pass makes (or reads, for prefill). [tokens]
     chips : float or array
-        Chips rented.
+        Chips rented. [chips]
     dollars_per_chip_second : float or array
-        [$/s]; a price per hour divided by 3600.
+        A price per hour divided by 3600. [$/s per chip]
     """
     return step_seconds * chips * dollars_per_chip_second / tokens
 
 
 def per_million(dollars: Real) -> Real:
-    """Return dollars per million tokens."""
+    """Return dollars per million tokens.
+
+    Parameters
+    ----------
+    dollars : float or array
+        Cost of one token. [$/token]
+    """
     return dollars * 1e6

@@ -40,11 +40,11 @@ class Scene:
     calibration : Calibration
     convention : str
     skew : float
-        Zipf exponent of expert popularity.
+        Zipf exponent of expert popularity. [1]
     stages : float
-        Pipeline stages: each works on a micro-batch of its own, which passes through all of them.
+        Pipeline stages: each works on a micro-batch of its own, which passes through all of them. [stages]
     share : float
-        Share of the layers on the fullest stage, for which the others wait; 0 counts a pipeline without gaps.
+        Share of the layers on the fullest stage, for which the others wait; 0 counts a pipeline without gaps. [share]
     new, made : float
         Tokens of each sequence in a decode pass, and those of them that stay: 1, or drafts and the accepted ones. [tokens]
     overlap : bool
@@ -78,7 +78,7 @@ class Scene:
         Parameters
         ----------
         batch : float or array
-            Sequences of the replica.
+            Sequences of the replica. [sequences]
         context : float or array
             [tokens]
         new : float, array or None
@@ -88,15 +88,43 @@ class Scene:
         return Load.decode(micro, context, new=self.new if new is None else new, skew=self.skew)
 
     def seconds(self, batch: Real, context: Real, new: Real | None = None) -> Real:
-        """Return the time of a decode pass, not itemised. [s]"""
+        """Return the time of a decode pass, not itemised. [s]
+
+        Parameters
+        ----------
+        batch : float or array
+            Sequences of the replica. [sequences]
+        context : float or array
+            Tokens in each cache. [tokens]
+        new : float, array or None
+            Tokens of each sequence in the pass; None takes the scene's. [tokens]
+        """
         return self._lasting(self.load(batch, context, new), batch)
 
     def decode(self, batch: Real, context: Real, new: Real | None = None) -> StepTime:
-        """Time one decode pass of `new` tokens per sequence (more than one to check drafts)."""
+        """Time one decode pass of `new` tokens per sequence (more than one to check drafts).
+
+        Parameters
+        ----------
+        batch : float or array
+            Sequences of the replica. [sequences]
+        context : float or array
+            Tokens in each cache. [tokens]
+        new : float, array or None
+            Tokens of each sequence in the pass; None takes the scene's. [tokens]
+        """
         return self._itemised(self.load(batch, context, new), batch)
 
     def prefill(self, batch: Real, prompt: Real, cached: Real = 0.0) -> StepTime:
-        """Time one prefill pass: of one micro-batch, where there are pipeline stages."""
+        """Time one prefill pass: of one micro-batch, where there are pipeline stages.
+
+        Parameters
+        ----------
+        batch : float or array
+            Sequences of the pass. [sequences]
+        prompt, cached : float or array
+            New tokens of each sequence; those already in its cache. [tokens]
+        """
         return self._itemised(Load.prefill(batch, prompt, cached=cached, skew=self.skew), batch * self.stages)
 
     def _itemised(self, load: Load, batch: Real) -> StepTime:
@@ -142,7 +170,14 @@ class Lines:
 
 
 def lines(scene: Scene, context: float) -> Lines:
-    """Return the lines of a decode curve at `context` tokens."""
+    """Return the lines of a decode curve at `context` tokens.
+
+    Parameters
+    ----------
+    scene : Scene
+    context : float
+        Tokens in each cache. [tokens]
+    """
     near, far = (scene.passes.parts(scene.load(b, context, 1.0)) for b in (FAR, 2 * FAR))
     kv = float(far.memory - near.memory) / FAR
     return Lines(float(near.memory) - kv * FAR, float(far.compute - near.compute) / FAR, kv)
@@ -153,8 +188,9 @@ def goldilocks(scene: Scene, longest: float = 1e9) -> float:
 
     Parameters
     ----------
+    scene : Scene
     longest : float
-        Longest context looked at; when KV never catches up (sparse or windowed attention) the result is infinite.
+        Longest context looked at; infinite when KV never catches up (sparse or windowed attention). [tokens]
     """
     low, high = 1.0, longest
     if _kv_over_compute(scene, high) < 1:
@@ -181,14 +217,15 @@ class Curve:
     axis : str
         ``batch``, ``context`` or ``tokens per pass``.
     x : array
+        Values on the axis. [sequences or tokens]
     batch : array
-        Sequences per pass.
+        Sequences of the replica. [sequences]
     seconds : array
         Time of a pass. [s]
     compute, weights, kv, network, overhead : array
         Component lines. [s]
     cost : array
-        Dollars per token made (or read, for tokens per pass); NaN without a price. [$]
+        Dollars per token made (or read, for tokens per pass); NaN without a price. [$/token]
     bound : array of str
     """
 
@@ -251,12 +288,13 @@ def against_batch(scene: Scene, batches: Array, context: float, chips: float, pr
 
     Parameters
     ----------
+    scene : Scene
     batches : array
-        Sequences per pass.
+        Sequences of the replica. [sequences]
     context : float
-        Tokens in each cache.
+        Tokens in each cache. [tokens]
     chips : float
-        Chips that are paid for.
+        Chips that are paid for. [chips]
     price : float or None
         [$/s per chip]
 
@@ -268,14 +306,42 @@ def against_batch(scene: Scene, batches: Array, context: float, chips: float, pr
 
 
 def against_context(scene: Scene, contexts: Array, batch: Real, chips: float, price: float | None) -> Curve:
-    """Return decode latency and cost against context at one batch (or one each): flat, a kink, rising (lecture 7.1)."""
+    """Return decode latency and cost against context at one batch (or one each): flat, a kink, rising (lecture 7.1).
+
+    Parameters
+    ----------
+    scene : Scene
+    contexts : array
+        Tokens in each cache. [tokens]
+    batch : float or array
+        Sequences of the replica. [sequences]
+    chips : float
+        Chips that are paid for. [chips]
+    price : float or None
+        [$/s per chip]
+    """
     return _curve("context", contexts, batch, scene.decode(batch, contexts), batch * scene.made, chips, price)
 
 
 def against_pass_length(
     scene: Scene, tokens: Array, batch: float, context: float, chips: float, price: float | None
 ) -> Curve:
-    """Return latency and cost per token against new tokens per sequence in a pass (lecture E24): 1 is decode."""
+    """Return latency and cost per token against new tokens per sequence in a pass (lecture E24): 1 is decode.
+
+    Parameters
+    ----------
+    scene : Scene
+    tokens : array
+        New tokens of each sequence in a pass. [tokens]
+    batch : float
+        Sequences of the replica. [sequences]
+    context : float
+        Tokens in each cache before the pass. [tokens]
+    chips : float
+        Chips that are paid for. [chips]
+    price : float or None
+        [$/s per chip]
+    """
     found = scene.prefill(np.maximum(batch / scene.stages, 1.0), tokens, context)
     return _curve("tokens per pass", tokens, batch, found, batch * tokens, chips, price)
 
@@ -286,8 +352,9 @@ def pass_cost(p: Real, batch: Real, compute_per_token: Real, memory_seconds: Rea
     Parameters
     ----------
     p : float or array
-        Tokens of each sequence in the pass.
+        Tokens of each sequence in the pass. [tokens]
     batch : float or array
+        Sequences of the pass. [sequences]
     compute_per_token : float or array
         [s]
     memory_seconds : float or array

@@ -16,7 +16,7 @@ def erlang_c(servers: int, load: float) -> float:
     Parameters
     ----------
     servers : int
-        c, seats of a batch or replicas that compute prompts.
+        c, seats of a batch or replicas that compute prompts. [1]
     load : float
         a, arrival rate x mean time in service. [servers busy on average]
 
@@ -42,6 +42,13 @@ _EXACT = 64  # servers up to which arrays go through Erlang's recursion; beyond,
 
 def waiting_chance(servers: Real, load: Real) -> Real:
     """Return Erlang's chance of waiting on arrays: his recursion, and for many servers its limit (Halfin and Whitt 1981).
+
+    Parameters
+    ----------
+    servers : float or array
+        c. [1]
+    load : float or array
+        a, arrival rate x mean time in service. [servers busy on average]
 
     Notes
     -----
@@ -74,9 +81,9 @@ def mean_queue_wait(chance: Real, servers: Real, load: Real, service: Real, alik
     Parameters
     ----------
     chance : float or array
-        That an arrival waits.
+        That an arrival waits. [share]
     servers, load : float or array
-        c and a; infinite wait where a >= c.
+        c and a; infinite wait where a >= c. [1]
     service : float or array
         Mean time in service. [s]
     alike : bool

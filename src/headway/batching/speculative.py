@@ -21,9 +21,9 @@ def expected_tokens(acceptance: Real, draft: Real) -> Real:
     Parameters
     ----------
     acceptance : float or array
-        a, chance that one drafted token is accepted, independent of the others.
+        a, chance that one drafted token is accepted, independent of the others. [share]
     draft : int or array
-        g, drafted tokens per pass.
+        g, drafted tokens per pass. [tokens]
     """
     a = np.asarray(acceptance, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -44,7 +44,7 @@ class Speculation:
     draft : float or array
         Making the g drafts. [s]
     tokens : float or array
-        Tokens that a verification yields of each sequence.
+        Tokens that a verification yields of each sequence. [tokens]
     """
 
     plain: Real
@@ -73,10 +73,11 @@ def speculation(
     scene : Scene
         The model's pass on its chips.
     batch, context : float or array
+        Sequences of the replica; tokens in each cache. [sequences, tokens]
     acceptance : float or array
-        Chance that a drafted token is accepted, given those before it.
+        Chance that a drafted token is accepted, given those before it. [share]
     length : int
-        g.
+        g. [tokens]
     drafter : Scene or None
         The pass that makes one draft (a small model, or an MTP module); None: drafts cost nothing (looked up).
 
@@ -100,7 +101,22 @@ def speculation(
 def hurts_from(
     scene: Scene, context: float, acceptance: float, length: int, most: float, drafter: Scene | None = None
 ) -> float:
-    """Return the smallest batch at which drafting no longer helps and never again up to `most`; infinite when it always does."""
+    """Return the smallest batch from which drafting no longer helps up to `most`; infinite when it still helps there.
+
+    Parameters
+    ----------
+    scene : Scene
+    context : float
+        Tokens in each cache. [tokens]
+    acceptance : float
+        Chance that a drafted token is accepted, given those before it. [share]
+    length : int
+        g. [tokens]
+    most : float
+        Largest batch looked at. [sequences]
+    drafter : Scene or None
+        As in `speculation`.
+    """
     batches = np.unique(np.round(np.geomspace(1.0, max(most, 1.0), 400)))
     gain = np.asarray(speculation(scene, batches, context, acceptance, length, drafter).gain)
     helps = np.flatnonzero(gain > 1)
@@ -114,7 +130,16 @@ Scores = Callable[[Tokens], NDArray[np.float64]]  # tokens [n] -> scores of the 
 
 
 def run_greedy(model: Scores, prompt: Tokens, count: int) -> Tokens:
-    """Return the next `count` tokens of a model, each the best-scored one, one pass per token."""
+    """Return the next `count` tokens of a model, each the best-scored one, one pass per token.
+
+    Parameters
+    ----------
+    model : callable
+        Tokens [n] -> scores of the next token after each of them [n, vocabulary].
+    prompt : array of int
+    count : int
+        Tokens to make. [tokens]
+    """
     text = list(prompt)
     for _ in range(count):
         text.append(int(np.argmax(model(np.array(text, dtype=np.intp))[-1])))
@@ -130,7 +155,7 @@ def run_speculative(model: Scores, draft: Scores, prompt: Tokens, count: int, le
         Tokens [n] -> scores of the next token after each of them [n, vocabulary].
     prompt : array of int
     count, length : int
-        Tokens to make; g, tokens drafted before each check.
+        Tokens to make; g, tokens drafted before each check. [tokens]
 
     Notes
     -----

@@ -34,7 +34,7 @@ def column(
     name : str
         Column name in the file when it differs from the field's name.
     factor : float
-        Multiplier from the file's unit to SI.
+        Multiplier from the file's unit to SI. [times]
     default : Any
         Value of an empty cell; without one the cell must be filled.
     """

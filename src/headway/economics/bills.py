@@ -14,12 +14,15 @@ class PriceSheet:
     Attributes
     ----------
     input, output : float
+        Of prompt tokens outside the cache, and of tokens made. [$/Mtok]
     cache_hit, cache_write_5m, cache_write_1h : float or None
+        Of prompt tokens read from the cache, and of those written to it for 5 minutes or an hour. [$/Mtok]
     threshold : float or None
-        Prompt tokens above which every token of the request takes the higher prices.
+        Prompt tokens above which every token of the request takes the higher prices. [tokens]
     input_above, output_above, cache_hit_above : float or None
+        The higher prices. [$/Mtok]
     speed : dict
-        Price multiple by speed tier (``{"fast": 6}``).
+        Price multiple by speed tier (``{"fast": 6}``). [times]
     """
 
     input: float

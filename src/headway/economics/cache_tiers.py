@@ -37,11 +37,23 @@ class Tier:
     own_memory: bool = False
 
     def retrieve(self, kv_bytes: Real) -> Real:
-        """Dollars per token to move it into the chip's memory (0 for the chip's own)."""
+        """Dollars per token to move it into the chip's memory (0 for the chip's own).
+
+        Parameters
+        ----------
+        kv_bytes : float or array
+            k, cache per token. [bytes/token]
+        """
         return 0.0 * kv_bytes if self.own_memory else kv_bytes / self.bandwidth * self.dollars
 
     def hold(self, kv_bytes: Real) -> Real:
-        """Dollars per token and second to keep it."""
+        """Dollars per token and second to keep it.
+
+        Parameters
+        ----------
+        kv_bytes : float or array
+            k, cache per token. [bytes/token]
+        """
         return kv_bytes / self.capacity * self.dollars
 
     @property
@@ -58,11 +70,23 @@ class Recompute:
     name: str = "recompute"
 
     def retrieve(self, kv_bytes: Real) -> Real:
-        """Dollars per token of running its prefill again."""
+        """Dollars per token of running its prefill again.
+
+        Parameters
+        ----------
+        kv_bytes : float or array
+            k, cache per token. [bytes/token]
+        """
         return self.dollars_per_token + 0.0 * kv_bytes
 
     def hold(self, kv_bytes: Real) -> Real:
-        """Nothing is held."""
+        """Nothing is held.
+
+        Parameters
+        ----------
+        kv_bytes : float or array
+            k, cache per token. [bytes/token]
+        """
         return 0.0 * kv_bytes
 
 
@@ -85,7 +109,17 @@ def catalogue_tiers() -> list[Tier]:
 
 
 def recompute_cost(n_active: Real, peak_flops: Real, dollars_per_second: Real) -> Real:
-    """Return dollars to recompute one token's KV: 2 N_active / FLOPS x rent (lecture 7.4)."""
+    """Return dollars to recompute one token's KV: 2 N_active / FLOPS x rent (lecture 7.4).
+
+    Parameters
+    ----------
+    n_active : float or array
+        Parameters touched per token. [parameters]
+    peak_flops : float or array
+        Rate of the chip. [FLOP/s]
+    dollars_per_second : float or array
+        Rent of the chip. [$/s]
+    """
     return 2 * n_active / peak_flops * dollars_per_second
 
 
@@ -94,8 +128,9 @@ def total_cost(option: Option, kv_bytes: Real, held: Real) -> Real:
 
     Parameters
     ----------
+    option : Tier or Recompute
     kv_bytes : float or array
-        k. [bytes]
+        k. [bytes/token]
     held : float or array
         tau. [s]
     """
@@ -103,12 +138,28 @@ def total_cost(option: Option, kv_bytes: Real, held: Real) -> Real:
 
 
 def cheapest(options: Sequence[Option], kv_bytes: float, held: float) -> Option:
-    """Return the option with the least retrieve + hold cost for `held` seconds (lecture E25)."""
+    """Return the option with the least retrieve + hold cost for `held` seconds (lecture E25).
+
+    Parameters
+    ----------
+    options : sequence of Tier or Recompute
+    kv_bytes : float
+        k. [bytes/token]
+    held : float
+        tau. [s]
+    """
     return min(options, key=lambda o: float(total_cost(o, kv_bytes, held)))
 
 
 def crossover(near: Option, far: Option, kv_bytes: float) -> float:
-    """Return the hold time beyond which `far` is cheaper than `near`: extra retrieve cost over saved hold cost. [s]"""
+    """Return the hold time beyond which `far` is cheaper than `near`: extra retrieve cost over saved hold cost. [s]
+
+    Parameters
+    ----------
+    near, far : Tier or Recompute
+    kv_bytes : float
+        k. [bytes/token]
+    """
     saved = float(near.hold(kv_bytes)) - float(far.hold(kv_bytes))
     extra = float(far.retrieve(kv_bytes)) - float(near.retrieve(kv_bytes))
     return extra / saved if saved > 0 else math.inf
@@ -116,6 +167,17 @@ def crossover(near: Option, far: Option, kv_bytes: float) -> float:
 
 def hbm_against_recompute(n_active: Real, peak_flops: Real, capacity: Real, kv_bytes: Real) -> Real:
     """Return the hold time at which keeping KV in HBM costs as much as recomputing it (lecture 7.4 [D]).
+
+    Parameters
+    ----------
+    n_active : float or array
+        Parameters touched per token. [parameters]
+    peak_flops : float or array
+        Rate of the chip. [FLOP/s]
+    capacity : float or array
+        C, the chip's memory. [bytes]
+    kv_bytes : float or array
+        k, cache per token. [bytes/token]
 
     Notes
     -----

@@ -17,13 +17,13 @@ def kv_bytes_from_step(n_active: Real, step_context: Real, ratio: Real, bytes_pe
     Parameters
     ----------
     n_active : float or array
-        Parameters touched per token.
+        Parameters touched per token. [parameters]
     step_context : float or array
         Context at which the price rises, taken as the point where KV reads equal compute. [tokens]
     ratio : float or array
-        H: 300 in the lecture's mode, exact from E6.
+        H: 300 in the lecture's mode, exact from E6. [1]
     bytes_per_parameter : float or array
-        w; 1 in the lecture's mode and for FP8, 0.5 for FP4, 2 for BF16. [bytes]
+        w; 1 in the lecture's mode and for FP8, 0.5 for FP4, 2 for BF16. [bytes/parameter]
 
     Notes
     -----
@@ -52,6 +52,19 @@ def candidate_shapes(
     kv_heads: tuple[int, ...] = (1, 2, 4, 8),
 ) -> list[Shape]:
     """Return (unique layers, head dimension, KV heads) whose cache is within `tolerance` of `kv_bytes` (lecture E23).
+
+    Parameters
+    ----------
+    kv_bytes : float
+        The inferred cache. [bytes/token]
+    bytes_per_element : float
+        Of a cached number. [bytes]
+    tolerance : float
+        How far from `kv_bytes` a shape may be. [share]
+    layers : tuple of int
+        Numbers of layers with a cache of their own to try. [layers]
+    head_dims, kv_heads : tuple of int
+        Head dimensions and numbers of KV heads to try. [1]
 
     Returns
     -------
@@ -83,7 +96,7 @@ def read_price_ratio(output_price: Real, input_price: Real) -> RatioReading:
     Parameters
     ----------
     output_price, input_price : float or array
-        Any one currency per token.
+        In any one currency. [$/token]
 
     Notes
     -----

@@ -18,7 +18,7 @@ def implied_batch_cut(price_ratio: Real, speed_ratio: Real) -> Real:
     Parameters
     ----------
     price_ratio, speed_ratio : float or array
-        Fast over standard: price per token, tokens per second and user.
+        Fast over standard: price per token, tokens per second and user. [times]
 
     Notes
     -----
@@ -44,13 +44,13 @@ def tier_at(speed_up: float, standard_batch: float, weights: float, kv_slope: fl
     Parameters
     ----------
     speed_up : float
-        Tokens per second and user over the standard tier's; below 1 is a slow tier.
+        Tokens per second and user over the standard tier's; below 1 is a slow tier. [times]
     standard_batch : float
-        Sequences per pass of the standard tier.
+        Sequences per pass of the standard tier. [sequences]
     weights : float
         Time to read the weights: the latency floor. [s]
     kv_slope, compute_slope : float
-        Seconds per sequence of KV reads and of compute. [s]
+        Time of KV reads and of compute, per sequence. [s/sequence]
 
     Raises
     ------
@@ -82,17 +82,41 @@ def _step(batch: Real, weights: float, kv_slope: float, compute_slope: float) ->
 
 
 def context_cost(context: Real, goldilocks: Real) -> Real:
-    """Return cost per token against context, in units of the compute floor: max(1, L/L*) (lecture 7.1 [D])."""
+    """Return cost per token against context, in units of the compute floor: max(1, L/L*) (lecture 7.1 [D]).
+
+    Parameters
+    ----------
+    context : float or array
+        L. [tokens]
+    goldilocks : float or array
+        L*, where KV reads take as long as compute. [tokens]
+    """
     return np.maximum(1.0, np.asarray(context, dtype=float) / goldilocks)
 
 
 def covered_context(price: Real, goldilocks: Real) -> Real:
-    """Return the context up to which a price multiple covers its cost: price x L* (SYS-F2)."""
+    """Return the context up to which a price multiple covers its cost: price x L* (SYS-F2).
+
+    Parameters
+    ----------
+    price : float or array
+        Price over that of the compute floor. [times]
+    goldilocks : float or array
+        L*. [tokens]
+    """
     return price * goldilocks
 
 
 def mean_context_cost(low: Real, high: Real, goldilocks: Real) -> Real:
-    """Return the mean of max(1, L/L*) over contexts spread evenly from `low` to `high`."""
+    """Return the mean of max(1, L/L*) over contexts spread evenly from `low` to `high`.
+
+    Parameters
+    ----------
+    low, high : float or array
+        Ends of the range of contexts. [tokens]
+    goldilocks : float or array
+        L*. [tokens]
+    """
     knee = np.minimum(np.maximum(goldilocks, low), high)
     return ((knee - low) + (high**2 - knee**2) / (2 * goldilocks)) / (high - low)
 
@@ -117,8 +141,16 @@ def check_tariff(
 
     Parameters
     ----------
+    context : float or array
+        L. [tokens]
+    threshold : float
+        Longest context at the lower price. [tokens]
+    multiple : float
+        Higher price over the lower one. [times]
+    goldilocks : float
+        L*. [tokens]
     margin : float
-        Share of the price that must remain above cost.
+        Share of the price that must remain above cost. [share]
     """
     price = np.where(np.asarray(context) <= threshold, 1.0, multiple) * (1 - margin)
     return TariffCheck(price, context_cost(context, goldilocks))

@@ -44,18 +44,18 @@ class Measurement:
         As read.
     source, date, system, model, weights, kv, engine, load : str
     chips : int
-        Accelerators of the deployment.
+        Accelerators of the deployment. [chips]
     tp, pp, ep, dp : int
-        Layout of one replica; `dp` counts attention-data-parallel groups.
+        Layout of one replica; `dp` counts attention-data-parallel groups. [chips, stages, groups, groups]
     drafts : int
-        Tokens drafted per step.
+        Tokens drafted per step. [tokens]
     disaggregated : bool
     batch, prompt, output : float
         Requests in flight; mean lengths. [requests, tokens, tokens]
     rounds : float or None
-        Requests per slot of the run; None: as the engine's evidence.
+        Requests per slot of the run; None: as the engine's evidence. [requests]
     measured : mapping
-        What was measured, in seconds and tokens/s of the whole deployment.
+        What was measured: times, and rates of the whole deployment. [s, tokens/s]
     """
 
     place: str

@@ -31,7 +31,7 @@ def gantt(play: Play, tokens: int = 0) -> Spec:
     ----------
     play : Play
     tokens : int
-        Of a decode: show so many tokens of each micro-batch only.
+        Of a decode: show so many tokens of each micro-batch only; 0: all. [tokens]
     """
     tasks = [t for t in play.tasks if not tokens or t.turn < tokens]
     values = [

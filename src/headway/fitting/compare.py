@@ -26,10 +26,11 @@ class Truth:
     Attributes
     ----------
     own : mapping
-        Quantity (``tpot``, ``request``, ``output``, ``input``, ``ttft``) -> (rows, measured values).
+        Quantity (``tpot``, ``request``, ``output``, ``input``, ``ttft``) -> (rows, values). [s; rates: tokens/s]
     ttft, ttft_median : (rows, values)
-        Mean TTFT; median TTFT where no mean was measured.
+        Mean TTFT; median TTFT where no mean was measured. [s]
     size : int
+        All rows, also those that measured nothing. [rows]
 
     Notes
     -----
@@ -108,16 +109,17 @@ class Accuracy:
     Attributes
     ----------
     n : int
+        Rows that have a value. [rows]
     median, mean, p90 : float
-        Of |predicted/measured - 1|.
+        Of |predicted/measured - 1|. [1]
     within : float
-        Share within 20 %.
+        Share of rows within 20 %. [share]
     bias : float
-        Median of predicted/measured - 1.
+        Median of predicted/measured - 1. [1]
     rank : float
-        Spearman's rank correlation of predicted with measured; NaN below three rows.
+        Spearman's rank correlation of predicted with measured; NaN below three rows. [1]
     coverage : float
-        Share of rows inside their 80 % interval; NaN where there is none.
+        Share of rows inside their 80 % interval; NaN where there is none. [share]
     """
 
     n: int
@@ -148,11 +150,11 @@ def accuracy(
     Parameters
     ----------
     log_ratio : array
-        log(predicted/measured).
+        log(predicted/measured). [1]
     measured : array
-        What was measured, for the rank correlation.
+        What was measured, for the rank correlation; rates inverted. [s; rates: s/token]
     inside : array
-        1 where the measurement lies in its interval, 0 where not, NaN without one.
+        1 where the measurement lies in its interval, 0 where not, NaN without one. [1]
     kinds : array of str
         Quantity of each row: only values of one quantity are ranked against each other.
     """

@@ -41,20 +41,21 @@ class Batch:
     cases : sequence of Case
     flat : Flat
     kinds : tuple of OneKind
-    replicas : array
+    shares : array
+        Closed loops that share the requests in flight of each case (`Case.shares`). [1]
     """
 
     cases: Sequence[Case]
     flat: Flat
     kinds: tuple[OneKind, ...]
-    replicas: Array
+    shares: Array
 
     @classmethod
     def of(cls, cases: Sequence[Case]) -> Batch:
         """Flatten cases."""
         kinds = [_one_kind(kind, cases) for kind in LOOPS]
-        replicas = np.array([c.shares for c in cases], dtype=float)
-        return cls(cases, flatten(cases), tuple(k for k in kinds if k.chosen.size), replicas)
+        shares = np.array([c.shares for c in cases], dtype=float)
+        return cls(cases, flatten(cases), tuple(k for k in kinds if k.chosen.size), shares)
 
 
 def _one_kind(kind: Kind, cases: Sequence[Case]) -> OneKind:
@@ -80,7 +81,7 @@ class Estimate:
     output_rate, input_rate : array
         Of the whole deployment. [tokens/s]
     parts : mapping
-        Seconds of each pass by resource.
+        Time of each pass by resource. [s]
     """
 
     served: Served
@@ -114,7 +115,7 @@ def estimate(batch: Batch, numbers: Numbers) -> Estimate:
         for name, values in rows.items():
             values[k.chosen] = getattr(found, name)
     found = Served(**rows)
-    return Estimate(found, found.output_rate * batch.replicas, found.input_rate * batch.replicas, parts)
+    return Estimate(found, found.output_rate * batch.shares, found.input_rate * batch.shares, parts)
 
 
 class _Chosen:

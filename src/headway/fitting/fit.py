@@ -41,8 +41,9 @@ class Prior:
     Attributes
     ----------
     value : float
+        Where the number is expected. [the number's unit]
     widths : mapping
-        Level -> standard deviation of the logarithm of that level's factor; 0 fixes it.
+        Level -> standard deviation of the logarithm of that level's factor; 0 fixes it. [1]
     """
 
     value: float
@@ -86,11 +87,11 @@ class Fitted:
     ----------
     factors : tuple of Factor
     values : array
-        Logarithm of each factor.
+        Logarithm of each factor. [1]
     spread : array
-        Posterior standard deviation of each.
+        Posterior standard deviation of each. [1]
     base : mapping
-        Values that the pooled factors multiply.
+        Values that the pooled factors multiply. [each number's unit]
     """
 
     factors: tuple[Factor, ...]
@@ -298,7 +299,7 @@ def fit(
     start : Fitted
         Where to begin: a fit of nearly the same rows.
     evaluations : int
-        Most evaluations of the residuals.
+        Most evaluations of the residuals. [1]
     keep : array of bool
         Rows that count; the others are held out. Factors that no counted row has stay at their priors.
 

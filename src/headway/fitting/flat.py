@@ -62,9 +62,9 @@ class Flat:
     sends : mapping
         The same for collectives.
     case : array
-        Case of each pass.
+        Case of each pass, as an index. [1]
     sequences, prompt_layers : array
-        Per pass.
+        Per pass: those of the busiest group; layers that a prompt passes, 0 without one. [sequences, layers]
     names : mapping
         Name of a pass -> its number for each case (-1 where a case has none).
     """
@@ -106,7 +106,15 @@ class Flat:
         return self.parts(numbers)["seconds"]
 
     def named(self, times: Array, cases: NDArray[np.intp] | None = None) -> dict[str, Array]:
-        """Return times by name of pass, one per case; 0 where a case has no such pass."""
+        """Return times by name of pass, one per case; 0 where a case has no such pass.
+
+        Parameters
+        ----------
+        times : array
+            Of each pass. [s]
+        cases : array of int or None
+            Indices of the cases; None: all. [1]
+        """
         padded = np.append(times, 0.0)
         return {k: padded[v if cases is None else v[cases]] for k, v in self.names.items()}
 

@@ -31,7 +31,7 @@ def below_floors(data: Data, own: Array, ttft: Array) -> NDArray[np.bool_]:
     ----------
     data : Data
     own, ttft : array
-        log(predicted/measured) of `compare.ratios`; zeros ask about the measurements themselves.
+        log(predicted/measured) of `compare.ratios`; zeros ask about the measurements themselves. [1]
     """
     least, known, names = batch_floors(data.batch), data.truth, data.truth.names
     rate = np.isin(names, ("output", "input"))

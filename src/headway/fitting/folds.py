@@ -26,7 +26,7 @@ class OutOfFold:
     Attributes
     ----------
     own, ttft : array
-        Of each row's own measure and of its TTFT; NaN where not measured.
+        Of each row's own measure and of its TTFT; NaN where not measured. [1]
     fold : array of str
         Which fold each row is in.
     """

@@ -18,6 +18,13 @@ _OWN_ROWS, _OWN_FOLDS = 100, 5
 def spread_of(log_ratio: Array, fold: NDArray[np.str_]) -> Spread | None:
     """Return the spread of log(measured/predicted) from log(predicted/measured); None below ten rows.
 
+    Parameters
+    ----------
+    log_ratio : array
+        log(predicted/measured) of each row; NaN where not measured. [1]
+    fold : array of str
+        Fold of each row.
+
     Notes
     -----
     Rows of one fold err together, so the evidence is K folds, not n rows: the quantiles are stretched about their
@@ -86,7 +93,10 @@ def covered(log_ratio: Array, fold: NDArray[np.str_], spoken: Voices) -> Array:
 
     Parameters
     ----------
-    log_ratio, fold : array
+    log_ratio : array
+        log(predicted/measured) of each row; NaN where not measured. [1]
+    fold : array of str
+        Fold of each row.
     spoken : mapping
         Of `voices`; a later one wins where several have a row.
     """
@@ -102,7 +112,13 @@ def covered(log_ratio: Array, fold: NDArray[np.str_], spoken: Voices) -> Array:
 
 
 def widening(wider: Array, base: Array) -> float:
-    """Return how much wider the central 80 % of residuals is without some evidence than with it; at least 1."""
+    """Return how much wider the central 80 % of residuals is without some evidence than with it; at least 1.
+
+    Parameters
+    ----------
+    wider, base : array
+        log(predicted/measured) of each row without that evidence, and with it; NaN where not known. [1]
+    """
     both = np.isfinite(wider) & np.isfinite(base)
     if both.sum() < 10:
         return 1.0

@@ -34,8 +34,9 @@ class KernelFit:
     family : str
     numbers : mapping
     rows : int
+        Measurements behind them. [rows]
     error : float
-        Median |predicted/measured - 1|.
+        Median |predicted/measured - 1|. [1]
     """
 
     family: str

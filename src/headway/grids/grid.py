@@ -33,7 +33,7 @@ class Cell:
     Attributes
     ----------
     number : int
-        Its place in the grid.
+        Its place in the grid, from 0. [1]
     label : str
         What a reader calls it.
     query : Query

@@ -27,6 +27,12 @@ def run_here(cells: Sequence[Cell]) -> Iterator[Result]:
 def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Result]:
     """Run cells on local processes, as many as the machine has cores unless told.
 
+    Parameters
+    ----------
+    cells : sequence of Cell
+    workers : int or None
+        Processes; None: one per core. [1]
+
     Raises
     ------
     LostWorkerError

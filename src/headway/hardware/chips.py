@@ -133,7 +133,13 @@ class System:
         return min(self.chips, self.domain) if self.link > 0 else 1
 
     def replicas(self, chips: int) -> int:
-        """Return how many replicas of `chips` chips fit: none straddles two scale-up domains."""
+        """Return how many replicas of `chips` chips fit: none straddles two scale-up domains.
+
+        Parameters
+        ----------
+        chips : int
+            Chips of one replica. [chips]
+        """
         whole, rest = divmod(self.chips, self.joined)
         return whole * (self.joined // chips) + rest // chips
 
@@ -143,13 +149,25 @@ class System:
         return self.link_kind == "nvlink"
 
     def priced(self, dollars_per_second: float | None) -> System:
-        """Return the system at another price per chip-second; None keeps its own."""
+        """Return the system at another price per chip-second; None keeps its own.
+
+        Parameters
+        ----------
+        dollars_per_second : float or None
+            Price of a chip. [$/s per chip]
+        """
         if dollars_per_second is None:
             return self
         return replace(self, price=dollars_per_second, price_note="given by the user")
 
     def resized(self, chips: int) -> System:
-        """Return the system with another number of chips; the scale-up domain stays what the hardware has."""
+        """Return the system with another number of chips; the scale-up domain stays what the hardware has.
+
+        Parameters
+        ----------
+        chips : int
+            Chips of the system. [chips]
+        """
         if chips < 1:
             raise InputError(f"--chips: {chips} must be at least 1")
         return self if chips == self.chips else replace(self, chips=chips, name=f"{self.name} ({chips} chips)")

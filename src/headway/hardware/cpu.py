@@ -29,13 +29,25 @@ def _best(action: Callable[[], object]) -> float:
 
 
 def measure_bandwidth(megabytes: int = 256) -> float:
-    """Return read bandwidth in bytes/s: the sum of an array far larger than the caches."""
+    """Return read bandwidth in bytes/s: the sum of an array far larger than the caches.
+
+    Parameters
+    ----------
+    megabytes : int
+        Size of the array. [MB]
+    """
     data = np.ones(megabytes * 1_000_000 // 8)
     return data.nbytes / _best(data.sum)
 
 
 def measure_flops(size: int = 1536) -> float:
-    """Return the single-precision matrix rate in FLOP/s: a square product of 2 n^3 FLOP."""
+    """Return the single-precision matrix rate in FLOP/s: a square product of 2 n^3 FLOP.
+
+    Parameters
+    ----------
+    size : int
+        n. [rows]
+    """
     a = np.random.default_rng(0).standard_normal((size, size), dtype=np.float32)
     return 2 * size**3 / _best(lambda: a @ a)
 

@@ -49,11 +49,11 @@ def weights_read_time(parameters: Real, bytes_per_parameter: Real, domain: Real,
     Parameters
     ----------
     parameters : float or array
-        Stored parameters.
+        Stored parameters. [parameters]
     bytes_per_parameter : float or array
         [bytes]
     domain : float or array
-        Chips in the scale-up domain.
+        Chips in the scale-up domain. [chips]
     chip_bandwidth : float or array
         Memory bandwidth of one chip. [bytes/s]
     """

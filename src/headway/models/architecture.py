@@ -27,16 +27,16 @@ class Linear:
     role : str
         ``attention``, ``index``, ``state``, ``dense``, ``expert``, ``shared``, ``router``, ``conv``, ``embed``, ``head``.
     inputs, outputs : int
-        Shape.
+        Shape: elements of a token's vector before and after. [1]
     copies : int
-        How many matrices of this shape the layer has.
+        How many matrices of this shape the layer has. [1]
     bias : bool
         One more parameter per output.
     ways : int
         Into how many shards tensor parallelism can cut it: 0 without limit, 1 not at all (replicated), KV heads for
-        the K and V projections.
+        the K and V projections. [1]
     blocks : int
-        Above 1 the matrix is block-diagonal with that many blocks: parameters and FLOPs shrink by it.
+        Above 1 the matrix is block-diagonal with that many blocks: parameters and FLOPs shrink by it. [1]
     format : Format
         Number format; filled in by the reader.
     """
@@ -76,13 +76,13 @@ class Attend:
     reach : Reach
         Which entries are kept and read.
     elements : float
-        Elements per cache entry (K and V together; the latent for MLA).
+        Elements per cache entry (K and V together; the latent for MLA). [1]
     ways : int
-        KV heads: into how many shards the cache can be cut; 1 means every tensor-parallel rank keeps and reads all.
+        KV heads: into how many shards the cache can be cut; 1 means every tensor-parallel rank keeps and reads all. [1]
     flops_per_pair : float
-        FLOPs per query-key pair over all query heads, score and value.
+        FLOPs per query-key pair over all query heads, score and value. [FLOP/pair]
     expanded_per_pair, expand_per_token : float
-        MLA without absorption: FLOPs per pair with full heads, and FLOPs to expand one cached latent. 0 when n/a.
+        MLA without absorption, else 0: with full heads; to expand one cached latent. [FLOP/pair, FLOP/token]
     stores : bool
         False when the layer reads another layer's cache (cross-layer sharing).
     index : bool
@@ -102,19 +102,43 @@ class Attend:
     format: Format = UNSTATED
 
     def stored_bytes(self, context: Real) -> Real:
-        """Bytes kept per sequence at `context` tokens."""
+        """Bytes kept per sequence at `context` tokens.
+
+        Parameters
+        ----------
+        context : float or array
+            Tokens of the sequence. [tokens]
+        """
         return self.reach.stored(context) * (self.elements * self.format.bytes if self.stores else 0.0)
 
     def read_bytes(self, context: Real) -> Real:
-        """Bytes read per sequence by one new token at `context` tokens."""
+        """Bytes read per sequence by one new token at `context` tokens.
+
+        Parameters
+        ----------
+        context : float or array
+            Tokens of the sequence. [tokens]
+        """
         return self.reach.entries(context) * self.elements * self.format.bytes
 
     def read_entries(self, new: Real, context: Real) -> Real:
-        """Cache entries that a pass of `new` tokens reads per sequence after `context` cached ones."""
+        """Cache entries that a pass of `new` tokens reads per sequence after `context` cached ones.
+
+        Parameters
+        ----------
+        new, context : float or array
+            Per sequence: new tokens; tokens in the cache before them. [tokens]
+        """
         return self.reach.read(new, context)
 
     def pair_flops(self, new: Real, context: Real) -> Real:
-        """FLOPs of `new` tokens per sequence after `context` cached ones; MLA takes the form that multiplies less."""
+        """FLOPs of `new` tokens per sequence after `context` cached ones; MLA takes the form that multiplies less.
+
+        Parameters
+        ----------
+        new, context : float or array
+            Per sequence: new tokens; tokens in the cache before them. [tokens]
+        """
         pairs = self.reach.pairs(new, context)
         absorbed = pairs * self.flops_per_pair
         if not self.expanded_per_pair:
@@ -129,13 +153,13 @@ class State:
     Attributes
     ----------
     elements : float
-        Elements of the state matrix, read and written once per pass.
+        Elements of the state matrix, read and written once per pass. [1]
     conv_elements : float
-        Elements of the short convolution's state.
+        Elements of the short convolution's state. [1]
     flops_per_token : float
-        FLOPs to decay, update and query the state for one token.
+        FLOPs to decay, update and query the state for one token. [FLOP/token]
     ways : int
-        Heads: into how many shards it can be cut.
+        Heads: into how many shards it can be cut. [1]
     """
 
     elements: float
@@ -202,7 +226,7 @@ class Architecture:
     mtp : tuple of Layer
         Multi-token-prediction layers, apart: not in totals, not in the step.
     final_parameters : int
-        Parameters outside the layers that are no matrix (final norm, position table).
+        Parameters outside the layers that are no matrix (final norm, position table). [parameters]
     side_by_side : bool
         Attention and feed-forward read the same input and their outputs are added together (GPT-J, Falcon, PaLM).
     notes : tuple of str

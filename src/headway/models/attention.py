@@ -39,9 +39,9 @@ def grouped_query(
     Parameters
     ----------
     hidden, heads, kv_heads, head_dim : int
-        Shapes; K and V have `kv_heads` heads.
+        Widths and numbers of heads; K and V have `kv_heads` heads. [1]
     value_dim : int
-        Width of a value head when it differs from `head_dim`.
+        Width of a value head when it differs from `head_dim`. [1]
     reach : Reach
         Which cache entries are read.
     bias, output_bias : bool
@@ -87,6 +87,14 @@ def latent(
     tensor-parallel rank keeps it whole. In decode the K and V up-projections are absorbed into queries and outputs:
     a pair costs heads x (2 kv_rank + rope_dim) multiply-adds. In prefill they are expanded: heads x (nope + rope +
     value) a pair, plus the up-projection of every cached latent that the pass sees. The one that multiplies less counts.
+
+    Parameters
+    ----------
+    hidden, heads, q_rank, kv_rank, nope_dim, rope_dim, value_dim : int
+        Width of the layer; heads; widths of the Q (None: no) and KV latents; widths of a head by part. [1]
+    reach : Reach
+    output_gate, bias : bool
+        One more matrix that gates the heads' outputs; biases on Q's and KV's down-projections and the output.
     """
     query_in = q_rank or hidden
     linears: list[Linear] = []
@@ -117,12 +125,12 @@ def indexer(hidden: int, query_in: int, heads: int, head_dim: int, *, ratio: flo
 
     Parameters
     ----------
-    query_in : int
-        Width of the index query's input (the query latent).
+    hidden, query_in : int
+        Width of the layer; of the index query's input (the query latent). [1]
     heads, head_dim : int
-        Index heads share one key of `head_dim` per cache entry.
+        Index heads share one key of `head_dim` per cache entry. [1]
     ratio : float
-        Tokens per entry when the index cache is compressed.
+        Tokens per entry when the index cache is compressed. [tokens/entry]
     """
     linears = (
         Linear("self_attn.indexer.wq_b", "index", query_in, heads * head_dim, ways=1),

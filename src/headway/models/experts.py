@@ -20,6 +20,17 @@ def dense(
 ) -> tuple[Linear, ...]:
     """Build a feed-forward block: two matrices, or three when gated (SwiGLU: the third is easily forgotten).
 
+    Parameters
+    ----------
+    hidden, inner : int
+        Widths of the layer and of the block. [1]
+    gated : bool
+        Three matrices instead of two.
+    role, module : str
+        Role and module path of the matrices.
+    bias : bool
+        Biases on all of them.
+
     Returns
     -------
     tuple of Linear
@@ -32,14 +43,38 @@ def dense(
 def routed(
     hidden: int, inner: int, count: int, *, gated: bool = True, module: str = "mlp.experts", bias: bool = False
 ) -> tuple[Linear, ...]:
-    """Build `count` routed experts, each a feed-forward block of width `inner` (lecture 3.1)."""
+    """Build `count` routed experts, each a feed-forward block of width `inner` (lecture 3.1).
+
+    Parameters
+    ----------
+    hidden, inner : int
+        Widths of the layer and of one expert. [1]
+    count : int
+        Experts. [experts]
+    gated, bias : bool
+        Three matrices instead of two; biases on all of them.
+    module : str
+        Module path of the experts.
+    """
     first = ("gate_proj", "up_proj") if gated else ("up_proj",)
     ups = tuple(Linear(f"{module}.{name}", "expert", hidden, inner, copies=count, bias=bias) for name in first)
     return (*ups, Linear(f"{module}.down_proj", "expert", inner, hidden, copies=count, bias=bias))
 
 
 def router(hidden: int, count: int, *, module: str = "mlp.gate", bias: bool = False) -> Linear:
-    """Build the router: one score per expert; every chip keeps it whole."""
+    """Build the router: one score per expert; every chip keeps it whole.
+
+    Parameters
+    ----------
+    hidden : int
+        Width of the layer. [1]
+    count : int
+        Experts. [experts]
+    module : str
+        Module path.
+    bias : bool
+        One more parameter per expert.
+    """
     return Linear(module, "router", hidden, count, bias=bias, ways=1)
 
 
@@ -49,11 +84,11 @@ def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0
     Parameters
     ----------
     experts, active : int or array
-        E experts, k of them per token.
+        E experts, k of them per token. [experts]
     tokens : float or array
-        Tokens T in the pass.
+        Tokens T in the pass. [tokens]
     skew : float
-        0 for balanced routing; otherwise expert popularity falls as rank to the power -skew (Zipf).
+        0 for balanced routing; otherwise expert popularity falls as rank to the power -skew (Zipf). [1]
 
     Notes
     -----
@@ -74,11 +109,11 @@ def busiest_group(experts: int, active: int, groups: Real, tokens: Real) -> tupl
     Parameters
     ----------
     experts, active : int
-        E experts, k of them per token.
+        E experts, k of them per token. [experts]
     groups : int or array
-        Groups on which they lie evenly.
+        Groups on which they lie evenly. [groups]
     tokens : float or array
-        Tokens T in the pass.
+        Tokens T in the pass. [tokens]
 
     Returns
     -------
@@ -129,9 +164,9 @@ def group_reached(experts: int, active: int, groups: Real) -> Real:
     Parameters
     ----------
     experts, active : int
-        E experts, k of them per token.
+        E experts, k of them per token. [experts]
     groups : int or array
-        Groups on which they lie.
+        Groups on which they lie. [groups]
 
     Notes
     -----
@@ -172,12 +207,28 @@ class Crowding:
 
 
 def hottest_expert(experts: int, active: int, skew: float) -> float:
-    """Return the chance per token of the most popular expert under `skew`: k/E when routing is balanced."""
+    """Return the chance per token of the most popular expert under `skew`: k/E when routing is balanced.
+
+    Parameters
+    ----------
+    experts, active : int
+        E experts, k of them per token. [experts]
+    skew : float
+        Zipf exponent of expert popularity. [1]
+    """
     return float(_popularity(int(experts), float(active), float(skew)).max())
 
 
 def fraction_touched(sparsity: Real, tokens: Real) -> Real:
-    """Return the expected share of expert weights that `tokens` touch: 1 - (1 - 1/x)^B with x = experts/active."""
+    """Return the expected share of expert weights that `tokens` touch: 1 - (1 - 1/x)^B with x = experts/active.
+
+    Parameters
+    ----------
+    sparsity : float or array
+        x, experts per active expert. [1]
+    tokens : float or array
+        B. [tokens]
+    """
     return 1 - (1 - 1 / sparsity) ** tokens
 
 

@@ -239,7 +239,17 @@ class Keys:
         return names[0], default
 
     def int(self, *names: str, default: Any = _MISSING, least: int = 1) -> int:
-        """Return the first of `names` as a whole number of at least `least`; a default is returned as it is."""
+        """Return the first of `names` as a whole number of at least `least`; a default is returned as it is.
+
+        Parameters
+        ----------
+        *names : str
+            The key and its other names.
+        default : object
+            When none is there; without one that is an error.
+        least : int
+            Smallest value allowed. [1]
+        """
         name, value = self._take(names, default)
         if value is default and default is not _MISSING:
             return value
@@ -269,7 +279,17 @@ class Keys:
             raise InputError(f"{self.where}: {self.prefix}{name} = {value!r} is not known to headway{known}")
 
     def kinds(self, *names: str, length: int, known: tuple[str, ...]) -> list[str] | None:
-        """Return a list of layer kinds, each one of `known`."""
+        """Return a list of layer kinds, each one of `known`.
+
+        Parameters
+        ----------
+        *names : str
+            The key and its other names.
+        length : int
+            Entries that the list must have. [layers]
+        known : tuple of str
+            Kinds that are accepted.
+        """
         found = self.list(*names, length=length)
         for kind in found or []:
             if kind not in known:
@@ -282,7 +302,17 @@ class Keys:
         return str(self._take(names, default)[1])
 
     def list(self, *names: str, length: int | None = None, more: int = 0) -> list[Any] | None:
-        """Return the first of `names` as a list (None when absent) of `length` entries, or up to `more` beyond."""
+        """Return the first of `names` as a list (None when absent) of `length` entries, or up to `more` beyond.
+
+        Parameters
+        ----------
+        *names : str
+            The key and its other names.
+        length : int or None
+            Entries that the list must have (None: any number). [layers]
+        more : int
+            Entries allowed beyond those. [layers]
+        """
         name, value = self._take(names, None)
         if value is None:
             return None

@@ -16,19 +16,33 @@ def kv_bytes_stored(model: Architecture, context: Real) -> Real:
     ----------
     model : Architecture
     context : float or array
-        Tokens in the cache.
+        Tokens in the cache. [tokens]
     """
     cache = sum(n * a.stored_bytes(context) for n, a in model.attends())
     return cache + state_bytes(model)
 
 
 def kv_bytes_read(model: Architecture, context: Real) -> Real:
-    """Return bytes of cache that one new token of one sequence reads at `context` tokens (state not included)."""
+    """Return bytes of cache that one new token of one sequence reads at `context` tokens (state not included).
+
+    Parameters
+    ----------
+    model : Architecture
+    context : float or array
+        Tokens in the cache. [tokens]
+    """
     return sum(n * a.read_bytes(context) for n, a in model.attends()) + 0.0 * context
 
 
 def kv_bytes_per_token(model: Architecture, context: Real) -> Real:
-    """Return bytes by which the stored cache grows with one more token at `context`: the lecture's k, per layer kind."""
+    """Return bytes by which the stored cache grows with one more token at `context`: the lecture's k, per layer kind.
+
+    Parameters
+    ----------
+    model : Architecture
+    context : float or array
+        Tokens in the cache. [tokens]
+    """
     return kv_bytes_stored(model, context + 1.0) - kv_bytes_stored(model, context)
 
 
@@ -51,13 +65,13 @@ def bytes_per_token_closed_form(
     Parameters
     ----------
     unique_layers : float or array
-        Layers that keep a cache of their own (cross-layer sharing lowers it).
+        Layers that keep a cache of their own (cross-layer sharing lowers it). [layers]
     head_dim, kv_heads : float or array
-        Width of a head; number of KV heads.
+        Width of a head; number of KV heads. [1]
     bytes_per_element : float or array
         [bytes]; the lecture uses 1.
     sparse_divisor : float or array
-        Divisor for sparse reading; 1 for dense attention.
+        Divisor for sparse reading; 1 for dense attention. [1]
 
     Notes
     -----

@@ -35,7 +35,15 @@ def routed_law(router: str = "S-BASE") -> RoutedLaw:
 
 
 def saturated_experts(experts: Real, law: RoutedLaw) -> Real:
-    """Return E^, the expert count after saturation: 1/E^ = 1/(E - 1 + 1/(1/Es - 1/Em)) + 1/Em."""
+    """Return E^, the expert count after saturation: 1/E^ = 1/(E - 1 + 1/(1/Es - 1/Em)) + 1/Em.
+
+    Parameters
+    ----------
+    experts : float or array
+        E. [experts]
+    law : RoutedLaw
+        Has the limits Es and Em.
+    """
     return 1 / (1 / (experts - 1 + 1 / (1 / law.start - 1 / law.most)) + 1 / law.most)
 
 
@@ -45,9 +53,9 @@ def effective_dense_parameters(n_dense: Real, experts: Real, router: str = "S-BA
     Parameters
     ----------
     n_dense : float or array
-        Parameters of the base (active) model.
+        Parameters of the base (active) model. [parameters]
     experts : int or array
-        E; 1 returns `n_dense`.
+        E; 1 returns `n_dense`. [experts]
     router : str
         Which routing method's coefficients.
 

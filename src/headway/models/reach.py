@@ -33,11 +33,11 @@ class Reach:
     kind : str
         ``full``, ``window``, ``chunk``, ``top-k``, ``sqrt`` or ``fraction``.
     width : float
-        Window, chunk or k, in cache entries.
+        Window, chunk or k, in cache entries. [1]
     ratio : float
-        Context tokens per cache entry: above 1 where the cache is compressed.
+        Above 1 where the cache is compressed. [tokens/entry]
     scale : float
-        The constant of the ``sqrt`` law, or the share of the ``fraction`` law.
+        The constant of the ``sqrt`` law, or the share of the ``fraction`` law. [1, share]
     """
 
     kind: Kind = "full"
@@ -48,9 +48,14 @@ class Reach:
     def entries(self, context: Real) -> Real:
         """Return the cache entries that one new token reads at `context` cached tokens.
 
+        Parameters
+        ----------
+        context : float or array
+            Tokens of the sequence so far. [tokens]
+
         Notes
         -----
-        full: L; window: min(L, w); top-k: min(L, k); sqrt: c sqrt(L); fraction: L/s (lecture 2.2).
+        full: L; window: min(L, w); top-k: min(L, k); sqrt: c sqrt(L); fraction: s L, s being `scale` (lecture 2.2: 1/s of the context).
         chunk (attention inside blocks of w): min(L, w/2), the mean over positions once a chunk has filled.
         With a compressed cache L is first divided by `ratio`.
         """
@@ -68,7 +73,13 @@ class Reach:
                 return n * self.scale
 
     def stored(self, context: Real) -> Real:
-        """Return the entries kept per sequence: sparse reading alone frees no memory, a window does (lecture 2.2)."""
+        """Return the entries kept per sequence: sparse reading alone frees no memory, a window does (lecture 2.2).
+
+        Parameters
+        ----------
+        context : float or array
+            Tokens of the sequence so far. [tokens]
+        """
         n = context if self.ratio == 1 else context / self.ratio
         return smaller(n, self.width) if self.kind in ("window", "chunk") else n
 
@@ -77,6 +88,11 @@ class Reach:
 
         Neighbouring queries share a window; each query of a selecting law picks its own, so their union grows with
         `new` up to everything stored.
+
+        Parameters
+        ----------
+        new, context : float or array
+            Per sequence: new tokens; tokens in the cache before them. [tokens]
         """
         once = self.entries(context)
         if self.kind in ("full", "window", "chunk"):
@@ -87,6 +103,11 @@ class Reach:
         """Return query-key pairs of `new` tokens after `context` cached ones: the sum of entries(context + i), i=1..new.
 
         A token attends to itself, hence context + 1 for one new token under full attention (causal, not the square).
+
+        Parameters
+        ----------
+        new, context : float or array
+            Per sequence: new tokens; tokens in the cache before them. [tokens]
         """
         if self.kind == "full":
             return new * (new + 2 * context + 1) / 2 / self.ratio

@@ -20,6 +20,14 @@ def gated_delta_net(
 
     State: value_heads matrices of key_dim x value_dim; a short convolution over Q, K and V of `kernel` taps.
 
+    Parameters
+    ----------
+    hidden, key_heads, value_heads, key_dim, value_dim : int
+        Width of the layer; numbers and widths of heads. [1]
+    kernel : int
+        Taps of the short convolution. [tokens]
+    state_format : Format
+
     Returns
     -------
     linears, state, vectors : tuple, State, int
@@ -57,6 +65,20 @@ def mamba2(
 
     One input projection yields gate, x, B, C and time steps; a short convolution runs over x, B and C.
 
+    Parameters
+    ----------
+    hidden, heads, head_dim : int
+        Width of the layer; number and width of heads. [1]
+    groups, state_size : int
+        Groups of heads that share B and C; width of each B and C. [1]
+    kernel : int
+        Taps of the short convolution. [tokens]
+    state_format : Format
+    conv_bias : bool
+        Bias on the convolution.
+    module : str
+        Module path.
+
     Returns
     -------
     linears, state, vectors : tuple, State, int
@@ -80,6 +102,16 @@ def kimi_delta(
     """Build a Kimi Delta Attention layer: a delta rule with a decay per channel (Kimi Linear, arXiv 2510.26692).
 
     Decay and output gate are low-rank (hidden -> head_dim -> heads x head_dim) unless the gate is full rank.
+
+    Parameters
+    ----------
+    hidden, heads, head_dim : int
+        Width of the layer; number and width of heads. [1]
+    kernel : int
+        Taps of the short convolutions. [tokens]
+    state_format : Format
+    full_rank_gate : bool
+        One matrix for the output gate instead of two.
 
     Returns
     -------

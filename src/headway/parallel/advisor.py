@@ -27,16 +27,17 @@ class Subject:
     cache : float
         Of one sequence at the context in question. [bytes]
     experts, active : int
-        Per layer, and of them per token; 0 for a dense model.
+        Per layer, and of them per token; 0 for a dense model. [experts]
     hidden, inner : int
-        Width of the residual stream; of one expert (or of the dense feed-forward).
+        Width of the residual stream; of one expert (or of the dense feed-forward). [1]
     bytes_per_weight : float
         Of the feed-forward matrices. [bytes]
     chain : tuple of str
         Compute kinds of the feed-forward matrices.
     layers : int
+        Layers of the model. [layers]
     reaches : int
-        Different kinds of attention among the layers (full beside windows, say).
+        Different kinds of attention among the layers (full beside windows, say). [1]
     reaches_back : bool
         Layers read what earlier layers (not their neighbours) computed: shared caches, residuals across layers.
     """
@@ -55,7 +56,14 @@ class Subject:
 
     @classmethod
     def of(cls, model: Architecture, context: float) -> Subject:
-        """Return what a model's config says, at `context` tokens per sequence."""
+        """Return what a model's config says, at `context` tokens per sequence.
+
+        Parameters
+        ----------
+        model : Architecture
+        context : float
+            Tokens in each cache. [tokens]
+        """
         role = "expert" if model.experts else "dense"
         wide = [m for x in model.layers for m in x.linears if m.role == role]
         widest = max(wide, key=lambda m: m.outputs / max(m.inputs, 1), default=None)
@@ -88,7 +96,7 @@ class Advice:
     Attributes
     ----------
     experts_over, tensor, stages : int
-        E: chips over which experts are spread; ways to slice matrices; pipeline stages (racks).
+        E: chips over which experts are spread; ways to slice matrices; pipeline stages (racks). [chips, chips, stages]
     remarks : tuple of Remark
     """
 
@@ -113,13 +121,13 @@ def advise(
     subject : Subject
     chip : Chip
     domain : int
-        Chips of one scale-up domain.
+        Chips of one scale-up domain. [chips]
     reserve : float
-        Share of memory left to the engine.
+        Share of memory left to the engine. [share]
     training : bool
         Training, not inference.
     micro_batches : int
-        Of a training step; 0 for four per stage.
+        Of a training step; 0 for four per stage. [1]
 
     Raises
     ------

@@ -21,7 +21,15 @@ V = TypeVar("V")
 
 
 def layer(x: Array, weights: Array) -> Array:
-    """Return one layer: tanh(x W) + x."""
+    """Return one layer: tanh(x W) + x.
+
+    Parameters
+    ----------
+    x : array
+        [batch, width] [1]
+    weights : array
+        W. [width, width] [1]
+    """
     return np.tanh(x @ weights) + x
 
 
@@ -33,9 +41,9 @@ def run_decode(play: Play, layers: Sequence[Array], start: Array) -> Array:
     play : Play
         Of `decode_play`.
     layers : sequence of array
-        Weights, cut evenly over the stages. [width, width] each
+        Weights, cut evenly over the stages. [width, width] each [1]
     start : array
-        First input of each micro-batch. [micro-batch, batch, width]
+        First input of each micro-batch. [micro-batch, batch, width] [1]
 
     Raises
     ------
@@ -65,8 +73,9 @@ def run_training(play: Play, layers: Sequence[Array], inputs: Array, targets: Ar
     play : Play
         Of `training_play`; with several parts per stage the layers are cut into stages x parts pieces in turn.
     layers : sequence of array
+        Weights. [width, width] each [1]
     inputs, targets : array
-        [micro-batch, batch, width]
+        [micro-batch, batch, width] [1]
 
     Raises
     ------

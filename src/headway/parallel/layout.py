@@ -56,18 +56,18 @@ class Layout:
     Attributes
     ----------
     tp : int
-        Chips that slice each attention and dense matrix (and the KV heads).
+        Chips that slice each attention and dense matrix (and the KV heads). [chips]
     dp : int
-        Attention-data-parallel groups: each holds its own sequences and its own copy of attention and dense weights.
+        Attention-data-parallel groups: each has its own sequences and copy of attention and dense weights. [groups]
     ep : int
         Groups of chips over which the experts are spread; it divides the stage's chips, and the chips of a group slice
-        each expert.
+        each expert. [groups]
     pp : int
-        Pipeline stages, each with its share of the layers.
+        Pipeline stages, each with its share of the layers. [stages]
     cp : int
-        Chips that share each sequence: its prompt's tokens and its cache.
+        Chips that share each sequence: its prompt's tokens and its cache. [chips]
     redundant : int
-        Experts that have a second copy, so that the busiest chip has less to do (DeepSeek: 32 of 256 on 144 chips).
+        Experts with a second copy: the busiest chip has less to do (DeepSeek: 32 of 256 on 144 chips). [experts]
     shared_copies : bool
         Keep shared experts whole on every chip instead of slicing them over tp.
     """
@@ -211,7 +211,13 @@ def read_layout(text: str) -> Layout:
 
 
 def completed(given: dict[str, int]) -> dict[str, int]:
-    """Fill in what expert parallelism implies: with ep larger than the other ways, dp (or tp, where dp is given)."""
+    """Fill in what expert parallelism implies: with ep larger than the other ways, dp (or tp, where dp is given).
+
+    Parameters
+    ----------
+    given : dict
+        Ways by dimension, like ``{"tp": 2, "ep": 8}``. [1]
+    """
     known = given.get("tp", 1) * given.get("dp", 1) * given.get("cp", 1)
     ep = given.get("ep", 1)
     if known < 1 or ep <= known or ep % known:
@@ -324,7 +330,14 @@ def check(model: Architecture, layout: Layout) -> None:
 
 
 def widest_tensor(model: Architecture, most: int) -> int:
-    """Return the most slices, up to so many, into which a model's attention heads divide."""
+    """Return the most slices, up to so many, into which a model's attention heads divide.
+
+    Parameters
+    ----------
+    model : Architecture
+    most : int
+        [chips]
+    """
     return largest_divisor(model.attention_heads, most) if model.attention_heads else most
 
 
@@ -333,6 +346,12 @@ def candidates(model: Architecture, chips: int) -> list[Layout]:
 
     Dense models: tensor parallelism in powers of two (and all chips). MoE: tensor parallelism, or experts spread over
     all chips with attention in tp x dp. Chips beyond the largest divisor of the experts stay idle (lecture 3.2).
+
+    Parameters
+    ----------
+    model : Architecture
+    chips : int
+        [chips]
     """
     found: list[Layout] = []
     powers = [2**i for i in range(chips.bit_length()) if 2**i <= chips]

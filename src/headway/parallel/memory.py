@@ -42,6 +42,13 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
     """Return bytes of cache and state that one sequence keeps on each chip of its group at `context` tokens.
 
     A pipeline stage keeps its layers' share of every sequence in flight, whichever micro-batch it is in (lecture E16, E17).
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    context : float or array
+        Tokens in the cache. [tokens]
     """
     cache = sum(
         fullest_stage(n, layout) * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends()
@@ -59,6 +66,13 @@ _KEPT = 2  # copies of the residual stream: itself and its norm
 
 def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> float:
     """Return bytes of activations on one chip in a pass of `tokens` new tokens in each data-parallel group.
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    tokens : float
+        New tokens of a group. [tokens]
 
     Notes
     -----
@@ -112,15 +126,15 @@ def capacity_per_chip(
     Parameters
     ----------
     n_total : float or array
-        Stored parameters.
+        Stored parameters. [parameters]
     bytes_per_parameter : float or array
         [bytes]
     micro_batch : float or array
-        b, sequences in one micro-batch.
+        b, sequences in one micro-batch. [sequences]
     context, k : float or array
-        Tokens per sequence; cache bytes per token. [tokens, bytes]
+        Tokens per sequence; cache bytes per token. [tokens, bytes/token]
     experts_ways, stages : float or array
-        E, chips of a rack that share a stage; P, racks in the pipeline.
+        E, chips of a rack that share a stage; P, racks in the pipeline. [chips, stages]
 
     Notes
     -----

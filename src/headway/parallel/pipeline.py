@@ -15,20 +15,33 @@ def decode_idle_fraction(stages: Real, micro_batches: Real = 1) -> Real:
     Parameters
     ----------
     stages : int or array
-        P.
+        P. [stages]
     micro_batches : int or array
-        M in flight.
+        M in flight. [1]
     """
     return np.maximum(0.0, 1 - micro_batches / stages)
 
 
 def decode_token_latency(stages: Real, micro_batches: Real, stage_time: Real = 1.0) -> Real:
-    """Return time per token of one sequence: max(P, M) stage times; more micro-batches than stages only wait."""
+    """Return time per token of one sequence: max(P, M) stage times; more micro-batches than stages only wait.
+
+    Parameters
+    ----------
+    stages, micro_batches : int or array
+        P, M. [stages, 1]
+    stage_time : float or array
+        Time of one stage. [s]
+    """
     return np.maximum(stages, micro_batches) * stage_time
 
 
 def training_bubble(stages: Real, micro_batches: Real) -> Real:
     """Return the idle share of a hard-stop (GPipe) or 1F1B schedule: (P-1)/(M+P-1) (lecture 4.3 [D], SYS-D3).
+
+    Parameters
+    ----------
+    stages, micro_batches : int or array
+        P, M. [stages, 1]
 
     Notes
     -----
@@ -38,7 +51,15 @@ def training_bubble(stages: Real, micro_batches: Real) -> Real:
 
 
 def activations_held(stages: Real, micro_batches: Real, schedule: str = "1f1b") -> Real:
-    """Return peak micro-batches of activations on the first stage: M for ``gpipe``, at most P for ``1f1b``."""
+    """Return peak micro-batches of activations on the first stage: M for ``gpipe``, at most P for ``1f1b``.
+
+    Parameters
+    ----------
+    stages, micro_batches : int or array
+        P, M. [stages, 1]
+    schedule : str
+        ``gpipe`` or ``1f1b``.
+    """
     return micro_batches if schedule == "gpipe" else np.minimum(micro_batches, stages)
 
 
@@ -50,6 +71,6 @@ def latency_with_hops(step: Real, hops: Real, per_hop: Real) -> Real:
     step, per_hop : float or array
         [s]
     hops : int or array
-        Rack changes per token.
+        Rack changes per token. [1]
     """
     return step + hops * per_hop

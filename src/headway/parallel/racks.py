@@ -27,17 +27,36 @@ class ExpertPlacement:
 
 
 def largest_divisor(number: int, most: int) -> int:
-    """Return the largest divisor of `number` that is at most `most`."""
+    """Return the largest divisor of `number` that is at most `most`.
+
+    Parameters
+    ----------
+    number, most : int
+        [1]
+    """
     return max(d for d in range(1, min(number, most) + 1) if number % d == 0)
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """Return the divisor of `number` that is nearest to `wanted`, the larger of two."""
+    """Return the divisor of `number` that is nearest to `wanted`, the larger of two.
+
+    Parameters
+    ----------
+    number, wanted : int
+        [1]
+    """
     return min((d for d in range(1, number + 1) if number % d == 0), key=lambda d: (abs(d - wanted), -d))
 
 
 def place_experts(experts: int, chips: int) -> ExpertPlacement:
     """Return how `experts` lie on `chips`: the largest divisor that fits is used, the rest idle (lecture 3.2, SYS-C2).
+
+    Parameters
+    ----------
+    experts : int
+        [experts]
+    chips : int
+        [chips]
 
     Raises
     ------
@@ -51,7 +70,13 @@ def place_experts(experts: int, chips: int) -> ExpertPlacement:
 
 
 def crossing_fraction(racks: Real) -> Real:
-    """Return the share of uniformly routed tokens that leave their rack: (R-1)/R (lecture 3.3)."""
+    """Return the share of uniformly routed tokens that leave their rack: (R-1)/R (lecture 3.3).
+
+    Parameters
+    ----------
+    racks : int or array
+        R. [1]
+    """
     return (racks - 1) / racks
 
 
@@ -61,9 +86,9 @@ def all_to_all_slowdown(racks: Real, bandwidth_ratio: Real = 8.0) -> Real:
     Parameters
     ----------
     racks : int or array
-        R.
+        R. [1]
     bandwidth_ratio : float or array
-        Scale-up over scale-out bandwidth; the lecture's 8.
+        Scale-up over scale-out bandwidth; the lecture's 8. [times]
 
     Notes
     -----
@@ -110,11 +135,11 @@ def scale_up_over_scale_out(
     Parameters
     ----------
     active_experts : int or array
-        Activated experts per token (copies sent).
+        Activated experts per token (copies sent). [experts]
     layers_per_stage : int or array
-        Layers between rack changes.
+        Layers between rack changes. [layers]
     bandwidth_ratio : float or array
-        Scale-up over scale-out bandwidth.
+        Scale-up over scale-out bandwidth. [times]
     both_ways : bool
         Count dispatch and combine (the factor 2); False gives the lecture's first attempt.
 
@@ -131,7 +156,7 @@ def dispatch_bytes(tokens: Real, hidden: Real, active: Real, bytes_per_element: 
     Parameters
     ----------
     tokens, hidden, active : float or array
-        New tokens of the chip; width; activated experts per token.
+        New tokens of the chip; width; activated experts per token. [tokens, 1, experts]
     bytes_per_element : float or array
         1 for FP8 dispatch, 2 for 16-bit; combine is 16-bit. [bytes]
     """
@@ -139,5 +164,13 @@ def dispatch_bytes(tokens: Real, hidden: Real, active: Real, bytes_per_element: 
 
 
 def fewest_layers_per_stage(active_experts: Real, bandwidth_ratio: Real = 8.0) -> Real:
-    """Return the fewest layers per stage that keep the rack boundary from being the bottleneck (lecture E12)."""
+    """Return the fewest layers per stage that keep the rack boundary from being the bottleneck (lecture E12).
+
+    Parameters
+    ----------
+    active_experts : int or array
+        Activated experts per token. [experts]
+    bandwidth_ratio : float or array
+        As in `scale_up_over_scale_out`. [times]
+    """
     return np.ceil(bandwidth_ratio / (2 * active_experts))

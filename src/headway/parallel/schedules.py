@@ -24,11 +24,12 @@ class Task:
     Attributes
     ----------
     stage, micro_batch : int
+        Counted from 0. [1]
     kind : str
         ``decode`` (one token), ``forward``, ``backward`` (with weight gradients, or of inputs only) or ``weights``
         (weight gradients alone).
     turn : int
-        Token of a decode; part of the model on a stage that holds several (interleaved).
+        Token of a decode; part of the model on a stage that holds several (interleaved). From 0. [1]
     start, end : float
         [units of the times given]
     """
@@ -49,10 +50,12 @@ class Play:
     ----------
     name : str
     stages, micro_batches : int
+        P, M. [stages, 1]
     tasks : tuple of Task
         By start.
     window : (float, float)
         Over which idle time is counted: a whole number of periods of a decode, all of a training step.
+        [units of the times given]
     """
 
     name: str
@@ -84,6 +87,11 @@ class Play:
         """Return the most micro-batches (parts of them, when interleaved) whose activations a stage holds at a time.
 
         From the end of its forward until the last backward task that needs them has ended.
+
+        Parameters
+        ----------
+        stage : int
+            Which, counted from 0. [1]
         """
         changes: list[tuple[float, int]] = []
         for f in (t for t in self.tasks if t.stage == stage and t.kind == "forward"):
@@ -107,11 +115,11 @@ def decode_play(stages: int, micro_batches: int, stage_time: float = 1.0, tokens
     Parameters
     ----------
     stages, micro_batches : int
-        P, M.
+        P, M. [stages, 1]
     stage_time, hop : float
-        Time of one stage; of a hand-over to the next stage (and from the last back to the first).
+        Time of one stage; of a hand-over to the next (and from the last back to the first). [s, or any one unit]
     tokens : int
-        Tokens of each micro-batch; the first half is warm-up.
+        Tokens of each micro-batch; the first half is warm-up. [tokens]
 
     Raises
     ------
@@ -157,12 +165,12 @@ def training_play(
         ``gpipe`` (all forwards, then all backwards), ``1f1b`` (alternating after a warm-up), ``interleaved`` (1F1B with
         several parts of the model on each stage), ``zero-bubble`` (weight gradients split off to fill the gaps).
     stages, micro_batches : int
-        P, M.
+        P, M. [stages, 1]
     forward, backward : float
         Time of one stage's forward and of its whole backward; the zero-bubble schedule spends half of a backward on
-        weight gradients.
+        weight gradients. [s, or any one unit]
     parts : int
-        Parts of the model on each stage, when interleaved.
+        Parts of the model on each stage, when interleaved. [1]
 
     Raises
     ------

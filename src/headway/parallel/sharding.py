@@ -20,7 +20,7 @@ def share_of(ways: int, tp: Real) -> Real:
     Parameters
     ----------
     ways : int
-        Into how many parts it can be cut; beyond them it is replicated. 0: without limit.
+        Into how many parts it can be cut; beyond them it is replicated. 0: without limit. [1]
     tp : int or array
         Chips that slice it. [chips]
     """
@@ -58,7 +58,14 @@ def is_sliced(matrix: Linear, layout: AnyLayout) -> bool:
 
 
 def fullest_stage(count: int, layout: Layout) -> int:
-    """Return how many of so many layers the pipeline stage with the most of them has."""
+    """Return how many of so many layers the pipeline stage with the most of them has.
+
+    Parameters
+    ----------
+    count : int
+        Layers of a kind, or all. [layers]
+    layout : Layout
+    """
     return math.ceil(count / layout.pp)
 
 

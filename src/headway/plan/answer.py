@@ -135,7 +135,15 @@ class Plan(Shown):
         )
 
     def interval(self, seconds: float, floor: float = 0.0) -> tuple[float, float] | None:
-        """Return the 80 % interval of a step time, not below its floor; None for the ideal machine. [s]"""
+        """Return the 80 % interval of a step time, not below its floor; None for the ideal machine. [s]
+
+        Parameters
+        ----------
+        seconds : float
+            Time of the step. [s]
+        floor : float
+            Time that no machine beats. [s]
+        """
         return None if self.spread is None else interval(seconds, self.spread, floor)
 
     def spread_at(self, axis: str, x: float, batch: float) -> tuple[Spread | None, tuple[str, ...]]:
@@ -146,7 +154,7 @@ class Plan(Shown):
         axis : str
             Of the curve: ``batch``, ``context`` or ``tokens per pass`` (beyond one of which a pass is a prefill).
         x, batch : float
-            Where on the axis; sequences per pass of one replica.
+            Where on the axis; sequences per pass of one replica. [sequences or tokens, sequences]
         """
         if self.spread is None:
             return None, ()

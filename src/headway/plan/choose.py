@@ -103,6 +103,14 @@ def operating_batch(scene: Scene, context: float, most: float) -> float:
 
     Twice the ideal machine's balance batch (lecture 1.3); where KV binds at every batch and there is no balance,
     the smallest batch whose cost is within the catalogue's slack of the lowest: beyond it only latency grows.
+
+    Parameters
+    ----------
+    scene : Scene
+    context : float
+        Mean length of a sequence. [tokens]
+    most : float
+        What memory holds. [sequences]
     """
     balance = lines(scene.ideal, context).balance_batch_with_kv
     target = recommended_range(balance, default("recommended_low"), default("recommended_high"))[0]
@@ -112,7 +120,16 @@ def operating_batch(scene: Scene, context: float, most: float) -> float:
 
 
 def cheap_batch(scene: Scene, context: float, most: float) -> float:
-    """Return the smallest whole batch whose time per token is within the slack of that at `most` (FAR where unbounded)."""
+    """Return the smallest whole batch whose time per token is within the slack of that at `most` (FAR where unbounded).
+
+    Parameters
+    ----------
+    scene : Scene
+    context : float
+        Mean length of a sequence. [tokens]
+    most : float
+        What memory holds. [sequences]
+    """
     most = min(most, FAR)
 
     def per_token(batch: float) -> float:

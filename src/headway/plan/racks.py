@@ -49,12 +49,13 @@ class Across:
     Attributes
     ----------
     racks : int
+        R. [1]
     crossing : float
-        Share of uniformly routed copies that leave their rack.
+        Share of uniformly routed copies that leave their rack. [share]
     lecture, own : float
-        Slow-down of the all-to-all at the lecture's ratio of bandwidths, and at this machine's.
+        Slow-down of the all-to-all at the lecture's ratio of bandwidths, and at this machine's. [times]
     once : float or None
-        Slow-down when a token crosses once to each other rack, however many of its experts lie there.
+        Slow-down when a token crosses once to each other rack, however many of its experts lie there. [times]
     seconds : float or None
         The model's dispatch and combine of one pass, as `once`. [s]
     """
@@ -74,17 +75,17 @@ class Depth:
     Attributes
     ----------
     stages, layers : int
-        P, layers of the fullest stage.
+        P, layers of the fullest stage. [stages, layers]
     ratio : float
-        Scale-up over scale-out time at the lecture's ratio; at least 1 is wanted.
+        Scale-up over scale-out time at the lecture's ratio; at least 1 is wanted. [times]
     own_ratio : float or None
-        The same at this machine's ratio.
+        The same at this machine's ratio. [times]
     weights, cache : float
         On one chip. [bytes]
     shortfall : float
         By which a chip's memory is too small; 0 where it fits. [bytes]
     batch : float
-        Sequences in flight on all stages.
+        Sequences in flight on all stages. [sequences]
     step, hopped : float
         Decode step of a micro-batch; with a hop after each stage. [s]
     """
@@ -127,7 +128,7 @@ class Collective:
     size : float
         Of the whole vector. [bytes]
     rounds, sent : float
-        Of that algorithm on one chip, inside a domain. [, bytes]
+        Of that algorithm on one chip, inside a domain. [1, bytes]
     inside, across : float
         Over one domain; over two, None where nothing joins them. [s]
     """
@@ -211,11 +212,12 @@ def rack_report(
     name, on : str
         Model and system; one rack is the system's scale-up domain.
     racks : sequence of int
-        Numbers of racks to look at.
+        Numbers of racks to look at. [1]
     context : float
-        Tokens per sequence.
+        Tokens per sequence. [tokens]
     batch : float or None
         Sequences of one micro-batch; default: the balance batch of one copy of the weights (E5), or what memory holds.
+        [sequences]
     hop : float or None
         From a rack to the next; default: the lecture's. [s]
     engine : str
@@ -338,7 +340,13 @@ def _depth(
 
 
 def generations(weights: float) -> tuple[Generation, ...]:
-    """Return the catalogue's scale-up domains, and how long each takes to read `weights` bytes once (lecture E18)."""
+    """Return the catalogue's scale-up domains, and how long each takes to read `weights` bytes once (lecture E18).
+
+    Parameters
+    ----------
+    weights : float
+        Of the whole model. [bytes]
+    """
     found: list[Generation] = []
     for row in catalogue().table("domains").rows:
         count, used = int(row["chips"]), int(row["used"] or row["chips"])

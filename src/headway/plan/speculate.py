@@ -29,14 +29,17 @@ class Drafting(Shown):
     drafter : str
         What makes the drafts.
     acceptance : float
+        Chance per drafted token. [share]
     length : int
+        Drafted per step. [tokens]
     batches : array
+        Batches of one replica. [sequences]
     found, ideal : Speculation
         The engine's and the ideal machine's, over the batches.
     hurts, hurts_ideal : float
-        Smallest batch from which drafting no longer helps; infinite when it helps as far as memory reaches.
+        Smallest batch from which drafting no longer helps; infinite when it helps as far as memory reaches. [sequences]
     best_length : int
-        Draft length with the highest gain at the plan's batch.
+        Draft length with the highest gain at the plan's batch; 0 where none helps. [tokens]
     """
 
     RECORD = "headway.records.drafting:drafting_record"
@@ -72,9 +75,9 @@ def draft_plan(
     request : Request
         As of a plan.
     acceptance : float or None
-        Chance per drafted token; default: the engine's, fitted on runs with multi-token prediction.
+        Chance per drafted token; default: the engine's, fitted on runs with multi-token prediction. [share]
     length : int or None
-        Drafted tokens per step; default 3.
+        Drafted tokens per step; default 3. [tokens]
     drafter : str or None
         A small model; ``mtp`` for the model's own module; ``lookup`` for drafts that cost nothing. Default: the module where
         the model has one, else lookup.

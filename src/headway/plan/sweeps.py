@@ -15,14 +15,28 @@ LONGEST_PASS = 8192.0  # tokens per sequence and pass: from decode (1) to a pref
 
 
 def sweep(plan: Plan, points: int = 49) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return batches from 1 to past what memory holds and the balance batch, evenly on a log scale."""
+    """Return batches from 1 to what memory holds (four balance batches where it holds any number), evenly on a log scale.
+
+    Parameters
+    ----------
+    plan : Plan
+    points : int
+        Batches at the most: equal ones count once. [1]
+    """
     most = plan.max_batch if math.isfinite(plan.max_batch) else 4 * plan.balance_weights
     top = max(most, 2.0)
     return np.array(sorted(set(np.round(np.geomspace(1.0, top, points)).tolist())))
 
 
 def curve(plan: Plan, points: int = 49) -> Curve:
-    """Return the decode sweep of a plan against batch; costs are per replica's share of the system."""
+    """Return the decode sweep of a plan against batch; costs are per replica's share of the system.
+
+    Parameters
+    ----------
+    plan : Plan
+    points : int
+        Batches at the most: equal ones count once. [1]
+    """
     chips = plan.system.chips / plan.replicas
     return against_batch(plan.scene, sweep(plan, points), plan.context, chips, plan.system.price)
 
@@ -36,7 +50,7 @@ def sweep_against(plan: Plan, against: Literal["batch", "context", "tokens"], po
     against : str
         ``batch``; ``context``, at the plan's batch or what memory holds of it; ``tokens``: new ones per sequence and pass.
     points : int
-        On a log scale.
+        At the most, on a log scale. [1]
     """
     chips, price = plan.system.chips / plan.replicas, plan.system.price
     if against == "batch":

@@ -28,7 +28,7 @@ def predict_file(
     name : str
         Engine or profile instead of each row's own.
     progress : callable
-        Called with the rows done so far.
+        Called with the rows done so far. [rows]
 
     Returns
     -------
@@ -103,7 +103,18 @@ def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -
 def write_predictions(
     source: Table, stream: TextIO, name: str | None = None, progress: Callable[[int], None] | None = None
 ) -> dict[str, Any]:
-    """Write a table's own columns as they came, then `ADDED`; return counts as `predict_file` does."""
+    """Write a table's own columns as they came, then `ADDED`; return counts as `predict_file` does.
+
+    Parameters
+    ----------
+    source : Table
+    stream : text file
+        Open for writing.
+    name : str or None
+        Engine or profile instead of each row's own.
+    progress : callable or None
+        Called with the rows done so far, every hundred and at the end. [rows]
+    """
     kept = [(k, t) for k, t in zip(source.keys, source.titles, strict=True) if k not in ADDED]
     keys = [*(k for k, _ in kept), *ADDED]
     writer = csv.writer(stream, lineterminator="\n")

@@ -32,7 +32,7 @@ class Field:
     quantity : Quantity or None
         How people write it.
     least, below : float
-        Smallest value allowed; what it must stay below.
+        Smallest value allowed; what it must stay below. [`unit`]
     choices : tuple of str
     example : str
         As written on the command line.
@@ -100,12 +100,24 @@ FIELDS: dict[str, Field] = {
 
 
 def written(value: float | str | None) -> float | None:
-    """Accept a quantity as people write it (``"4k"``, ``"30ms"``, ``"2.5/h"``), or a number in SI units."""
+    """Accept a quantity as people write it (``"4k"``, ``"30ms"``, ``"2.5/h"``), or a number in SI units.
+
+    Parameters
+    ----------
+    value : float, str or None
+        Of a field of a question. [the field's unit]
+    """
     return cast("float | None", value)  # `check` parses it, with the field's own unit
 
 
 def spelled(value: float | str) -> float:
-    """Accept a quantity that has a default."""
+    """Accept a quantity that has a default.
+
+    Parameters
+    ----------
+    value : float or str
+        As `written` takes it. [the field's unit]
+    """
     return cast(float, value)
 
 

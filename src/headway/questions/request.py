@@ -110,6 +110,11 @@ class Query:
 def chips_of(text: str | int | None) -> tuple[int | None, bool]:
     """Read ``72`` (all paid) or ``..72`` (as many as a layout uses) as (chips, at most).
 
+    Parameters
+    ----------
+    text : str, int or None
+        A number is all paid; None: not asked for. [chips]
+
     Raises
     ------
     InputError

@@ -9,7 +9,13 @@ from headway.serving import Answer
 
 
 def finite(value: float) -> float | None:
-    """Return a number, or None where it has no finite value: JSON has no infinities."""
+    """Return a number, or None where it has no finite value: JSON has no infinities.
+
+    Parameters
+    ----------
+    value : float
+        Of any unit; NaN counts as not finite. [any]
+    """
     return float(value) if math.isfinite(value) else None
 
 

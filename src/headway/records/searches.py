@@ -52,7 +52,14 @@ def search_rows(answer: SearchAnswer) -> list[dict[str, Any]]:
 
 
 def dots(found: Searched, chosen: list[int]) -> list[dict[str, Any]]:
-    """Return points for a chart, one per index."""
+    """Return points for a chart, one per index.
+
+    Parameters
+    ----------
+    found : Searched
+    chosen : list of int
+        Indices into its points. [1]
+    """
     p, ends = found.points, found.ends
     return [
         {

@@ -55,13 +55,13 @@ def roofline(
     Parameters
     ----------
     batch : float or array
-        B, sequences in the pass, one new token each.
+        B, sequences in the pass, one new token each. [sequences]
     context : float or array
-        L, tokens in each sequence's cache.
+        L, tokens in each sequence's cache. [tokens]
     kv_bytes_per_token : float or array
         k. [bytes]
     n_active, n_total : float or array
-        Parameters touched per token; stored.
+        Parameters touched per token; stored. [parameters]
     bytes_per_parameter : float or array
         w. [bytes]
     peak_flops, bandwidth : float or array
@@ -84,10 +84,18 @@ def roofline_lecture_units(
 
     Parameters
     ----------
+    batch : float or array
+        B, sequences in the pass, one new token each. [sequences]
+    context : float or array
+        L, tokens in each sequence's cache. [tokens]
+    kv_bytes_per_token : float or array
+        k. [bytes]
+    n_active, n_total : float or array
+        Parameters touched per token; stored. [parameters]
     ratio : float or array
-        H, multiply-adds per second over parameters read per second; the lecture takes 300.
+        H, multiply-adds per second over parameters read per second; the lecture takes 300. [1]
     bandwidth : float or array
-        Parameters (taken as bytes) per second.
+        Of memory; a parameter is one byte. [bytes/s]
     """
     compute = batch * n_active / (ratio * bandwidth)
     return Roofline(compute, n_total / bandwidth, batch * context * kv_bytes_per_token / bandwidth)
@@ -99,8 +107,8 @@ def movement_energy(batch: Real, move: Real = 1000.0, multiply: Real = 1.0) -> R
     Parameters
     ----------
     batch : float or array
-        Uses per move.
+        Uses per move. [1]
     move, multiply : float or array
-        Energy to move and to multiply one value, any one unit (default: picojoules of the toy model).
+        Energy to move and to multiply one value, in any one unit (default: the toy model's). [pJ]
     """
     return multiply + move / batch

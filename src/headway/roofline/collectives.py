@@ -61,7 +61,7 @@ def traffic(kind: str, algorithm: str, size: Real, ranks: Real) -> Traffic:
         Of the whole vector: of an all-gather the result, of a reduce-scatter the input, of an all-to-all what one chip
         has for all. [bytes]
     ranks : int or array
-        n.
+        n. [chips]
 
     Raises
     ------
@@ -103,11 +103,11 @@ class Transfer:
     sent, outside : float or array
         Over the scale-up link; over the scale-out network, where the ranks are more than the link joins. [bytes]
     messages, ranks : float or array
-        Collectives one after another; chips of one scale-up domain that take part in each.
+        Collectives one after another; chips of one scale-up domain that take part in each. [1, chips]
     link, scale_out : float or array
         Bandwidths per direction. [bytes/s]
     leaving : float or array
-        Messages among them that go outside.
+        Messages among them that go outside. [1]
     """
 
     sent: Real
@@ -220,7 +220,13 @@ class Wire(NamedTuple):
     at_once: bool
 
     def seconds(self, times: Real = 1.0) -> Real:
-        """Return the time on the wire at so many times the payload, latency left out. [s]"""
+        """Return the time on the wire at so many times the payload, latency left out. [s]
+
+        Parameters
+        ----------
+        times : float or array
+            Payload relative to the one that the coefficients were taken at. [times]
+        """
         inside, outside = self.linear * times + self.ramp * root(times), self.outside * times
         return larger(inside, outside) if self.at_once else inside + outside
 
@@ -262,7 +268,7 @@ def collective_seconds(
     size : float
         Of the whole vector (see `traffic`). [bytes]
     ranks : int
-        Chips that take part; beyond those that the link joins it crosses the scale-out network.
+        Chips that take part; beyond those that the link joins it crosses the scale-out network. [chips]
     chip : Machine
     c : Calibration
     algorithm : str or None
@@ -276,7 +282,21 @@ def collective_seconds(
 
 
 def fastest_algorithm(kind: str, size: float, ranks: int, chip: Machine, c: Numbers, adds_in_network: bool) -> str:
-    """Return which algorithm takes least time inside a domain; ties go to the one with the fewest rounds."""
+    """Return which algorithm takes least time inside a domain; ties go to the one with the fewest rounds.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``ALGORITHMS``.
+    size : float
+        Of the whole vector (see `traffic`). [bytes]
+    ranks : int
+        Chips that take part. [chips]
+    chip : Machine
+    c : Calibration
+    adds_in_network : bool
+        Whether the switches add; without it ``in-network`` is no option.
+    """
     options = [a for a in ALGORITHMS[kind] if a != "in-network" or adds_in_network]
 
     def cost(a: str) -> tuple[float, float]:

@@ -48,13 +48,14 @@ class Sums(NamedTuple):
     Attributes
     ----------
     totals, singles : sequence of float
-        Of each quantity that the step meters: the sum over sequences, and the largest single one.
+        Of each quantity that the step meters: the sum over sequences, and the largest single one. [unit of
+        the meter: tokens, sequences, 1 (positions, cache entries), FLOP (pairs)]
     tokens : float
-        New tokens in the pass.
+        New tokens in the pass. [tokens]
     prompt : float
-        1 where part of a prompt is among them, else 0.
+        1 where part of a prompt is among them, else 0. [1]
     skew : float
-        Zipf exponent of expert popularity.
+        Zipf exponent of expert popularity. [1]
     """
 
     totals: Sequence[Real]

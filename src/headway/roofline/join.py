@@ -23,7 +23,7 @@ def together(compute: Real, memory: Real, knee: Real) -> Real:
     compute, memory : float or array
         Each as if it ran alone. [s]
     knee : float or array
-        Softness of the corner: 0 is the maximum, 1 the sum.
+        Softness of the corner: 0 is the maximum, 1 the sum. [1]
 
     Notes
     -----
@@ -53,7 +53,7 @@ def pass_seconds(busy: Real, network: Real, overhead: Real, overlap: Real) -> Re
     busy, network, overhead : float or array
         Kernels one after another; collectives on the wire; launches, latencies, scheduling. [s]
     overlap : float or array
-        Share of the communication that hides behind kernels; it can hide behind no more than there is.
+        Share of the communication that hides behind kernels; it can hide behind no more than there is. [share]
     """
     return busy + network - overlap * smaller(busy, network) + overhead
 
@@ -88,13 +88,13 @@ class Resources(NamedTuple):
     Attributes
     ----------
     compute : float or array
-        Kernels whose multiplying takes longer than their moving.
+        Kernels whose multiplying takes longer than their moving. [s]
     weights, cache : float or array
-        Kernels that wait for weights (and activations); for caches and states.
+        Kernels that wait for weights (and activations); for caches and states. [s]
     network : float or array
-        Communication that nothing hides.
+        Communication that nothing hides. [s]
     overhead : float or array
-        Launches, latencies, scheduling.
+        Launches, latencies, scheduling. [s]
     """
 
     compute: Real
@@ -132,7 +132,15 @@ def by_resource(rows: Iterable[Timed], seconds: Real, overhead: Real) -> Resourc
 
 
 def split(compute: Real, memory: Real, busy: Real) -> tuple[Real, Real]:
-    """Return a kernel's time as (spent on compute, spent on memory): all of it goes to the longer of the two."""
+    """Return a kernel's time as (spent on compute, spent on memory): all of it goes to the longer of the two.
+
+    Parameters
+    ----------
+    compute, memory : float or array
+        Each as if it ran alone. [s]
+    busy : float or array
+        Both together. [s]
+    """
     if plain(compute) and plain(memory):
         return (busy, 0.0) if compute >= memory else (0.0, busy)
     longer = np.asarray(compute) >= memory
@@ -140,7 +148,13 @@ def split(compute: Real, memory: Real, busy: Real) -> tuple[Real, Real]:
 
 
 def largest(compute: Real, memory: Real, network: Real, overhead: Real) -> Any:
-    """Return the name of the largest of four times; an array of names for arrays."""
+    """Return the name of the largest of four times; an array of names for arrays.
+
+    Parameters
+    ----------
+    compute, memory, network, overhead : float or array
+        Each as if it ran alone. [s]
+    """
     names = np.array(["compute", "memory", "network", "overhead"])
     stacked = np.stack(np.broadcast_arrays(compute, memory, network, overhead))
     best = names[np.argmax(stacked, axis=0)]

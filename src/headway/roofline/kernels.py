@@ -51,9 +51,9 @@ class Amounts:
     peak, bandwidth : float or array
         [FLOP/s, bytes/s]
     kernels, products, layers : float or array
-        Kernels launched; matrix products (or attention reads) among them; layers.
+        Kernels launched; matrix products (or attention reads) among them; layers. [1, 1, layers]
     uneven_bytes, uneven_flops : float or array
-        How far the busiest chip lies above these amounts by the luck of routing, as shares of them.
+        How far the busiest chip lies above these amounts by the luck of routing, as shares of them. [share]
     """
 
     flops: Real
@@ -85,7 +85,15 @@ class Rates(NamedTuple):
 
 
 def kernel_rates(kind: Kind, peak: Real, bandwidth: Real, c: Numbers) -> Rates:
-    """Return what a FLOP and a byte take in a kind of kernel: one over the datasheet's rate times its efficiency."""
+    """Return what a FLOP and a byte take in a kind of kernel: one over the datasheet's rate times its efficiency.
+
+    Parameters
+    ----------
+    kind : Kind
+    peak, bandwidth : float or array
+        The datasheet's. [FLOP/s, bytes/s]
+    c : Calibration
+    """
     share = getattr(c, _SHARES[kind.rate])
     memory_share = c.memory_efficiency
     if kind.family == "attention":
@@ -102,7 +110,7 @@ def kernel_overhead(kind: Kind, kernels: Real, products: Real, layers: Real, c: 
     ----------
     kind : Kind
     kernels, products, layers : float or array
-        As of `Amounts`.
+        As of `Amounts`. [1, 1, layers]
     c : Calibration
 
     Notes
@@ -149,8 +157,9 @@ def pass_overhead(sequences: Real, prompt_layers: Real, c: Numbers) -> Real:
     Parameters
     ----------
     sequences : float or array
-        Of the busiest data-parallel group: each has its own scheduler.
+        Of the busiest data-parallel group: each has its own scheduler. [sequences]
     prompt_layers : float or array
-        Layers, in a pass that carries part of a prompt; 0 in a pure decode.
+        Layers, in a pass that carries part of a prompt; 0 in a pure decode. [layers]
+    c : Calibration
     """
     return c.step_seconds + sequences * c.sequence_seconds + prompt_layers * c.prefill_layer_seconds

@@ -21,13 +21,13 @@ class Group:
     Attributes
     ----------
     sequences : float or array
-        How many.
+        How many. [sequences]
     new : float or array
-        New tokens of each (decode 1, prefill many).
+        New tokens of each (decode 1, prefill many). [tokens]
     context : float or array
-        Tokens of each already in the cache.
+        Tokens of each already in the cache. [tokens]
     logits : float or array
-        Positions of each whose logits are needed: the last of a prompt, every new one of a decode.
+        Positions of each whose logits are needed: the last of a prompt, every new one of a decode. [tokens]
     """
 
     sequences: Real
@@ -44,7 +44,7 @@ class Load:
     ----------
     groups : tuple of Group
     skew : float
-        Zipf exponent of expert popularity; 0 is balanced routing.
+        Zipf exponent of expert popularity; 0 is balanced routing. [1]
     """
 
     groups: tuple[Group, ...]
@@ -53,6 +53,15 @@ class Load:
     @classmethod
     def decode(cls, batch: Real, context: Real, *, new: Real = 1.0, skew: float = 0.0) -> Load:
         """Return a decode pass: `batch` sequences with `context` cached tokens, each adding `new` (1).
+
+        Parameters
+        ----------
+        batch : float or array
+            Sequences in the pass. [sequences]
+        context, new : float or array
+            Of each: tokens in its cache; tokens that it adds. [tokens]
+        skew : float
+            Zipf exponent of expert popularity; 0 is balanced routing. [1]
 
         Raises
         ------
@@ -63,7 +72,17 @@ class Load:
 
     @classmethod
     def prefill(cls, batch: Real, prompt: Real, *, cached: Real = 0.0, skew: float = 0.0) -> Load:
-        """Return a prefill pass: `batch` prompts of `prompt` new tokens after `cached` tokens of a prefix."""
+        """Return a prefill pass: `batch` prompts of `prompt` new tokens after `cached` tokens of a prefix.
+
+        Parameters
+        ----------
+        batch : float or array
+            Prompts in the pass. [sequences]
+        prompt, cached : float or array
+            Of each: new tokens; tokens of a prefix already in the cache. [tokens]
+        skew : float
+            Zipf exponent of expert popularity; 0 is balanced routing. [1]
+        """
         return cls((_checked(batch, prompt, cached),), skew)
 
     def __add__(self, other: Load) -> Load:
@@ -87,7 +106,7 @@ class Load:
 
     @property
     def carries_prompt(self) -> Real:
-        """1 where a group computes prompt tokens (more new tokens than logits), else 0."""
+        """Groups' sequences that compute prompt tokens (more new tokens than logits), at most 1: 0 where none does."""
         found = 0.0
         for g in self.groups:
             fresh = (
@@ -102,6 +121,13 @@ class Load:
         """Return the total of `amount` (per sequence) on the busiest of `parts` data-parallel groups.
 
         An even share, but never less than the largest single sequence: a sequence is never split.
+
+        Parameters
+        ----------
+        parts : float or array
+            Data-parallel groups over which sequences spread. [groups]
+        amount : callable
+            Group -> amount of one of its sequences; the total has its unit.
         """
         total = sum(g.sequences * amount(g) for g in self.groups)
         if plain(parts) and parts == 1:
@@ -109,7 +135,13 @@ class Load:
         return larger(total / parts, self.largest(amount))
 
     def largest(self, amount: Callable[[Group], Real]) -> Real:
-        """Return the largest `amount` of a single sequence (of less than one where a group has less)."""
+        """Return the largest `amount` of a single sequence (of less than one where a group has less).
+
+        Parameters
+        ----------
+        amount : callable
+            Group -> amount of one of its sequences; the result has its unit.
+        """
         single = smaller(self.groups[0].sequences, 1.0) * amount(self.groups[0])
         for g in self.groups[1:]:
             single = larger(single, smaller(g.sequences, 1.0) * amount(g))
@@ -117,7 +149,13 @@ class Load:
 
 
 def shared_tokens(ways: Real) -> Callable[[Group], Real]:
-    """Return what counts new tokens on one of `ways` chips that share each sequence: a token is never split."""
+    """Return what counts new tokens on one of `ways` chips that share each sequence: a token is never split.
+
+    Parameters
+    ----------
+    ways : float or array
+        Chips that share the tokens of each sequence. [chips]
+    """
     if plain(ways) and ways == 1:
         return new_tokens
     return lambda g: larger(g.new / ways, smaller(g.new, 1.0))

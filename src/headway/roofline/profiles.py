@@ -52,9 +52,9 @@ class Spread:
     Attributes
     ----------
     low, high : float
-        10 % and 90 % quantiles: an 80 % interval is predicted x exp(low) to predicted x exp(high).
+        10 % and 90 % quantiles: an 80 % interval is predicted x exp(low) to predicted x exp(high). [1]
     rows : int
-        Measurements behind them.
+        Measurements behind them. [rows]
     """
 
     low: float
@@ -62,11 +62,23 @@ class Spread:
     rows: int = 0
 
     def around(self, value: float) -> tuple[float, float]:
-        """Return the 80 % interval of a prediction."""
+        """Return the 80 % interval of a prediction.
+
+        Parameters
+        ----------
+        value : float
+            The prediction, in any unit; both ends have the same. [s, tokens/s, ...]
+        """
         return value * math.exp(self.low), value * math.exp(self.high)
 
     def widened(self, factor: float) -> Spread:
-        """Return the spread with both ends further out, for what the evidence does not cover."""
+        """Return the spread with both ends further out, for what the evidence does not cover.
+
+        Parameters
+        ----------
+        factor : float
+            On both logarithms; below 1 changes nothing. [times]
+        """
         return Spread(min(self.low * factor, self.low), max(self.high * factor, self.high), self.rows)
 
 
@@ -228,6 +240,13 @@ _TABLES = ("numbers", "machines", "releases", "spreads", "widen", "covers")
 
 def read_profile(file: Path, depth: int = 0) -> Profile:
     """Read one profile, on top of its base when it names one.
+
+    Parameters
+    ----------
+    file : Path
+        The TOML file; its stem is the profile's name.
+    depth : int
+        Bases already followed on the way here: more than 5 are a circle. [1]
 
     Raises
     ------

@@ -14,11 +14,23 @@ class Read(Protocol):
     """What a row needs to know of an attention read; `headway.models.Attend` is one."""
 
     def pair_flops(self, new: Real, context: Real) -> Real:
-        """FLOPs of `new` tokens per sequence after `context` cached ones, over all heads."""
+        """FLOPs of `new` tokens per sequence after `context` cached ones, over all heads.
+
+        Parameters
+        ----------
+        new, context : float or array
+            Per sequence: new tokens; tokens in the cache before them. [tokens]
+        """
         ...
 
     def read_entries(self, new: Real, context: Real) -> Real:
-        """Cache entries that a pass of `new` tokens reads per sequence."""
+        """Cache entries that a pass of `new` tokens reads per sequence.
+
+        Parameters
+        ----------
+        new, context : float or array
+            Per sequence: new tokens; tokens in the cache before them. [tokens]
+        """
         ...
 
 
@@ -31,7 +43,7 @@ class Row:
     name, kind : str
         What it is; ``linear``, ``experts``, ``attention``, ``state`` or ``head``.
     layers, kernels, products : float
-        Layers it stands for; kernels launched for them; matrix products (or attention reads) among those.
+        Layers it stands for; kernels launched; matrix products (or attention reads) among those. [layers, 1, 1]
     chain : tuple of str
         Compute kinds in order of preference (see `Chip.peak`).
     weight_bytes : float
@@ -53,18 +65,17 @@ class Row:
     read_bytes : float
         Cache bytes per entry on this chip, all layers. [bytes]
     share : float
-        Share of the read's FLOPs (all layers) on this chip.
-    experts : int
-        Experts per layer, 0 for none; `active` of them per token, `on_chip` kept on this chip.
-    active : int
+        Share of the read's FLOPs (all layers) on this chip. [share]
+    experts, active : int
+        Experts per layer, 0 for none; how many of them a token uses. [experts]
     on_chip : float
-        Experts per layer on this chip (a sliced expert counts whole), second copies among them.
+        Experts per layer on this chip (a sliced expert counts whole), second copies among them. [experts]
     copies : float
-        Copies of the mean expert over all chips: above 1 where some have a second one.
+        Copies of the mean expert over all chips: above 1 where some have a second one. [1]
     groups : float
-        Data-parallel groups over which sequences spread; the busiest one counts.
+        Data-parallel groups over which sequences spread; the busiest one counts. [groups]
     ways : float
-        Chips that share the tokens of each sequence (context parallelism); one token is never split.
+        Chips that share the tokens of each sequence (context parallelism); one token is never split. [chips]
     """
 
     name: str
@@ -104,11 +115,11 @@ class Send:
         Vectors of all messages together for each new token of the pass on the busiest chip: of an all-reduce or
         all-gather what every chip ends up with, of an all-to-all or a send what leaves the chip. [bytes]
     messages : float
-        Collectives one after another.
+        Collectives one after another. [1]
     ranks : float
-        Chips that take part in each; of a ``send``, of all stages together.
+        Chips that take part in each; of a ``send``, of all stages together. [chips]
     groups, ways : float
-        Data-parallel groups over which tokens spread, and chips that share each sequence's.
+        Data-parallel groups over which tokens spread, and chips that share each sequence's. [groups, chips]
     algorithm : str
         How it runs inside a domain (`headway.roofline.collectives`): ``in-network`` where switches add on the way, so that
         an all-reduce sends its payload once; ``ring``, ``direct``, ...
@@ -143,9 +154,9 @@ class Step:
     model, layout : str
         Labels.
     layers : float
-        Layers of the model.
+        Layers of the model. [layers]
     groups : float
-        Data-parallel groups, each with its own scheduler and sampler.
+        Data-parallel groups, each with its own scheduler and sampler. [groups]
     touched : callable
         Expected distinct experts of a pass, (experts, active, tokens, skew) -> number; None for a dense model.
     hottest : callable or None
@@ -177,7 +188,7 @@ def dense_step(n_total: float, n_active: float, bytes_per_parameter: float, kv_b
     Parameters
     ----------
     n_total, n_active : float
-        Parameters stored and touched per token.
+        Parameters stored and touched per token. [parameters]
     bytes_per_parameter : float
         [bytes]
     kv_bytes_per_token : float

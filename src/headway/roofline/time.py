@@ -59,6 +59,7 @@ class StepTime:
     Attributes
     ----------
     seconds : float or array
+        Of the whole pass. [s]
     rows : tuple of RowTime
         Kernels, then collectives.
     compute, memory, network, overhead : float or array
@@ -78,7 +79,13 @@ class StepTime:
     beside: Real = 0.0
 
     def lasting(self, seconds: Real) -> StepTime:
-        """Return the same pass where it takes so long: what its rows do not account for is nobody's overhead, or hidden. [s]"""
+        """Return the same pass where it takes so long: what its rows do not explain is nobody's overhead, or hidden.
+
+        Parameters
+        ----------
+        seconds : float or array
+            How long the pass takes; less than its own time adds no overhead. [s]
+        """
         more = np.maximum(np.asarray(seconds) - self.seconds, 0.0)
         return replace(self, seconds=seconds, overhead=self.overhead + more, beside=self.beside + more)
 
@@ -225,6 +232,17 @@ def expert_work(row: Row, step: Step, tokens: Real, skew: float = 0.0) -> tuple[
     """Return FLOPs and bytes of routed experts in a pass of so many tokens, and temporaries in bytes.
 
     Only touched experts are read, at least one on the busiest chip.
+
+    Parameters
+    ----------
+    row : Row
+        The routed experts.
+    step : Step
+        Has the routing laws.
+    tokens : float or array
+        New tokens in the pass. [tokens]
+    skew : float
+        Zipf exponent of expert popularity; 0 is balanced routing. [1]
     """
     if step.touched is None:
         raise InputError(f"step of {step.model!r}: row {row.name!r} routes to experts, but the step has no routing law")

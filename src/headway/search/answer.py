@@ -76,6 +76,13 @@ class Interval:
 def intervals(points: Points, spreads: Spreads, output: float) -> dict[str, Interval]:
     """Return the intervals of TTFT, TPOT, whole request, and dollars per million output tokens.
 
+    Parameters
+    ----------
+    points : Points
+    spreads : Spreads
+    output : float
+        Of each request. [tokens]
+
     Notes
     -----
     Low ends are held at the ideal machine's. A request's ends add up those of its parts; cost follows the request.
@@ -133,11 +140,25 @@ class Searched:
         return f"{self.prompts.system.name} + {self.where.system.name}"
 
     def layout(self, i: int) -> Layout:
-        """Return the layout that decodes at a point."""
+        """Return the layout that decodes at a point.
+
+        Parameters
+        ----------
+        i : int
+            Row of the points. [1]
+        """
         return self.space.layouts[int(self.points.layout[i])]
 
     def deployment(self, i: int, fleet: Fleet | None = None) -> Deployment:
-        """Return the pools of a point, or of the fleet built of it."""
+        """Return the pools of a point, or of the fleet built of it.
+
+        Parameters
+        ----------
+        i : int
+            Row of the points. [1]
+        fleet : Fleet or None
+            Built of that point.
+        """
         p = self.points
         count = fleet.replicas if fleet else p.replicas[i]
         decode = Pool(self.layout(i), int(count))
@@ -223,7 +244,14 @@ class Option:
 
 
 def option(found: Searched, i: int) -> Option:
-    """Return a point as an option."""
+    """Return a point as an option.
+
+    Parameters
+    ----------
+    found : Searched
+    i : int
+        Row of the points. [1]
+    """
     p, ends = found.points, found.ends
 
     def three(name: str) -> tuple[float, float, float]:
@@ -254,7 +282,8 @@ class SearchAnswer(Shown):
     by_cost : tuple of Option
         The same against dollars per million tokens; empty without prices.
     layouts : tuple of (Searched, list of int)
-        For each system the best point of every layout, with and without a pool for prompts, that meets the limits.
+        For each system the best point of every layout, with and without a pool for prompts, that meets the limits:
+        row of the points. [1]
     losers : tuple of Option
         With the reason why each lost.
     fleets : tuple of Option

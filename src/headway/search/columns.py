@@ -34,5 +34,13 @@ class Columns:
 
     @classmethod
     def spread(cls, shape: tuple[int, ...], rows: dict[str, Any]) -> Self:
-        """Return a table of values that broadcast to a shape, row after row."""
+        """Return a table of values that broadcast to a shape, row after row.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape that the values broadcast to. [1]
+        rows : dict
+            Values by name of the column.
+        """
         return cls(**{k: np.broadcast_to(v, shape).reshape(-1) for k, v in rows.items()})

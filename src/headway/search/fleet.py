@@ -27,21 +27,21 @@ class Fleet:
     Attributes
     ----------
     replicas, prompt_replicas : float
-        Of the layout that decodes, and of the one that computes prompts (0: the same).
+        Of the layout that decodes, and of the one that computes prompts (0: the same). [1]
     chips : float
-        Paid, the idle ones of partly filled domains among them.
+        Paid, the idle ones of partly filled domains among them. [chips]
     dollars : float
         Rent; NaN without a price. [$/s]
     utilisation : float
-        Share of the seats taken on average.
+        Share of the seats taken on average. [share]
     waiting : float
-        Chance that a request finds no seat.
+        Chance that a request finds no seat. [share]
     wait : float
         Mean wait for one, all requests together. [s]
     ttft, tpot, request : float
         Means with every seat taken, the wait included. [s]
     most : float
-        Requests per second at which the fleet saturates.
+        Requests per second at which the fleet saturates. [requests/s]
     """
 
     replicas: float
@@ -65,15 +65,15 @@ def fewest(
     Parameters
     ----------
     seats : array
-        Of one replica.
+        Of one replica. [requests]
     load : array
-        Requests in service on average.
+        Requests in service on average. [requests]
     service : array
         Mean time in service. [s]
     patience : array
         Longest mean wait. [s]
     waiting : float
-        Largest share of requests that may wait.
+        Largest share of requests that may wait. [share]
     alike : bool
         Services take the same time.
 
@@ -112,7 +112,7 @@ def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ra
     points : Points
         Of replicas that do both, within the limits.
     rate : float
-        Requests per second.
+        Requests per second. [requests/s]
     ttft : float or None
         Limit, the wait for a seat included. [s]
     ranking : str
@@ -191,8 +191,13 @@ def split_fleet(
 
     Parameters
     ----------
+    prompts, answers : Setting
+    prompting, answering : PromptPool, AnswerPool
+    rate : float
+        To carry. [requests/s]
     limits : (float, float)
         TTFT and TPOT, infinite where there is none. [s]
+    ranking : str
 
     Notes
     -----

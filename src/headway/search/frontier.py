@@ -14,9 +14,9 @@ def frontier(first: Array, second: Array, tie: Array | None = None) -> NDArray[n
     Parameters
     ----------
     first, second : array
-        NaN counts as beaten.
+        NaN counts as beaten. [1]
     tie : array or None
-        Of points equal in both, the one with the smallest is kept.
+        Of points equal in both, the one with the smallest is kept. [1]
 
     Notes
     -----

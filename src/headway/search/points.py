@@ -42,15 +42,15 @@ class Points(Columns):
     layout, prompt_layout : array of int
         Number of the layout that decodes, and of the one that computes prompts (-1: the same).
     replicas, prompt_replicas : array
-        Of each.
+        Of each. [1]
     batch : array
-        Requests in flight on one decoding replica.
+        Requests in flight on one decoding replica. [requests]
     chips : array
-        Chips paid.
+        Chips paid. [chips]
     ttft, tpot, request : array
         Means. [s]
     rate : array
-        Output tokens per second of the whole system.
+        Output tokens per second of the whole system. [tokens/s]
     tpot_floor, ttft_floor : array
         Of the ideal machine. [s]
     dollars : array
@@ -99,14 +99,14 @@ class Timed:
     numbers : array of int
         Of the layouts in the space.
     batch : array
-        Sequences of one micro-batch. [layouts, batches]
+        Sequences of one micro-batch. [sequences] [layouts, batches]
     workload : Workload
     seconds : dict
         Times of the passes of `loads`. [s]
     floors : Floors
         What no machine beats. [s]
     stages, chips : array
-        Micro-batches in flight, and chips, of a replica. [layouts, 1]
+        Micro-batches in flight, and chips, of a replica. [1, chips] [layouts, 1]
     """
 
     numbers: NDArray[np.intp]
@@ -120,6 +120,13 @@ class Timed:
 
 def timed(where: Setting, space: Space, batches: Array | None = None) -> list[Timed]:
     """Time every layout of a space at every batch, or at those given. [layouts, batches]
+
+    Parameters
+    ----------
+    where : Setting
+    space : Space
+    batches : array or None
+        Of one micro-batch, a row per layout; None looks at `BATCHES` of each. [sequences]
 
     Notes
     -----

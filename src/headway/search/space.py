@@ -28,7 +28,7 @@ class Space:
     too_big : tuple of (Layout, Account)
         Those that divide but do not fit.
     stages : array
-        Micro-batches in flight on a replica of each layout: one per pipeline stage, if memory holds so many.
+        Micro-batches in flight on a replica of each layout: one per pipeline stage, if memory holds so many. [1]
     """
 
     layouts: tuple[Layout, ...]
@@ -38,12 +38,24 @@ class Space:
 
 
 def divisors(number: int) -> list[int]:
-    """Return the divisors of a number, smallest first."""
+    """Return the divisors of a number, smallest first.
+
+    Parameters
+    ----------
+    number : int
+        At least 1. [1]
+    """
     return [d for d in range(1, number + 1) if number % d == 0]
 
 
 def replica_sizes(model: Architecture, chips: int, domain: int) -> list[int]:
     """Return the chips that one replica may take.
+
+    Parameters
+    ----------
+    model : Architecture
+    chips, domain : int
+        Chips on which a replica may lie, and those of a scale-up domain. [chips]
 
     Notes
     -----
@@ -60,6 +72,12 @@ def replica_sizes(model: Architecture, chips: int, domain: int) -> list[int]:
 
 def layouts(model: Architecture, chips: int, domain: int) -> Iterator[Layout]:
     """Yield every layout of one replica: tensor x context x data x pipeline parallelism, and every way to spread experts.
+
+    Parameters
+    ----------
+    model : Architecture
+    chips, domain : int
+        Chips on which a replica may lie, and those of a scale-up domain. [chips]
 
     Notes
     -----

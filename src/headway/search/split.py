@@ -29,7 +29,7 @@ class PromptPool(Columns):
     ----------
     layout : array of int
     chips : array
-        Of one replica.
+        Of one replica. [chips]
     alone : array
         Time of one prompt with nothing in the way. [s]
     busy : array
@@ -39,7 +39,7 @@ class PromptPool(Columns):
     sent : array
         Cache of one prompt that each chip sends. [bytes]
     lanes : array
-        Groups of chips that send different prompts' caches at a time.
+        Groups of chips that send different prompts' caches at a time. [groups]
     """
 
     layout: NDArray[np.intp]
@@ -57,14 +57,17 @@ class AnswerPool(Columns):
 
     Attributes
     ----------
-    layout, batch, chips : array
+    layout : array of int
+    batch, chips : array
+        Requests in flight on one replica, and its chips. [requests, chips]
     tpot, step, floor : array
         [s]
     rate : array
-        Requests per second of one replica.
+        Requests per second of one replica. [requests/s]
     received : array
         Cache of one prompt that each chip receives. [bytes]
     lanes : array
+        Groups of chips that receive different prompts' caches at a time. [groups]
     """
 
     layout: NDArray[np.intp]
@@ -130,7 +133,14 @@ def _best_of_size(size: Array, first: Array, second: Array) -> NDArray[np.intp]:
 
 
 def joining(prompts: Setting, answers: Setting, chips: float | None = None) -> Link | None:
-    """Return the link between two pools of so many chips together (the system's, unless told); None where nothing joins them."""
+    """Return the link between two pools; None where nothing joins them.
+
+    Parameters
+    ----------
+    prompts, answers : Setting
+    chips : float or None
+        Of both pools together; None takes the system's. [chips]
+    """
     system = answers.system
     count = system.chips if chips is None else chips
     inside = prompts is answers and count <= system.joined and system.link > 0

@@ -26,11 +26,12 @@ class Floors(NamedTuple):
     Attributes
     ----------
     tpot : float or array
-        Decode steps alone, on an ideal machine, every draft accepted.
+        Decode steps alone, on an ideal machine, every draft accepted. [s]
     ttft : float or array
         One prompt's prefill (of a static batch: all its prompts') on an ideal machine, pipelines filled without a gap.
+        [s]
     request : float or array
-        Both: TTFT + (output - 1) x TPOT.
+        Both: TTFT + (output - 1) x TPOT. [s]
     """
 
     tpot: Real
@@ -65,7 +66,7 @@ def pass_times(s: Setting, step: CompiledStep, w: Workload, waits: Real) -> dict
         Of one layout, or columns of many.
     w : Workload
     waits : float or array
-        By which a pass over a pipeline is longer than its layers (see `beat`); a prompt alone waits for nobody.
+        By which a pass over a pipeline is longer than its layers (see `beat`); a prompt alone waits for nobody. [times]
     """
     loads = LOOPS[w.kind].passes(w, s.chunk)
     return {name: s.pass_time(step, load) * (1.0 if name == "prefill" else waits) for name, load in loads.items()}
@@ -158,7 +159,16 @@ class Answer(Shown):
 
 
 def interval(value: float, spread: Spread | None, floor: float) -> tuple[float, float]:
-    """Return the 80 % interval of a prediction, held at its floor; NaN where there is none."""
+    """Return the 80 % interval of a prediction, held at its floor; NaN where there is none.
+
+    Parameters
+    ----------
+    value : float
+        The prediction. [s]
+    spread : Spread or None
+    floor : float
+        Time that no machine beats. [s]
+    """
     if spread is None or math.isnan(value):
         return math.nan, math.nan
     low, high = spread.around(value)

@@ -38,7 +38,7 @@ class Account:
     logits_per_sequence : float
         [bytes]
     groups : int
-        Data-parallel groups: sequences on a chip are those of the replica over the groups.
+        Data-parallel groups: sequences on a chip are those of the replica over the groups. [groups]
     tokens : float
         The length that the policy counts. [tokens]
     policy : str
@@ -98,7 +98,13 @@ class Account:
         return float(math.floor(self.free / (self.kv_whole + self.logits_per_sequence) + 1e-9) * self.groups)
 
     def used(self, batch: float) -> float:
-        """Return the bytes in use on a chip with so many sequences in the replica, reserve left out."""
+        """Return the bytes in use on a chip with so many sequences in the replica, reserve left out.
+
+        Parameters
+        ----------
+        batch : float
+            In the replica. [sequences]
+        """
         return self.weights + self.activations + self.per_sequence * math.ceil(batch / self.groups)
 
 
@@ -123,7 +129,7 @@ def memory_account(
     prompt, output : float
         Of each request. [tokens]
     reserve : float or None
-        Share of memory kept free; None takes the catalogue's default.
+        Share of memory kept free; None takes the catalogue's default. [share]
     chunk_tokens : float or None
         New tokens of the largest pass in each data-parallel group; None takes the catalogue's `prefill_tokens`. [tokens]
     policy : str
@@ -157,7 +163,19 @@ def policy_of(admission: Admission, static: bool) -> Policy:
 def refusal(
     model: Architecture, layout: Layout, system: System, account: Account, reserve: float | None, remedy: str = ""
 ) -> PhysicsError:
-    """Build the error for what does not fit: the shortfall, and the nearest layout that fits (design rule 6)."""
+    """Build the error for what does not fit: the shortfall, and the nearest layout that fits (design rule 6).
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    system : System
+    account : Account
+    reserve : float or None
+        Share of memory kept free; None takes the catalogue's default. [share]
+    remedy : str
+        What to say instead of the nearest layout that fits.
+    """
     tokens = account.tokens
     if account.free < 0:
         lack = -account.free
@@ -205,6 +223,16 @@ def require_fit(
     reserve: float | None = None,
 ) -> Account:
     """Return the memory account of a layout, or refuse with the shortfall and the nearest layout that fits (design rule 6).
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    system : System
+    prompt, output : float
+        Of each request. [tokens]
+    reserve : float or None
+        Share of memory kept free; None takes the catalogue's default. [share]
 
     Raises
     ------

@@ -33,9 +33,9 @@ class Case:
     layout : Layout
         Of one replica (that decodes, where the pools are split).
     copies : int
-        Replicas of that layout.
+        Replicas of that layout. [1]
     shares : float
-        Closed loops that share the requests in flight: a replica's pipeline stages each work on one of their own.
+        Closed loops that share the requests in flight: a replica's pipeline stages each work on one of their own. [1]
     workload : Workload
         Of one share.
     account : Account
@@ -43,7 +43,7 @@ class Case:
     transfer_bytes : float
         Cache of one prompt that a split deployment hands over, per chip. [bytes]
     waits : float
-        By which a pass over a full pipeline is longer than its layers (see `beat`).
+        By which a pass over a full pipeline is longer than its layers (see `beat`). [times]
     undivided : bool
         Said to have split pools, but of one replica: there is nothing to split, and it is predicted whole.
     """
@@ -134,7 +134,7 @@ def beat(s: Setting, layout: Layout, shares: float) -> float:
     layout : Layout
     shares : float
         Micro-batches in flight on a replica. A turn lasts as long as one takes through all stages, or as all take through
-        the fullest stage.
+        the fullest stage. [1]
     """
     return max(stage_share(s.model, layout) * shares, 1.0) if layout.pp > 1 else 1.0
 
@@ -152,7 +152,7 @@ def workload(s: Setting, layout: Layout | LayoutColumns, batch: Real, slots: Rea
     s : Setting
     layout : Layout or LayoutColumns
     batch, slots : float or array
-        Requests in flight, and those that memory lets run at a time, on one share.
+        Requests in flight, and those that memory lets run at a time, on one share. [requests]
     """
     found = Workload(s.kind, batch, s.prompt, s.output, float(s.drafts), slots, groups=layout.dp)
     return replace(found, stages=layout.pp, piece=s.engine.prompt_piece) if s.kind == "static_batch" else found
@@ -178,7 +178,7 @@ def case(
     batch, concurrency : float or None
         Requests in flight on each replica, or on all together. [requests]
     copies : int or None
-        Replicas; None takes as many as the system holds.
+        Replicas; None takes as many as the system holds. [1]
     split : bool
         Prompts run on replicas of their own, as many as balance an ideal machine.
     remedy : str

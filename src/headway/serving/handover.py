@@ -61,7 +61,7 @@ def handover(
     sent, received : array
         Cache of one prompt on each chip that sends or receives it. [bytes]
     lanes_out, lanes_in : array
-        Groups of chips on either side, all replicas together, each moving one prompt at a time.
+        Groups of chips on either side, all replicas together, each moving one prompt at a time. [groups]
     requests : array
         Prompts per second. [requests/s]
 

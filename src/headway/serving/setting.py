@@ -84,11 +84,11 @@ class Setting:
     drafts : int
         Per step. [tokens]
     skew : float
-        Zipf exponent of expert popularity.
+        Zipf exponent of expert popularity. [1]
     overlap : bool
         Two-batch overlap where it is faster.
     reserve : float or None
-        Share of memory kept free, if not the engine's.
+        Share of memory kept free, if not the engine's. [share]
     convention : str
     pays_all : bool
         Whether chips that no replica uses are paid.
@@ -129,13 +129,25 @@ class Setting:
         return s.chips if s.scale_out > 0 and s.link > 0 else s.joined
 
     def replicas(self, chips: int) -> int:
-        """Return how many replicas of so many chips the system holds; one that fills whole domains may span several."""
+        """Return how many replicas of so many chips the system holds; one that fills whole domains may span several.
+
+        Parameters
+        ----------
+        chips : int
+            Of one replica. [chips]
+        """
         if chips <= self.system.joined:
             return self.system.replicas(chips)
         return self.system.chips // chips
 
     def paid(self, used: Array) -> Array:
-        """Return the chips to pay where so many are in use: all of the system, or those."""
+        """Return the chips to pay where so many are in use: all of the system, or those.
+
+        Parameters
+        ----------
+        used : array
+            In use. [chips]
+        """
         return np.full_like(used, float(self.system.chips)) if self.pays_all else used
 
     def account(self, layout: Layout) -> Account:
@@ -167,7 +179,13 @@ class Setting:
         return np.minimum(plain, step.half_and_half(skewed)) if self.overlap else plain
 
     def covers(self, batch: Real, ranks: Real) -> NDArray[np.bool_]:
-        """Return whether requests in flight and chips of a replica lie inside the engine's evidence."""
+        """Return whether requests in flight and chips of a replica lie inside the engine's evidence.
+
+        Parameters
+        ----------
+        batch, ranks : float or array
+            Requests in flight on all replicas, chips of one replica. [requests, chips]
+        """
         return np.asarray(self.profile.within("batch", batch) & self.profile.within("ranks", ranks))
 
     def outside(self, batch: float | None = None, ranks: float | None = None) -> tuple[str, ...]:
@@ -176,7 +194,7 @@ class Setting:
         Parameters
         ----------
         batch, ranks : float or None
-            Requests in flight on all replicas, chips of one replica; None leaves them out.
+            Requests in flight on all replicas, chips of one replica; None leaves them out. [requests, chips]
         """
         if self.profile.name == "ideal":
             return ()
@@ -237,6 +255,15 @@ def budgeted(numbers: Calibration, piece: float = math.inf) -> Calibration:
 
 def system_of(name: str, chips: int | None, layout: Layout | None, price: float | None = None) -> System:
     """Return the system that a question means: as named, with so many chips as are given, or as the layout takes.
+
+    Parameters
+    ----------
+    name : str
+    chips : int or None
+        Of the system. [chips]
+    layout : Layout or None
+    price : float or None
+        None keeps the catalogue's. [$/s per chip]
 
     Notes
     -----

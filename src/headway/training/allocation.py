@@ -32,6 +32,13 @@ class Optimum:
 def balance_power_laws(a: Real, p: Real, b: Real, q: Real) -> Optimum:
     """Return the minimum of a x^-p + b x^q in closed form (lecture 6.1, SYS-E1).
 
+    Parameters
+    ----------
+    a, b : float or array
+        Coefficients of the falling and the rising cost, above 0. [1]
+    p, q : float or array
+        Their exponents, above 0. [1]
+
     Notes
     -----
     p A = q B at the optimum, so A/B = q/p: equal costs only when p = q, as for 9/x + 4x.
@@ -56,6 +63,8 @@ def balance_costs(
     ----------
     falling, rising : callable
         Cost curves whose sum has one minimum.
+    low, high : float
+        Ends of the range of x that is searched. [1]
     """
     golden = (math.sqrt(5) - 1) / 2
     for _ in range(200):
@@ -84,11 +93,11 @@ def token_balance(
     Parameters
     ----------
     factor : float or array
-        RL FLOPs per parameter and token, 2 to 6.
+        RL FLOPs per parameter and token, 2 to 6. [FLOP per parameter and token]
     relative_mfu : float or array
-        Decode's MFU over training's.
+        Decode's MFU over training's. [times]
     split : three floats
-        Pre-training, RL, inference: (1, 1, 1) is equal thirds, (1, 1, 2) is 25/25/50.
+        Pre-training, RL, inference: (1, 1, 1) is equal thirds, (1, 1, 2) is 25/25/50. [1]
 
     Notes
     -----
@@ -107,13 +116,13 @@ def lifetime_tokens(tokens_per_second: Real, days: Real, models: Real = 1.0, use
     Parameters
     ----------
     tokens_per_second : float or array
-        Traffic of the family.
+        Traffic of the family. [tokens/s]
     days : float or array
-        How long the model is current.
+        How long the model is current. [days]
     models : float or array
-        Models that share the traffic (the lecture divides by 5 to 10).
+        Models that share the traffic (the lecture divides by 5 to 10). [1]
     used : float or array
-        Chance that the model is used at all.
+        Chance that the model is used at all. [share]
     """
     return tokens_per_second * days * 86400 / models * used
 
@@ -127,7 +136,17 @@ class OverTraining:
 
 
 def over_training(tokens: Real, n_active: Real, tokens_per_parameter: Real = 20.0) -> OverTraining:
-    """Return how far past Chinchilla a model is trained: D / (20 N) (lecture 6.3, SYS-E5)."""
+    """Return how far past Chinchilla a model is trained: D / (20 N) (lecture 6.3, SYS-E5).
+
+    Parameters
+    ----------
+    tokens : float or array
+        D, tokens that the model is trained on. [tokens]
+    n_active : float or array
+        N, parameters touched per token. [parameters]
+    tokens_per_parameter : float or array
+        Compute-optimal D/N; Chinchilla's by default. [tokens/parameter]
+    """
     best = tokens_per_parameter * n_active
     return OverTraining(best, tokens / best)
 
@@ -152,6 +171,9 @@ def over_training_range(
     Parameters
     ----------
     tokens_per_second, n_active, days : (low, high)
+        Traffic of the model, parameters touched per token, how long it is current. [tokens/s, parameters, days]
+    tokens_per_parameter : float
+        Compute-optimal D/N. [tokens/parameter]
 
     Returns
     -------
@@ -182,6 +204,11 @@ class ScalingLaw:
     def optimal_tokens_per_parameter(self, flops: float) -> float:
         """Return D/N at the compute-optimal point of 6 N D = `flops`.
 
+        Parameters
+        ----------
+        flops : float
+            C, compute of the training. [FLOP]
+
         Notes
         -----
         N = G (C/6)^(beta/(alpha+beta)), D = (C/6)/N with G = (alpha A / (beta B))^(1/(alpha+beta)).
@@ -191,7 +218,15 @@ class ScalingLaw:
         return flops / 6 / n**2
 
     def loss(self, n: Real, tokens: Real) -> Real:
-        """Return the loss at N parameters and D tokens."""
+        """Return the loss at N parameters and D tokens.
+
+        Parameters
+        ----------
+        n : float or array
+            N. [parameters]
+        tokens : float or array
+            D. [tokens]
+        """
         return self.e + self.a / np.asarray(n) ** self.alpha + self.b / np.asarray(tokens) ** self.beta
 
 

@@ -32,7 +32,15 @@ class LifetimeCost:
 
 
 def pretraining_flops(n: Real, tokens: Real) -> Real:
-    """Return 6 N D: forward 2, backward 4 (gradients for both operands of each product) (lecture E19)."""
+    """Return 6 N D: forward 2, backward 4 (gradients for both operands of each product) (lecture E19).
+
+    Parameters
+    ----------
+    n : float or array
+        N, active parameters. [parameters]
+    tokens : float or array
+        D. [tokens]
+    """
     return 6 * n * tokens
 
 
@@ -41,21 +49,44 @@ def reinforcement_flops(n: Real, tokens: Real, factor: Real, relative_mfu: Real)
 
     Parameters
     ----------
+    n : float or array
+        N, active parameters. [parameters]
+    tokens : float or array
+        D_RL, rollout tokens. [tokens]
     factor : float or array
         2 when rollouts are only generated, 6 when all are trained on (forward reused); see `rollout_factor`.
+        [FLOP per parameter and token]
     relative_mfu : float or array
-        Decode's MFU over training's, about 0.3: a low one makes each token dearer.
+        Decode's MFU over training's, about 0.3: a low one makes each token dearer. [times]
     """
     return factor * n * tokens / relative_mfu
 
 
 def inference_flops(n: Real, tokens: Real, relative_mfu: Real) -> Real:
-    """Return 2 N D_inf / relative MFU (lecture E21)."""
+    """Return 2 N D_inf / relative MFU (lecture E21).
+
+    Parameters
+    ----------
+    n : float or array
+        N, active parameters. [parameters]
+    tokens : float or array
+        D_inf. [tokens]
+    relative_mfu : float or array
+        Decode's MFU over training's. [times]
+    """
     return 2 * n * tokens / relative_mfu
 
 
 def rollout_factor(trained_share: Real, rerun_forward: bool = False) -> Real:
-    """Return FLOPs per parameter and rollout token: 2 + 4 f, or 2 + 6 f when training runs the forward again."""
+    """Return FLOPs per parameter and rollout token: 2 + 4 f, or 2 + 6 f when training runs the forward again.
+
+    Parameters
+    ----------
+    trained_share : float or array
+        f, share of the rollout tokens that are trained on. [share]
+    rerun_forward : bool
+        Training runs the forward pass again.
+    """
     return 2 + (6 if rerun_forward else 4) * trained_share
 
 
@@ -67,11 +98,11 @@ def lifetime(
     Parameters
     ----------
     n : float or array
-        Active parameters.
+        Active parameters. [parameters]
     pretraining, reinforcement, inference : float or array
-        Tokens of each.
+        Tokens of each. [tokens]
     factor, relative_mfu : float or array
-        See `reinforcement_flops`.
+        See `reinforcement_flops`. [FLOP per parameter and token, times]
 
     Raises
     ------

@@ -21,9 +21,9 @@ class Anchor:
     ----------
     name, what, unit : str
     theirs, ours, floor : float
-        Published; the pooled engine's; the ideal machine's (a bound from the other side for a throughput).
+        Published; the pooled engine's; the ideal machine's (a bound from the other side for a throughput). [`unit`]
     interval : (float, float)
-        80 %.
+        80 % interval of ours. [`unit`]
     note, source : str
         How ours was computed, and whose theirs is.
     """

@@ -32,15 +32,15 @@ class Validation:
     ----------
     data : Data
     own, ttft : array
-        log(predicted/measured), each row from a fit that has never seen its (model, chip).
+        log(predicted/measured), each row from a fit that has never seen its (model, chip). [1]
     own_inside, ttft_inside : array
-        Whether the measurement lies in the 80 % interval that the other folds give.
+        1 where the measurement lies in the 80 % interval that the other folds give, 0 where not, NaN without one. [1]
     ideal, ideal_ttft : array
-        The same for the ideal machine: the floor.
+        log(predicted/measured) of the ideal machine: the floor. [1]
     constant, constant_ttft : array
-        The ideal machine times one constant per kind of row, fitted out of fold.
+        log(predicted/measured) of the ideal machine times one constant per kind of row, fitted out of fold. [1]
     violations : int
-        Predictions below their physical floor.
+        Rows predicted below their physical floor. [rows]
     """
 
     data: Data

@@ -44,7 +44,14 @@ class Spine:
 
 
 def spine(keys: Keys, *, layers: int | None = None) -> Spine:
-    """Read the usual keys; `num_key_value_heads` defaults to all heads, `head_dim` to hidden / heads (as in the hub)."""
+    """Read the usual keys; `num_key_value_heads` defaults to all heads, `head_dim` to hidden / heads (as in the hub).
+
+    Parameters
+    ----------
+    keys : Keys
+    layers : int or None
+        Number of layers; None reads `num_hidden_layers`. [layers]
+    """
     hidden = keys.int("hidden_size")
     heads = keys.int("num_attention_heads")
     kv_heads = keys.int("num_key_value_heads", default=heads)
@@ -80,7 +87,21 @@ def layer(
     vectors: int = 0,
     extra: Part | None = None,
 ) -> Layer:
-    """Assemble a layer from an attention part, feed-forward matrices and whatever else it has."""
+    """Assemble a layer from an attention part, feed-forward matrices and whatever else it has.
+
+    Parameters
+    ----------
+    kind : str
+        Label of the layer.
+    mixer, extra : Part or None
+        Attention, and a second part (an indexer).
+    ffn : sequence of Linear
+        Feed-forward matrices.
+    experts : Experts or None
+    state : State or None
+    vectors : int
+        Parameters that are no matrix, beside those of the parts. [parameters]
+    """
     parts = [p for p in (mixer, extra) if p]
     linears = tuple(x for p in parts for x in p.linears) + tuple(ffn)
     attends: tuple[Attend, ...] = tuple(a for p in parts for a in p.attends)
@@ -88,7 +109,17 @@ def layer(
 
 
 def is_moe_layer(index: int, first_dense: int, frequency: int | list[int]) -> bool:
-    """Say whether layer `index` routes to experts: after the first dense ones, every `frequency`-th or as listed."""
+    """Say whether layer `index` routes to experts: after the first dense ones, every `frequency`-th or as listed.
+
+    Parameters
+    ----------
+    index : int
+        Number of the layer, from 0. [1]
+    first_dense : int
+        Dense layers at the start. [layers]
+    frequency : int or list of int
+        Every how many layers; or per layer 1 or 0. [layers, 1]
+    """
     if isinstance(frequency, list):
         return bool(frequency[index])
     return index >= first_dense and index % frequency == 0

@@ -41,7 +41,15 @@ def read(keys: Keys) -> Draft:
 
 
 def next_token_layer(last: Layer, hidden: int) -> Layer:
-    """A multi-token-prediction layer: one more layer like the last, and a projection of hidden + embedding."""
+    """A multi-token-prediction layer: one more layer like the last, and a projection of hidden + embedding.
+
+    Parameters
+    ----------
+    last : Layer
+        The layer that it is like.
+    hidden : int
+        Width of the layer. [1]
+    """
     joint = Linear("eh_proj", "dense", 2 * hidden, hidden)
     return Layer(last.kind, (*last.linears, joint), last.attends, last.state, last.experts, last.vector_parameters)
 

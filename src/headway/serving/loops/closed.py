@@ -29,7 +29,7 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     w : Workload
         The batch and the groups may be arrays; everything else scalars.
     chunk_tokens : float
-        Prompt tokens that one pass may carry.
+        Prompt tokens that one pass may carry. [tokens]
     """
     found: dict[str, Load] = {}
     if w.prompt > 0:
@@ -62,7 +62,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
         Times of `passes`. [s]
     c : Calibration
     transfer : float
-        Not used: nothing is handed over.
+        Not used: nothing is handed over. [s]
 
     Notes
     -----

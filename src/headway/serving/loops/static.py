@@ -20,7 +20,14 @@ from headway.serving.loops.workload import (
 
 
 def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
-    """Return the passes: all prompts (of a micro-batch), and two decode steps that stand for the growing context."""
+    """Return the passes: all prompts (of a micro-batch), and two decode steps that stand for the growing context.
+
+    Parameters
+    ----------
+    w : Workload
+    chunk_tokens : float
+        Not used: a pass computes `piece` of each prompt. [tokens]
+    """
     found: dict[str, Load] = {}
     each, new = w.batch / float(w.micro_batches), 1.0 + w.drafts
     if w.prompt > 0:
@@ -41,7 +48,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
         Times of `passes`. [s]
     c : Calibration
     transfer : float
-        Not used: nothing is handed over.
+        Not used: nothing is handed over. [s]
 
     Notes
     -----

@@ -28,22 +28,23 @@ class Workload:
         ``static_batch``: all start together. ``closed_loop``: so many in flight, each replaced when it ends.
         ``disaggregated``: a closed loop whose prompts and answers run on separate replicas.
     batch : float or array
-        Sequences of the batch, or requests in flight, on one replica.
+        Sequences of the batch, or requests in flight, on one replica. [sequences]
     prompt, output : float or array
         Mean lengths of a request (ISL and OSL). [tokens]
     drafts : float or array
         Drafted per step (multi-token prediction); 0 for none. [tokens]
     slots : float or array
-        Sequences that memory or the engine lets run at a time; the rest of the closed loop waits.
+        Sequences that memory or the engine lets run at a time; the rest of the closed loop waits. [sequences]
     groups : float or array
         Attention-data-parallel groups: prompts of different groups share a pass, each with its own token budget.
+        [groups]
     stages : float or array
         Pipeline stages of a static batch, which runs as that many micro-batches at the most. (A closed loop's replica
-        is one of the micro-batches already.)
+        is one of the micro-batches already.) [stages]
     piece : float or array
         Of each prompt that a pass of a static batch computes; infinite for whole prompts. [tokens]
     prefill_pool : float or array
-        Replicas that compute prompts for each replica that decodes, where the pools are split.
+        Replicas that compute prompts for each replica that decodes, where the pools are split. [1]
     """
 
     kind: Kind
@@ -73,7 +74,13 @@ class Workload:
         return np.maximum(np.minimum(self.groups, self.running), 1.0)
 
     def at_once(self, chunk_tokens: Real) -> Real:
-        """Prompts in a pass that nothing but the token budget limits."""
+        """Prompts in a pass that nothing but the token budget limits.
+
+        Parameters
+        ----------
+        chunk_tokens : float or array
+            Budget of a pass in each group. [tokens]
+        """
         fit = np.maximum(chunk_tokens / np.maximum(self.prompt, 1e-9), 1.0) * self.groups
         return np.maximum(np.minimum(fit, self.running), 1.0)
 
@@ -95,7 +102,7 @@ class Served:
     waiting : float or array
         Mean wait for a slot, inside `ttft`. [s]
     prefill_share : float or array
-        Share of the time that steps spend on prompts.
+        Share of the time that steps spend on prompts. [share]
     """
 
     ttft: Real
@@ -131,14 +138,36 @@ class Loop(NamedTuple):
 
 
 def prompts(number: Real, length: float, chunk_tokens: float) -> Load:
-    """Return prompts side by side, each with its mean chunk; a chunk's share of a prompt needs its share of the one logit."""
+    """Return prompts side by side, each with its mean chunk.
+
+    A chunk's share of a prompt needs its share of the one logit.
+
+    Parameters
+    ----------
+    number : float or array
+        Prompts side by side. [sequences]
+    length, chunk_tokens : float
+        Of each prompt; of it in one pass, at the most. [tokens]
+    """
     chunk = min(length, chunk_tokens)
     logits = chunk / length if length > 1 else length / 2
     return Load((Group(number, chunk, (length - chunk) / 2, logits),))
 
 
 def decoding(running: Real, prompt: float, output: float, new: Real) -> Load:
-    """Return sequences of which half are in the earlier part of their answer, half in the later; one alone is in the middle."""
+    """Return sequences of which half are in the earlier part of their answer, half in the later.
+
+    One alone is in the middle.
+
+    Parameters
+    ----------
+    running : float or array
+        That run at a time. [sequences]
+    prompt, output : float
+        Of each request. [tokens]
+    new : float or array
+        Of each sequence in a pass. [tokens]
+    """
     middle, halves = prompt + output / 2, [prompt + output * s for s in (EARLY, LATE)]
     if plain(running) or np.ndim(running) == 0:
         chosen = halves if running >= 2 else [middle]
@@ -192,9 +221,9 @@ def joined(
     x, extra, served : float or array
         Time of an answer; what one prompt adds to it; time in service. [s]
     rho : float or array
-        Utilisation of the prompts' server.
+        Utilisation of the prompts' server. [share]
     rounds : float or array
-        Requests per slot of the run.
+        Requests per slot of the run. [requests]
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
     first = 1.0 / np.asarray(rounds, dtype=float)
@@ -217,7 +246,7 @@ def queue(n: Real, service: Real, away: Real) -> tuple[Real, Real]:
     Parameters
     ----------
     n : float or array
-        Requests that come back again and again.
+        Requests that come back again and again. [requests]
     service, away : float or array
         At the server; elsewhere. [s]
 

@@ -20,7 +20,7 @@ from headway.cli import app
 from headway.evidence import read_rows
 from headway.predictions import ADDED
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HEAD = "system,chips,model,weights_dtype,engine,tp,load,batch_or_concurrency,isl,osl\n"
 GOOD = "H200-SXM,8,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024\n"
 

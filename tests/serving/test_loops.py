@@ -1,0 +1,160 @@
+"""Load models: closed loops, static batches, split pools, and the queues in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+import reference_loop
+from cases import closed_loop, disaggregated, measured, predict_cases, static_batch
+from headway.evidence import case_of as case
+from headway.roofline import (
+    IDEAL,
+    Calibration,
+)
+from headway.serving import Workload
+from headway.serving.loops.workload import queue as _queue
+
+
+@pytest.mark.parametrize(
+    ("slots", "extra", "output"), list(itertools.product((4, 64, 256), (0.002, 0.02), (200, 1000)))
+)
+def test_closed_loop_agrees_with_the_loop_step_by_step(slots, extra, output):
+    step, most = 0.01, 8
+    ttft, _, tpot = reference_loop.run(slots, output, step, extra, most)
+    found = _closed(slots, output, step, extra, most)
+    assert found.tpot == pytest.approx(tpot, rel=0.05)
+    assert found.ttft == pytest.approx(ttft, rel=0.15, abs=0.6 * step)  # an arrival meets half a step
+
+
+def test_a_saturated_closed_loop_is_full_of_prompts():
+    """Prompts come faster than passes carry them: the loop's rate is that of full passes, and prompts wait."""
+    ttft, median, tpot = reference_loop.run(256, 200, 0.01, 0.08, 1)
+    found = _closed(256, 200, 0.01, 0.08, 1)
+    assert found.tpot == pytest.approx(tpot, rel=0.08)
+    assert found.ttft == pytest.approx(ttft, rel=0.15)
+    assert found.ttft_median == pytest.approx(median, rel=0.15)
+
+
+def _closed(slots, output, step, extra, most):
+    w = Workload("closed_loop", float(slots), 1000.0, float(output))
+    passes = {"decode": step, "mixed": step + extra, "prefill": step + extra, "burst": step + extra * min(most, slots)}
+    return closed_loop(w, passes, Calibration(chunk_tokens=1000.0 * most, run_rounds=10.0))
+
+
+def test_closed_loop_limits():
+    alone = _closed(1, 500, 0.01, 0.02, 8)
+    assert alone.tpot == pytest.approx(0.01)  # nobody else's prompt
+    free = _closed(64, 500, 0.01, 0.0, 8)
+    assert free.tpot == pytest.approx(0.01)
+    w = Workload("closed_loop", 100.0, 1000.0, 500.0, slots=40.0)
+    found = closed_loop(
+        w, {"decode": 0.01, "mixed": 0.03, "prefill": 0.03, "burst": 0.17}, Calibration(chunk_tokens=8000.0)
+    )
+    rate = found.output_rate / 500
+    assert rate * (found.ttft + 499 * found.tpot) == pytest.approx(100)  # Little's law over all that are in flight
+    assert found.waiting == pytest.approx(60 / 40 * (found.ttft - found.waiting + 500 * found.tpot), rel=0.02)
+    assert found.ttft_p90 >= found.ttft_median
+    assert found.tpot_p90 >= found.tpot
+
+
+@pytest.mark.parametrize(("cells", "slack"), [
+    ({}, 1e-9), ({"attention_dp": "true", "ep": 8}, 1e-9), ({"disaggregated": "true", "chips": 16}, 1e-9),
+    ({"disaggregated": "true", "chips": 16, "isl": 100_000}, 1e-3), ({"isl": 100, "osl": 8000}, 1e-9),
+    ({"isl": 32_000}, 1e-9), ({"isl": 100_000, "osl": 100}, 0.05), ({"chips": 16, "pp": 2}, 1e-9),
+    ({"speculative": "mtp"}, 1e-9), ({"model": "Mixtral-8x7B", "weights_dtype": "bf16", "ep": 8}, 1e-9),
+    ({"chips": 64, "disaggregated": "true", "isl": 8000, "osl": 200}, 1e-9), ({"load": "static_batch", "chips": 16, "pp": 2}, 1e-9),
+])  # fmt: skip
+def test_more_requests_in_flight_never_speed_anyone_up(cells, slack):
+    """Mean values may lose a few per cent of throughput where a pool begins to be saturated by very long prompts."""
+    batches = [1.0, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512]
+    r = measured(**cells)
+    cases = [case(dataclasses.replace(r, batch=float(b))) for b in batches]
+    found = predict_cases(cases, [""] * len(cases))
+    for earlier, later in itertools.pairwise(found):
+        assert later.tpot >= earlier.tpot * (1 - 1e-9)
+        assert later.ttft >= earlier.ttft * (1 - 1e-9)
+        assert later.output_rate >= earlier.output_rate * (1 - slack)
+
+
+def test_static_batches_fill_a_pipeline_with_micro_batches():
+    plain, staged = (
+        case(measured(load="static_batch", chips=c, pp=p, batch_or_concurrency=64)) for c, p in ((8, 1), (16, 2))
+    )
+    assert [c.passes["early"].sequences for c in (plain, staged)] == [64, 32]
+    w = Workload("static_batch", 8.0, 1000.0, 101.0, stages=4.0)
+    found = static_batch(w, {"prefill": 0.4, "early": 0.02, "late": 0.02}, IDEAL)
+    assert found.ttft == pytest.approx(0.4 * 7 / 4)  # four micro-batches fill and drain four stages
+    assert found.tpot == pytest.approx(0.02)  # each token passes all stages; all stages are busy
+    one = static_batch(dataclasses.replace(w, batch=1.0), {"prefill": 0.4, "early": 0.02, "late": 0.02}, IDEAL)
+    assert one.ttft == pytest.approx(0.4)
+
+
+def test_long_prompts_take_a_pass_per_chunk():
+    w = Workload("closed_loop", 1.0, 4000.0, 100.0)
+    passes = {"decode": 0.01, "mixed": 0.05, "prefill": 0.05, "burst": 0.05}
+    steady = closed_loop(w, passes, Calibration(chunk_tokens=1000.0))
+    assert steady.ttft == pytest.approx(4 * 0.05 + 0.01 / 2)  # own chunks, half a step
+    started = closed_loop(w, passes, Calibration(chunk_tokens=1000.0, run_rounds=10.0))
+    assert started.ttft == pytest.approx(steady.ttft + 4 * 0.05 / 20)  # and half of the first of ten rounds
+    (chunk,) = case(measured(isl=32_768)).passes["prefill"].groups
+    assert (chunk.new, chunk.context, chunk.logits) == (8192, (32_768 - 8192) / 2, 0.25)
+
+
+def test_queues_of_one_server():
+    """Between the bounds of every closed queue: no wait alone, all others' service at saturation."""
+    wait, busy = _queue(np.array([1.0, 100.0]), 0.1, np.array([1.0, 1e-6]))
+    assert wait == pytest.approx([0.0, 9.9], rel=1e-3, abs=1e-12)
+    assert busy == pytest.approx([0.1 / 1.1, 1.0], rel=1e-3)
+
+
+def test_static_batch_is_prefill_then_decode():
+    w = Workload("static_batch", 4.0, 1000.0, 101.0)
+    found = static_batch(w, {"prefill": 0.5, "early": 0.01, "late": 0.03}, IDEAL)
+    assert (found.ttft, found.tpot) == (pytest.approx(0.5), pytest.approx(0.02))
+    assert found.request == pytest.approx(0.5 + 100 * 0.02)
+    assert found.output_rate == pytest.approx(4 * 101 / 2.5)
+    only = static_batch(Workload("static_batch", 1.0, 0.0, 128.0), {"early": 0.01, "late": 0.01}, IDEAL)
+    assert only.output_rate == pytest.approx(100)  # decode from an empty context
+
+
+def test_drafts_pay_in_proportion_to_what_is_accepted():
+    passes = {"decode": 0.02}
+    w = Workload("closed_loop", 8.0, 0.0, 100.0, drafts=3.0)
+    assert closed_loop(w, passes, IDEAL).tpot == pytest.approx(0.02 / 4)
+    half = Calibration(draft_acceptance=0.5)
+    assert closed_loop(w, passes, half).tpot == pytest.approx(0.02 / (1 + 0.5 + 0.25 + 0.125))
+
+
+def test_split_pools_have_no_pauses_but_a_hand_over():
+    w = Workload("disaggregated", 64.0, 1000.0, 500.0)
+    passes = {"decode": 0.01, "mixed": 0.05, "prefill": 0.04, "burst": 0.3}
+    joined = closed_loop(dataclasses.replace(w, kind="closed_loop"), passes, Calibration(chunk_tokens=8000.0))
+    split = disaggregated(w, passes, IDEAL, transfer=0.02)
+    assert split.tpot == pytest.approx(0.01)
+    assert split.tpot < joined.tpot
+    later = disaggregated(w, passes, IDEAL, transfer=0.12)
+    assert later.ttft == pytest.approx(split.ttft + 0.1, rel=0.05)
+    found = case(measured(disaggregated="true", chips=16))
+    assert (found.workload.kind, found.shares, found.workload.batch) == ("disaggregated", 1, 16)
+    assert found.transfer_bytes > 0
+
+
+def test_prompts_alone_wait_for_each_other():
+    found = predict_cases([case(measured(osl=0, batch_or_concurrency=b)) for b in (1, 64, 1024)], [""] * 3)
+    assert found[0].ttft < 4 * found[0].ttft < found[1].ttft < 8 * found[1].ttft < found[2].ttft
+    assert all(np.isnan(p.tpot) and p.output_rate == 0 for p in found)
+
+
+def test_split_pools_saturate_like_queues():
+    rows = [
+        measured(disaggregated="true", chips=16, isl=100_000, osl=1000, batch_or_concurrency=b)
+        for b in (1, 2, 4, 16, 64)
+    ]
+    found = predict_cases([case(r) for r in rows], [""] * len(rows))
+    for earlier, later in itertools.pairwise(found):
+        assert later.ttft > earlier.ttft
+        assert later.output_rate > 0.999 * earlier.output_rate
