@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -58,6 +58,7 @@ def pass_seconds(busy: Real, network: Real, overhead: Real, overlap: Real) -> Re
     return busy + network - overlap * smaller(busy, network) + overhead
 
 
+@runtime_checkable
 class Timed(Protocol):
     """What is needed of a row's time; `RowTime` is one."""
 

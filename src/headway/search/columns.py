@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
+
+T = TypeVar("T", bound="Columns")  # not `Self`: run-time checks of methods do not know it
 
 
 class Columns:
@@ -15,7 +17,7 @@ class Columns:
     def __len__(self) -> int:
         return len(next(iter(vars(self).values())))
 
-    def take(self, chosen: Any) -> Self:
+    def take(self: T, chosen: Any) -> T:
         """Return some of the rows.
 
         Parameters
@@ -25,7 +27,7 @@ class Columns:
         return type(self)(**{k: v[chosen] for k, v in vars(self).items()})
 
     @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
+    def joined(cls: type[T], parts: Sequence[T]) -> T:
         """Return the rows of several tables as one; of none, an empty table."""
         names = [f.name for f in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType] - subclasses are dataclasses
         if not parts:
@@ -33,7 +35,7 @@ class Columns:
         return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
 
     @classmethod
-    def spread(cls, shape: tuple[int, ...], rows: dict[str, Any]) -> Self:
+    def spread(cls: type[T], shape: tuple[int, ...], rows: dict[str, Any]) -> T:
         """Return a table of values that broadcast to a shape, row after row.
 
         Parameters
