@@ -125,12 +125,22 @@ def test_a_price_is_per_hour_and_an_edited_fact_is_a_new_question(tmp_path):
     assert read_grid(file, [str(mine)])[0].key != before
 
 
+# Undoes what `nohup`, a job in the background or a runner hands down: ignored and blocked signals.
+FROM_A_TERMINAL = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.pthread_sigmask(signal.SIG_SETMASK, set())
+from headway.cli.app import main
+main()
+"""
+
+
 def test_ctrl_c_is_one_line(tmp_path):
     """Workers do not answer an interrupt with tracebacks; what had finished is kept."""
     file = tmp_path / "grid.toml"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 200))
+    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 20))
     file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
-    run = subprocess.Popen([sys.executable, "-m", "headway", "search", "--grid", str(file), "--workers", "2"],
+    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
     until, journal = time.monotonic() + 120, tmp_path / "grid.results.jsonl"
     while time.monotonic() < until and not (journal.exists() and journal.stat().st_size):
@@ -207,7 +217,7 @@ def test_a_kill_in_the_middle_loses_no_finished_result(tmp_path):
     file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
     prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 200))
     file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
-    run = subprocess.Popen([sys.executable, "-m", "headway", "search", "--grid", str(file), "--workers", "2"],
+    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
     until = time.monotonic() + 120
     while time.monotonic() < until and not (journal.exists() and journal.read_bytes().count(b"\n") >= 4):
@@ -234,9 +244,9 @@ def test_a_kill_in_the_middle_loses_no_finished_result(tmp_path):
 def test_a_lost_worker_is_one_line_and_keeps_the_rest(tmp_path):
     """One local process is killed, as the system does when memory runs out."""
     file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 100))
+    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 10))
     file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
-    run = subprocess.Popen([sys.executable, "-m", "headway", "search", "--grid", str(file), "--workers", "2"],
+    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
     until = time.monotonic() + 120
     while time.monotonic() < until and not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
