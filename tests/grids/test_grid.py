@@ -244,7 +244,7 @@ def test_a_kill_in_the_middle_loses_no_finished_result(tmp_path):
 def test_a_lost_worker_is_one_line_and_keeps_the_rest(tmp_path):
     """One local process is killed, as the system does when memory runs out."""
     file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 10))
+    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 100))
     file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
     run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
