@@ -22,7 +22,7 @@ def loads(w, chunk):
     return LOOPS[w.kind].passes(w, chunk)
 
 
-def predict_cases(cases, _dates=()):
+def predict_cases(cases):
     return [answer(c) for c in cases]
 
 

@@ -40,8 +40,6 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.front import calibration as calibration
     from headway.front import drain_time as drain_time
     from headway.front import predict as predict
-    from headway.front import racks as racks
-    from headway.front import speculate as speculate
     from headway.front import validate as validate
     from headway.hardware import Chip as Chip
     from headway.hardware import System as System
@@ -66,6 +64,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import curve as curve
     from headway.plan import make_plan as make_plan
     from headway.plan import sweep_against as sweep_against
+    from headway.plan.racks import racks as racks
+    from headway.plan.speculate import speculate as speculate
     from headway.questions import Query as Query
     from headway.questions import Request as Request
     from headway.roofline import Calibration as Calibration
@@ -132,7 +132,7 @@ _HOME = {
     "predict": ("headway.front", "predict"),
     "PriceSheet": ("headway.economics", "PriceSheet"),
     "Query": ("headway.questions", "Query"),
-    "racks": ("headway.front", "racks"),
+    "racks": ("headway.plan.racks", "racks"),
     "racks_figure": ("headway.figures", "racks_figure"),
     "read_deployment": ("headway.parallel", "read_deployment"),
     "read_layout": ("headway.parallel", "read_layout"),
@@ -144,7 +144,7 @@ _HOME = {
     "search_layouts": ("headway.search", "search_layouts"),
     "served_model": ("headway.serving", "served_model"),
     "setting": ("headway.serving", "setting"),
-    "speculate": ("headway.front", "speculate"),
+    "speculate": ("headway.plan.speculate", "speculate"),
     "Step": ("headway.roofline", "Step"),
     "step_time": ("headway.roofline", "step_time"),
     "sweep_against": ("headway.plan", "sweep_against"),

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from headway.errors import InputError
-from headway.evidence import read, read_rows
+from headway.evidence import read_file, read_rows
 from headway.hardware import Chip
 from headway.hardware import chip as _chip
 from headway.hardware import drain_time as _drain_time
-from headway.plan.racks import RackReport, rack_report
-from headway.plan.speculate import Drafting, draft_plan
 from headway.predictions import predicted_rows
-from headway.questions import ENGINE, Request
+from headway.questions import Request
 from headway.roofline import Calibration
 from headway.roofline import profile as _profile
-from headway.serving import Answer, answer, case, checked_layout, numbers_on, setting, system_of, too_many
+from headway.serving import Answer, answer, case, checked_layout, numbers_on, setting, system_of
 from headway.serving import engine as _engine
 
 if TYPE_CHECKING:
@@ -75,57 +73,7 @@ def _predicted(request: Request) -> Answer:
             "predict needs a layout and a load: give layout (or tp, dp, ep) and batch or concurrency; make_plan chooses them"
         )
     layout = checked_layout(s, s.only)
-    asked = case(s, layout, batch=request.batch, concurrency=request.concurrency)
-    if request.batch is not None and s.kind != "static_batch" and request.batch > asked.account.holds:
-        raise too_many(s.system, {layout: asked.account}, request.batch)
-    return answer(asked)
-
-
-def racks(
-    model: str,
-    on: str,
-    racks: Sequence[int] = (1, 2, 4, 8),
-    *,
-    context: float = 100e3,
-    batch: float | None = None,
-    engine: str = ENGINE,
-    training: bool = False,
-) -> RackReport:
-    """Return the lecture's racks and pipelines for a model on a system (see `headway.plan.racks.rack_report`).
-
-    Parameters
-    ----------
-    model, on : str
-    racks : sequence of int
-        Numbers of racks; one is the system's scale-up domain. [racks]
-    context : float
-        Of each sequence. [tokens]
-    batch : float or None
-        Sequences of one micro-batch; None takes the balance batch. [sequences]
-    engine : str
-    training : bool
-        Advise for training.
-    """
-    return rack_report(model, on, racks, context=context, batch=batch, engine=engine, training=training)
-
-
-def speculate(
-    request: Request, acceptance: float | None = None, length: int | None = None, drafter: str | None = None
-) -> Drafting:
-    """Return where drafting tokens helps a model on a machine (see `headway.plan.speculate.draft_plan`).
-
-    Parameters
-    ----------
-    request : Request
-        As of a plan.
-    acceptance : float or None
-        Chance per drafted token; default: the engine's. [share]
-    length : int or None
-        Drafted tokens per step; default 3. [tokens]
-    drafter : str or None
-        A small model, ``mtp`` or ``lookup``; default: the model's own module where it has one, else lookup.
-    """
-    return draft_plan(request, acceptance, length, drafter)
+    return answer(case(s, layout, batch=request.batch, concurrency=request.concurrency))
 
 
 def validate() -> Validation:
@@ -161,14 +109,11 @@ def calibrate(table: str | Path, name: str, engine: str | None = None) -> Own:
     """
     from headway.fitting.own import own_profile
 
-    rows, refused = read(read_rows(table))
-    if not rows:
-        raise InputError(f"{table}: no row can be used" + (f": {refused[0][0]}: {refused[0][2]}" if refused else ""))
-    return own_profile(name, rows, engine)
+    return own_profile(name, read_file(table)[0], engine)
 
 
 def calibration(name: str, chip: Chip | str | None = None, release: str = "") -> Calibration:
-    """Return the calibration of an engine on a chip: the third argument of `step_time`.
+    """Return the calibration of an engine on a chip: the fourth argument of `step_time`.
 
     Parameters
     ----------

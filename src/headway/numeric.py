@@ -52,6 +52,17 @@ def smaller(a: Real, b: Real) -> Real:
     return np.minimum(a, b)
 
 
+def finite(value: float) -> float | None:
+    """Return a number, or None where it has no finite value: JSON has no infinities.
+
+    Parameters
+    ----------
+    value : float
+        Of any unit; NaN counts as not finite. [any]
+    """
+    return float(value) if math.isfinite(value) else None
+
+
 def root(a: Real) -> Real:
     """Return the square root.
 

@@ -182,9 +182,9 @@ def test_a_batch_of_cases_is_the_cases_one_by_one():
         measured(engine="vllm", model="gpt-oss-120b", weights_dtype="fp4"),
     ]
     cases = [case(r) for r in rows]
-    together = predict_cases(cases, ["", "", ""])
+    together = predict_cases(cases)
     for c, p in zip(cases, together, strict=True):
-        alone = predict_cases([c], [""])[0]
+        alone = predict_cases([c])[0]
         assert (alone.bound, alone.outside) == (p.bound, p.outside)
         for name in (
             "ttft",

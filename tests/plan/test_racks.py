@@ -10,7 +10,7 @@ from headway.cli import app
 from headway.hardware import chip, system
 from headway.models import model
 from headway.parallel.advisor import Subject, advise, widest_slicing
-from headway.plan.racks import rack_report
+from headway.plan.racks import racks
 
 DEEPSEEK = "deepseek-v3"
 
@@ -84,7 +84,7 @@ def test_a_sequence_that_fills_a_chip_is_shared():
 
 def test_the_report_has_the_lectures_numbers():
     """SYS-C2, C4, C5, D1, D4, D5: 64 used and 8 idle; 4.0, 6.0, 7.0; KV that does not shrink; 37.3 and 1.74 ms; hops."""
-    r = rack_report(DEEPSEEK, "gb200-nvl72", [1, 2, 4, 8], context=32e3)
+    r = racks(DEEPSEEK, "gb200-nvl72", [1, 2, 4, 8], context=32e3)
     assert (r.placement.used, r.placement.idle, r.placement.per_chip) == (64, 8, 4)
     assert str(r.filled) == "dp72ep72r32"
     assert [round(a.lecture, 1) for a in r.across] == [1.0, 4.0, 6.0, 7.0]

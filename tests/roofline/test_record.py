@@ -84,7 +84,7 @@ _NUMBERS_IN_CODE = {
     "batching/speculative.py": {400: 1},  # batches looked at
     # halves (a step, a round, an answer), Schweitzer's solution, thirds of a triangle, 90 % of a normal, tolerances
     "serving/loops/workload.py": {0.5: 7, 2: 9, 3: 2, 4: 1, 0.1: 1, 1.2816: 1, 1e-9: 4, 1e-12: 2},
-    "serving/loops/closed.py": {8: 1, 2: 2, 1e-9: 2, 1e-12: 1},  # iterations
+    "serving/loops/closed.py": {8: 1, 2: 2, 1e-9: 1, 1e-12: 1},  # iterations
     "serving/loops/static.py": {2: 1},
     "serving/loops/split.py": {2: 2, 1e-9: 1},
     "serving/handover.py": {},
@@ -98,7 +98,7 @@ _NUMBERS_IN_CODE = {
         1e9: 6,
         1e-9: 3,
     },  # 32-bit logits; what a refusal prints
-    "serving/case.py": {2: 2},  # half an answer
+    "serving/case.py": {2: 1},  # half an answer
     "serving/setting.py": {2: 5, 0.5: 2, 1024: 1, 2048: 1, 4096: 1},  # mean contexts; caches
     "serving/engines.py": {512: 1},  # a cache
     "serving/names.py": {2.0: 1, 512: 1, 1024: 1},  # widths of formats; caches

@@ -33,20 +33,20 @@ def test_experts_that_do_not_divide_get_second_copies():
     rack = case(measured(system="GB200-NVL72", tp=72, chips=72, attention_dp="true", ep=72, batch_or_concurrency=2048))
     assert str(rack.layout) == "dp72ep72r32"
     fewer = case(measured(system="GB200-NVL72", tp=64, chips=64, attention_dp="true", ep=64, batch_or_concurrency=2048))
-    a, b = predict_cases([rack, fewer], ["", ""])
+    a, b = predict_cases([rack, fewer])
     assert a.tpot == pytest.approx(b.tpot, rel=0.15)
 
 
 def test_a_split_of_one_replica_is_told(data):
-    (found,) = predict_cases([case(measured(disaggregated="true"))], [""])
+    (found,) = predict_cases([case(measured(disaggregated="true"))])
     assert "disaggregated" in found.outside
 
 
 def test_a_sequence_is_never_split_over_copies():
-    one = predict_cases([case(measured(chips=c, batch_or_concurrency=1)) for c in (8, 16, 72)], [""] * 3)
+    one = predict_cases([case(measured(chips=c, batch_or_concurrency=1)) for c in (8, 16, 72)])
     assert one[0].tpot == one[1].tpot == one[2].tpot
     assert one[0].tpot_floor == one[1].tpot_floor == one[2].tpot_floor
-    many = predict_cases([case(measured(chips=c, batch_or_concurrency=64)) for c in (8, 16)], [""] * 2)
+    many = predict_cases([case(measured(chips=c, batch_or_concurrency=64)) for c in (8, 16)])
     assert many[1].output_rate > many[0].output_rate
 
 

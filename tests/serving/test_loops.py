@@ -73,7 +73,7 @@ def test_more_requests_in_flight_never_speed_anyone_up(cells, slack):
     batches = [1.0, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512]
     r = measured(**cells)
     cases = [case(dataclasses.replace(r, batch=float(b))) for b in batches]
-    found = predict_cases(cases, [""] * len(cases))
+    found = predict_cases(cases)
     for earlier, later in itertools.pairwise(found):
         assert later.tpot >= earlier.tpot * (1 - 1e-9)
         assert later.ttft >= earlier.ttft * (1 - 1e-9)
@@ -144,7 +144,7 @@ def test_split_pools_have_no_pauses_but_a_hand_over():
 
 
 def test_prompts_alone_wait_for_each_other():
-    found = predict_cases([case(measured(osl=0, batch_or_concurrency=b)) for b in (1, 64, 1024)], [""] * 3)
+    found = predict_cases([case(measured(osl=0, batch_or_concurrency=b)) for b in (1, 64, 1024)])
     assert found[0].ttft < 4 * found[0].ttft < found[1].ttft < 8 * found[1].ttft < found[2].ttft
     assert all(np.isnan(p.tpot) and p.output_rate == 0 for p in found)
 
@@ -154,7 +154,7 @@ def test_split_pools_saturate_like_queues():
         measured(disaggregated="true", chips=16, isl=100_000, osl=1000, batch_or_concurrency=b)
         for b in (1, 2, 4, 16, 64)
     ]
-    found = predict_cases([case(r) for r in rows], [""] * len(rows))
+    found = predict_cases([case(r) for r in rows])
     for earlier, later in itertools.pairwise(found):
         assert later.ttft > earlier.ttft
         assert later.output_rate > 0.999 * earlier.output_rate

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.batching.cost import cost_per_token
+from headway.parallel.sharding import longest_turn
 from headway.roofline import (
     CACHES,
     IDEAL,
@@ -134,11 +135,8 @@ class Scene:
         return found.lasting(self._lasting(load, batch))
 
     def _lasting(self, load: Load, batch: Real) -> Real:
-        plain = self.passes.seconds(load)
-        best = np.minimum(plain, self.passes.half_and_half(load)) if self.overlap else plain
-        if self.stages == 1:
-            return best
-        return best * np.maximum(self.share * np.minimum(self.stages, batch), 1.0)
+        best = self.passes.shortest(load, self.overlap)
+        return best if self.stages == 1 else best * longest_turn(self.share, np.minimum(self.stages, batch))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from headway import catalog as facts
 from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Bar
 from headway.errors import InputError
-from headway.evidence import read, read_rows
+from headway.evidence import read_file
+from headway.numeric import finite
 from headway.roofline import NUMBERS, profile
 
 
@@ -120,7 +121,7 @@ def _show(name: str, json: bool) -> None:
     ]
     if json:
         emit({
-            "name": found.name, "about": dict(found.about), "numbers": {n: _plain(v) for n, v in values.items()},
+            "name": found.name, "about": dict(found.about), "numbers": {n: finite(v) for n, v in values.items()},
             "machines": {k: dict(v) for k, v in found.machines.items()}, "releases": dict(found.releases),
             "widen": dict(found.widen), "covers": dict(found.covers),
         })  # fmt: skip
@@ -134,10 +135,6 @@ def _show(name: str, json: bool) -> None:
           f"({len(found.machines)} machines; --json lists them)")  # fmt: skip
 
 
-def _plain(value: float) -> float | None:
-    return value if value != float("inf") else None
-
-
 _FAR_OFF = 0.25  # twice the median error of the engines that headway knows, and more
 
 
@@ -146,10 +143,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
     from headway.fitting.profiles import write
     from headway.tables import table_text
 
-    rows, malformed = read(read_rows(file))
-    if not rows:
-        why = f": {malformed[0][0]}: {malformed[0][2]}" if malformed else ""
-        raise InputError(f"{file}: no row can be used{why}")
+    rows, malformed = read_file(file)
     found = own_profile(name, rows, engine)
     target = (Path(out) if out else facts.user_folder()) / "profiles" / f"{name}.toml"
     write(target, found.profile)

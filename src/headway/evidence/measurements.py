@@ -267,6 +267,21 @@ def shipped() -> list[Measurement]:
     return read(read_rows(SHIPPED / "evidence" / "serving.csv.gz"))[0]
 
 
+def read_file(file: str | Path) -> tuple[list[Measurement], list[tuple[str, Row, str]]]:
+    """Return the well-formed rows of a table, and those that are not, as of `read`.
+
+    Raises
+    ------
+    InputError
+        When the table cannot be read, or no row can be used; the message gives the first reason.
+    """
+    good, refused = read(read_rows(file))
+    if not good:
+        first = [f": {place}: {reason}" for place, _, reason in refused[:1]]
+        raise InputError(f"{file}: no row can be used{''.join(first)}")
+    return good, refused
+
+
 def read(rows: Iterable[tuple[str, Row]]) -> tuple[list[Measurement], list[tuple[str, Row, str]]]:
     """Return the rows that are well formed, and (place, row, reason) of those that are not."""
     good: list[Measurement] = []

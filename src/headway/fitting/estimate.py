@@ -64,7 +64,7 @@ def _one_kind(kind: Kind, cases: Sequence[Case]) -> OneKind:
     fields = ("batch", "prompt", "output", "drafts", "slots", "groups", "stages", "piece", "prefill_pool")
     columns = {f: np.array([getattr(c.workload, f) for c in here], dtype=float) for f in fields}
     moved = np.array([c.transfer_bytes for c in here], dtype=float)
-    link = np.array([c.system.scale_out or c.system.link or np.inf for c in here], dtype=float)
+    link = np.array([c.carrier for c in here], dtype=float)
     budget = np.array([c.setting.chunk for c in here], dtype=float)
     waits = np.array([c.waits for c in here], dtype=float)
     return OneKind(kind, chosen, Workload(kind, **columns), moved, link, budget, waits)
@@ -108,7 +108,7 @@ def estimate(batch: Batch, numbers: Numbers) -> Estimate:
     rows = {name: np.zeros(len(batch.cases)) for name in _SERVED}
     for k in batch.kinds:
         here = _Chosen(PerCase(numbers, k.chosen), k.chunk_tokens)
-        transfer = k.moved / (k.link * here.network_efficiency)  # the cache of a prompt, over the scale-out network
+        transfer = k.moved / (k.link * here.network_efficiency)
         times = batch.flat.named(parts["seconds"], k.chosen)
         seconds = {name: t if name == "prefill" else t * k.waits for name, t in times.items()}
         found = LOOPS[k.kind].served(k.workload, seconds, here, transfer)

@@ -9,6 +9,7 @@ import numpy as np
 
 from headway.models import Architecture
 from headway.models.architecture import Linear
+from headway.numeric import larger
 from headway.parallel.layout import AnyLayout, Layout
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -67,6 +68,21 @@ def fullest_stage(count: int, layout: Layout) -> int:
     layout : Layout
     """
     return math.ceil(count / layout.pp)
+
+
+def longest_turn(share: float, flying: Real) -> Real:
+    """Return how much longer than its own way through a pipeline a micro-batch takes to come round again.
+
+    A turn lasts as long as one micro-batch takes through all stages, or as all of them take through the fullest stage.
+
+    Parameters
+    ----------
+    share : float
+        Of the layers, on the fullest stage. [share]
+    flying : float or array
+        Micro-batches in flight on a replica. [1]
+    """
+    return larger(share * flying, 1.0)
 
 
 def stage_share(model: Architecture, layout: Layout) -> float:

@@ -42,13 +42,10 @@ class Plan(Shown):
 
     Attributes
     ----------
-    setting : Setting
-        Everything that the request resolves to.
     loaded : Answer
         What requests see at the operating batch, prompts and answers on the same chips: TTFT, TPOT, rates, with their
-        intervals. The same numbers as `search` and `predict` give for this point.
-    account : Account
-        Memory of one replica.
+        intervals. The same numbers as `search` and `predict` give for this point. Its case says what the request
+        resolves to: setting, layout, replicas, memory.
     floor, ideal : Point
         Ideal machine at batch 1 and at the operating batch.
     point, alone, at_full : Point
@@ -64,14 +61,10 @@ class Plan(Shown):
     TEXT = "headway.report.plans:plan_text"
 
     request: Request
-    setting: Setting
     loaded: Answer
-    layout: Layout
     layouts_tried: int
     fastest: tuple[Layout, float]
-    replicas: int
     scene: Scene
-    account: Account
     balance_weights: float
     balance_kv: float
     recommended: tuple[float, float]
@@ -94,6 +87,26 @@ class Plan(Shown):
     departures: Departures
     capacity: float
     warnings: list[str] = field(default_factory=list[str])
+
+    @property
+    def setting(self) -> Setting:
+        """Everything that the request resolves to."""
+        return self.loaded.case.setting
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of one replica."""
+        return self.loaded.case.layout
+
+    @property
+    def replicas(self) -> int:
+        """Replicas of that layout."""
+        return self.loaded.case.copies
+
+    @property
+    def account(self) -> Account:
+        """Memory of one replica."""
+        return self.loaded.case.account
 
     @property
     def model(self) -> Architecture:

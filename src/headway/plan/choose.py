@@ -12,15 +12,14 @@ from headway.errors import PhysicsError
 from headway.parallel import Layout, candidates, check, completed
 from headway.parallel.sharding import stage_share
 from headway.questions import Request
-from headway.serving import Account, Setting, checked_layout, decode_tokens, given_ways, refusal, too_many
+from headway.serving import Setting, checked_layout, decode_tokens, given_ways, refusal, too_many
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The layout to run with its memory account, scene and batch, and the fastest one compared at batch 1. [s]"""
+    """The layout to run with its scene and batch, and the fastest one compared at batch 1. [s]"""
 
     layout: Layout
-    held: Account
     scene: Scene
     batch: float
     compared: int
@@ -47,13 +46,13 @@ def choose_layout(s: Setting, request: Request) -> Choice:
     if not fitting:
         nearest = max(options, key=lambda c: held[c].free)
         raise refusal(s.model, nearest, s.system, held[nearest], s.reserve)
-    wanted = {c: _wanted(s, request, c, room[c]) or 1.0 for c in fitting}
-    roomy = [c for c in fitting if room[c] >= wanted[c]]
+    asked = {c: _wanted(s, request, c, room[c]) for c in fitting}
+    roomy = [c for c in fitting if room[c] >= (asked[c] or 1.0)]
     if not roomy:
-        raise too_many(s.system, {c: held[c] for c in fitting}, min(wanted.values()))
+        raise too_many(s.system, {c: held[c] for c in fitting}, min(x or 1.0 for x in asked.values()))
     context = s.prompt + s.output / 2
     scenes = {c: scene_of(s, c) for c in roomy}
-    batches = {c: _wanted(s, request, c, room[c]) or operating_batch(x, context, room[c]) for c, x in scenes.items()}
+    batches = {c: asked[c] or operating_batch(x, context, room[c]) for c, x in scenes.items()}
     alone = {c: float(x.ideal.seconds(1.0, context)) for c, x in scenes.items()}
 
     def score(c: Layout) -> tuple[float, float]:
@@ -62,7 +61,7 @@ def choose_layout(s: Setting, request: Request) -> Choice:
         return round(seconds * s.system.chips / (batches[c] * s.replicas(c.chips)), 12), seconds
 
     best, fastest = min(roomy, key=score), min(alone, key=lambda c: alone[c])
-    return Choice(best, held[best], scenes[best], batches[best], len(roomy), fastest, alone[fastest])
+    return Choice(best, scenes[best], batches[best], len(roomy), fastest, alone[fastest])
 
 
 def scene_of(s: Setting, layout: Layout) -> Scene:

@@ -45,7 +45,7 @@ def make_plan(request: Request) -> Plan:
     copies = s.replicas(choice.layout.chips)
     flying = choice.batch * copies if request.concurrency is None else request.concurrency
     loaded = answer(case(s, choice.layout, concurrency=flying, copies=copies))
-    return _assemble(request, s, choice, loaded)
+    return _assemble(request, choice, loaded)
 
 
 def _point(
@@ -63,12 +63,12 @@ def _point(
     return Point(batch, time, scene.made / seconds, total / machine.chips, total, cost, mfu)
 
 
-def _assemble(request: Request, s: Setting, choice: Choice, loaded: Answer) -> Plan:
+def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
+    s, layout, replicas, held = loaded.case.setting, loaded.case.layout, loaded.case.copies, loaded.case.account
     arch, machine, context = s.model, s.system, s.prompt + s.output / 2
-    layout, held, scene, batch = choice.layout, choice.held, choice.scene, choice.batch
+    scene, batch = choice.scene, choice.batch
     ideal = scene.ideal
     straight = lines(ideal, context)
-    replicas = s.replicas(layout.chips)
     alone = Scene(build_step(arch, Layout()), machine.chip, IDEAL, "machine", scene.skew)
 
     def point(b: float, at: Scene = scene) -> Point:
@@ -81,14 +81,10 @@ def _assemble(request: Request, s: Setting, choice: Choice, loaded: Answer) -> P
     timetable, capacity = _capacity(request, now, replicas, loaded)
     plan = Plan(
         request=request,
-        setting=s,
         loaded=loaded,
-        layout=layout,
         layouts_tried=choice.compared,
         fastest=(choice.fastest, choice.fastest_seconds),
-        replicas=replicas,
         scene=scene,
-        account=held,
         balance_weights=lines(ideal, 0.0).balance_batch,
         balance_kv=straight.balance_batch_with_kv,
         recommended=recommended_range(straight.balance_batch_with_kv, low, high),

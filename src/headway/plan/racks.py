@@ -26,6 +26,7 @@ from headway.parallel import (
 from headway.parallel.advisor import Advice, Subject, advise
 from headway.parallel.racks import ExpertPlacement
 from headway.parallel.schedules import SCHEDULES, Play, decode_play, training_play
+from headway.questions import ENGINE
 from headway.roofline import (
     ALGORITHMS,
     IDEAL,
@@ -192,15 +193,15 @@ class RackReport(Shown):
         return f"{self.model.name} on racks of {self.system.name}: {len(self.across)} sizes, micro-batches of {self.micro_batch:,.0f}"
 
 
-def rack_report(
-    name: str,
+def racks(
+    model: str,
     on: str,
-    racks: Sequence[int],
+    racks: Sequence[int] = (1, 2, 4, 8),
     *,
     context: float = 100e3,
     batch: float | None = None,
     hop: float | None = None,
-    engine: str = "modern",
+    engine: str = ENGINE,
     precision: str | None = None,
     kv_precision: str | None = None,
     training: bool = False,
@@ -209,8 +210,8 @@ def rack_report(
 
     Parameters
     ----------
-    name, on : str
-        Model and system; one rack is the system's scale-up domain.
+    model, on : str
+        Names of model and system; one rack is the system's scale-up domain.
     racks : sequence of int
         Numbers of racks to look at. [1]
     context : float
@@ -230,7 +231,7 @@ def rack_report(
     InputError
         Unknown names, or a number of racks below 1 or above the layers.
     """
-    arch, box = served_model(name, precision, kv_precision), machine(on)
+    arch, box = served_model(model, precision, kv_precision), machine(on)
     for r in racks:
         if not 1 <= r <= arch.layer_count:
             raise InputError(f"--racks: {r} must be in 1..{arch.layer_count}, the layers of {arch.name}")

@@ -65,7 +65,7 @@ class Drafting(Shown):
         )
 
 
-def draft_plan(
+def speculate(
     request: Request, acceptance: float | None = None, length: int | None = None, drafter: str | None = None
 ) -> Drafting:
     """Return what drafting does for a model on a machine.

@@ -43,11 +43,12 @@ def cells(p: Answer) -> dict[str, str]:
     def milliseconds(seconds: float) -> str:
         return "" if math.isnan(seconds) else f"{seconds * 1e3:.6g}"
 
+    (tpot_low, tpot_high), (ttft_low, ttft_high) = p.tpot_interval, p.ttft_interval
     return {
         "predicted_ttft_ms": milliseconds(p.ttft), "predicted_tpot_ms": milliseconds(p.tpot),
         "predicted_output_tok_s": f"{p.output_rate:.6g}",
-        "tpot_ms_low": milliseconds(p.tpot_interval[0]), "tpot_ms_high": milliseconds(p.tpot_interval[1]),
-        "ttft_ms_low": milliseconds(p.ttft_interval[0]), "ttft_ms_high": milliseconds(p.ttft_interval[1]),
+        "tpot_ms_low": milliseconds(tpot_low), "tpot_ms_high": milliseconds(tpot_high),
+        "ttft_ms_low": milliseconds(ttft_low), "ttft_ms_high": milliseconds(ttft_high),
         "floor_tpot_ms": milliseconds(p.tpot_floor), "bound": p.bound, "profile": p.case.profile.name,
         "outside_evidence": " ".join(p.outside), "refused": "",
     }  # fmt: skip

@@ -38,6 +38,8 @@ class Field:
         As written on the command line.
     flags : tuple of str
         Names of the option beside ``--name``.
+    whole : bool
+        Whether a quantity is a whole number.
     """
 
     kind: Kind
@@ -49,10 +51,13 @@ class Field:
     choices: tuple[str, ...] = ()
     example: str = ""
     flags: tuple[str, ...] = ()
+    whole: bool = False
 
 
-def _quantity(quantity: units.Quantity, unit: str, about: str, example: str, least: float = 0.0) -> Field:
-    return Field("quantity", about, unit, quantity, least, example=example)
+def _quantity(
+    quantity: units.Quantity, unit: str, about: str, example: str, least: float = 0.0, whole: bool = False
+) -> Field:
+    return Field("quantity", about, unit, quantity, least, example=example, whole=whole)
 
 
 FIELDS: dict[str, Field] = {
@@ -69,7 +74,7 @@ FIELDS: dict[str, Field] = {
     "context": _quantity(units.TOKENS, "tokens", "Tokens in each sequence's cache during decode, on average; default: prompt + half the output.", "32k"),
     "prompt": _quantity(units.TOKENS, "tokens", "Tokens of a prompt; default: the context less half the output.", "8k"),
     "output": _quantity(units.TOKENS, "tokens", "Tokens of an answer; default 1024.", "1k"),
-    "batch": _quantity(units.COUNT, "sequences", "Requests in flight on each replica, at most what memory holds; default: twice the balance batch, or what memory holds.", "64", 1.0),
+    "batch": _quantity(units.COUNT, "sequences", "Requests in flight on each replica, at most what memory holds; default: twice the balance batch, or what memory holds.", "64", 1.0, whole=True),
     "concurrency": _quantity(units.COUNT, "requests", "Requests in flight on all replicas together, instead of --batch; those without room in memory wait.", "256", 1.0),
     "load": Field("choice", "closed_loop: so many requests in flight, each replaced when it ends. static_batch: all start together.",
                   choices=("closed_loop", "static_batch")),
@@ -203,21 +208,23 @@ def _names(option: str, value: Any) -> tuple[str, ...]:
     return tuple(x.strip() for x in parts if x.strip())
 
 
-def _whole(option: str, value: Any) -> int:
+def _float(value: Any) -> float:
+    """The number that a value is or reads as; NaN where it is none."""
     try:
-        number = float(value) if not isinstance(value, bool) else math.nan
+        return float(value) if not isinstance(value, bool) else math.nan
     except (TypeError, ValueError):
-        number = math.nan
+        return math.nan
+
+
+def _whole(option: str, value: Any) -> int:
+    number = _float(value)
     if not math.isfinite(number) or number != int(number):
         raise InputError(f"{option} is {value!r}; it must be a whole number")
     return int(number)
 
 
 def _number(option: str, value: Any) -> float:
-    try:
-        number = float(value) if not isinstance(value, bool) else math.nan
-    except (TypeError, ValueError):
-        number = math.nan
+    number = _float(value)
     if math.isnan(number):
         raise InputError(f"{option} is {value!r}; it must be a number")
     return number
@@ -230,6 +237,8 @@ def _bounded(f: Field, option: str, value: Any) -> Any:
         low = "" if f.least == -math.inf else "zero or more" if f.least == 0 else f"at least {f.least:g}"
         high = "" if f.below == math.inf else f"below {f.below:g}"
         raise InputError(f"{option}: {value:g} must be {' and '.join(x for x in (low, high) if x)}")
+    if f.whole and value != int(value):
+        raise InputError(f"{option}: {value:g} must be a whole number of {f.unit}")
     return value
 
 

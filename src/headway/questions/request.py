@@ -52,8 +52,6 @@ class Request:
         check(self)
         if self.batch is not None and self.concurrency is not None:
             raise InputError("--batch is per replica and --concurrency of all together: give one of them")
-        if self.batch is not None and self.batch != int(self.batch):
-            raise InputError(f"--batch: {self.batch:g} must be a whole number of sequences")
         if self.layout is not None and any(x is not None for x in (self.tp, self.dp, self.ep, self.pp)):
             raise InputError("--layout says it all: leave out --tp, --dp, --ep and --pp")
 
@@ -103,8 +101,6 @@ class Query:
         for name, value, least in (("prompt", self.prompt, 1), ("output", self.output, 2)):
             if value < least:
                 raise InputError(f"--{name}: {value:g} must be at least {least}")
-        if self.batch is not None and self.batch != int(self.batch):
-            raise InputError(f"--batch: {self.batch:g} must be a whole number of sequences")
 
 
 def chips_of(text: str | int | None) -> tuple[int | None, bool]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from headway.numeric import finite
 from headway.plan.speculate import Drafting
 
 
@@ -23,10 +23,6 @@ def drafting_record(d: Drafting) -> dict[str, Any]:
     return {
         "model": d.plan.model.name, "system": d.plan.system.name, "layout": str(d.plan.layout), "context": d.plan.context,
         "drafter": d.drafter, "acceptance": d.acceptance, "length": d.length, "tokens_per_pass": float(d.found.tokens),
-        "hurts_from_batch": _finite(d.hurts), "hurts_from_batch_ideal": _finite(d.hurts_ideal),
+        "hurts_from_batch": finite(d.hurts), "hurts_from_batch_ideal": finite(d.hurts_ideal),
         "best_length_at_batch": d.best_length, "operating_batch": d.plan.point.batch, "batches": drafting_rows(d),
     }  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

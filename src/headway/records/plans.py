@@ -6,8 +6,9 @@ from typing import Any
 
 from headway.batching import Curve, split_memory
 from headway.models import kv_bytes_read
+from headway.numeric import finite
 from headway.plan.answer import Plan, Point
-from headway.records.predictions import answer_record, finite
+from headway.records.predictions import answer_record
 from headway.serving import Account
 
 

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from headway.numeric import finite
 from headway.serving import Answer
-
-
-def finite(value: float) -> float | None:
-    """Return a number, or None where it has no finite value: JSON has no infinities.
-
-    Parameters
-    ----------
-    value : float
-        Of any unit; NaN counts as not finite. [any]
-    """
-    return float(value) if math.isfinite(value) else None
 
 
 def answer_record(a: Answer) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from headway.numeric import finite
 from headway.search.answer import Option, SearchAnswer, Searched, option
 from headway.search.why import spent
 
@@ -36,7 +36,7 @@ def fleet_record(one: Option) -> dict[str, Any]:
     return {
         "system": one.system, "deployment": str(one.deployment), "replicas": f.replicas,
         "prefill_replicas": f.prompt_replicas or None, "batch_per_replica": one.batch, "chips": f.chips,
-        "dollars_per_hour": f.dollars * 3600 if math.isfinite(f.dollars) else None, "seats_taken": f.utilisation,
+        "dollars_per_hour": finite(f.dollars * 3600), "seats_taken": f.utilisation,
         "share_that_waits": f.waiting, "mean_wait_s": f.wait, "ttft_s": f.ttft, "tpot_s": f.tpot, "request_s": f.request,
         "saturates_at_per_s": f.most,
     }  # fmt: skip

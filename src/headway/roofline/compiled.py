@@ -298,7 +298,7 @@ class CompiledStep:
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
     def _one_pass(self, s: Sums, values: Sequence[float]) -> PassParts:
-        """The same of plain numbers: `together` written out, since a call per kernel would take half of the time."""
+        """The same of plain numbers: `together` and `Wire.seconds` written out, whose calls would take half of the time."""
         knee = self.calibration.knee
         soft = max(knee, 1e-3) if knee > 0 else 0.0
         power = 1.0 / soft if soft else 0.0
@@ -360,6 +360,11 @@ class CompiledStep:
         hidden = pass_seconds(half.busy, half.network, half.overhead, 1.0)
         enough = load.busiest(self.step.groups, one) >= 2
         return np.where(enough, 2 * hidden - self.calibration.step_seconds, plain_pass)
+
+    def shortest(self, load: Load, overlap: bool) -> Real:
+        """Return the time of a pass: plain, or in two halves where that is allowed and faster. [s]"""
+        plain_pass = self.seconds(load)
+        return np.minimum(plain_pass, self.half_and_half(load)) if overlap else plain_pass
 
 
 def _number(value: Real) -> Real:

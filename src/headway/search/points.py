@@ -17,6 +17,7 @@ from headway.search.space import Space
 from headway.serving import (
     LOOPS,
     Floors,
+    Served,
     Setting,
     Workload,
     beat,
@@ -24,6 +25,7 @@ from headway.serving import (
     floors,
     ideal_times,
     pass_times,
+    passes_of,
     workload,
 )
 
@@ -103,6 +105,8 @@ class Timed:
     workload : Workload
     seconds : dict
         Times of the passes of `loads`. [s]
+    served : Served
+        What requests of a micro-batch see.
     floors : Floors
         What no machine beats. [s]
     stages, chips : array
@@ -113,6 +117,7 @@ class Timed:
     batch: Array
     workload: Workload
     seconds: dict[str, Array]
+    served: Served
     floors: Floors
     stages: Array
     chips: Array
@@ -158,9 +163,8 @@ def at_limits(where: Setting, space: Space, parts: Sequence[Timed], ttft: float 
     found = np.ones((len(space.layouts), 3))
     spent = np.full((len(space.layouts), 3), np.inf)
     for t in parts:
-        served = LOOPS[where.kind].served(t.workload, t.seconds, where.numbers, 0.0)
         alone = np.broadcast_to(t.seconds["decode"] / decode_tokens(where), t.batch.shape)
-        for column, (values, limit) in enumerate(((served.tpot, tpot), (alone, tpot), (served.ttft, ttft))):
+        for column, (values, limit) in enumerate(((t.served.tpot, tpot), (alone, tpot), (t.served.ttft, ttft))):
             if limit is not None:
                 batch = _crossing(t.batch, np.broadcast_to(values, t.batch.shape), limit)
                 found[t.numbers, column] = batch
@@ -194,9 +198,11 @@ def _timed(where: Setting, space: Space, numbers: NDArray[np.intp], batches: Arr
         batch = batches[numbers]
     load = workload(where, columns, batch)
     waits = np.array([[beat(where, x, n)] for x, n in zip(layouts, stages[:, 0].tolist(), strict=True)])
-    seconds = pass_times(where, where.passes(step), load, waits)
-    ideal = ideal_times(where, where.passes(step, ideal=True), load)
-    return Timed(numbers, batch, load, seconds, floors(load, ideal, where.chunk), stages, columns.chips)
+    loads = passes_of(where, load)
+    seconds = pass_times(where, where.passes(step), loads, waits)
+    served = LOOPS[load.kind].served(load, seconds, where.numbers, 0.0)
+    ideal = ideal_times(where.passes(step, ideal=True), loads)
+    return Timed(numbers, batch, load, seconds, served, floors(load, ideal, where.chunk), stages, columns.chips)
 
 
 def together(where: Setting, space: Space, parts: Sequence[Timed]) -> Points:
@@ -210,7 +216,7 @@ def together(where: Setting, space: Space, parts: Sequence[Timed]) -> Points:
 
 
 def _together(where: Setting, space: Space, t: Timed) -> Points:
-    found = LOOPS[where.kind].served(t.workload, t.seconds, where.numbers, 0.0)
+    found = t.served
     layouts = [space.layouts[i] for i in t.numbers]
     replicas = np.array([float(where.replicas(x.chips)) for x in layouts])[:, None]
     paid = where.paid(t.chips * replicas)

@@ -21,7 +21,7 @@ def spent(o: Option) -> dict[str, float]:
     context = where.prompt + where.output / 2
     load = Load.decode(max(o.batch / layout.pp, 1.0), context, new=where.new_tokens, skew=where.skew)
     t = step_time(step, load, where.system.chip, where.numbers)
-    seconds = float(where.pass_time(where.passes_of(layout), load))
+    seconds = float(where.passes_of(layout).shortest(load, where.overlap))
     spent_on = t.resources
     parts = {
         "weight reads": float(spent_on.weights), "KV reads": float(spent_on.cache), "compute": float(spent_on.compute),

@@ -2,7 +2,7 @@
 
 from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, interval, pass_times
 from headway.serving.capacity import Account, memory_account, refusal, require_fit, too_many
-from headway.serving.case import Case, beat, case, decode_tokens, workload
+from headway.serving.case import Case, beat, case, decode_tokens, passes_of, workload
 from headway.serving.engines import Engine, engine
 from headway.serving.handover import Link, handover, link_between
 from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
@@ -52,6 +52,7 @@ __all__ = [
     "memory_account",
     "numbers_on",
     "pass_times",
+    "passes_of",
     "place",
     "prompt_seconds",
     "refusal",

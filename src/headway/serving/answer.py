@@ -56,7 +56,7 @@ def floors(w: Workload, ideal: Mapping[str, Real], chunk_tokens: Real) -> Floors
     return Floors(tpot, ttft, ttft + later_tokens(w) * tpot)
 
 
-def pass_times(s: Setting, step: CompiledStep, w: Workload, waits: Real) -> dict[str, Real]:
+def pass_times(s: Setting, step: CompiledStep, loads: Mapping[str, Load], waits: Real) -> dict[str, Real]:
     """Return the seconds of the passes that a load model needs.
 
     Parameters
@@ -64,19 +64,20 @@ def pass_times(s: Setting, step: CompiledStep, w: Workload, waits: Real) -> dict
     s : Setting
     step : CompiledStep
         Of one layout, or columns of many.
-    w : Workload
+    loads : mapping
+        Of `passes_of`.
     waits : float or array
         By which a pass over a pipeline is longer than its layers (see `beat`); a prompt alone waits for nobody. [times]
     """
-    loads = LOOPS[w.kind].passes(w, s.chunk)
-    return {name: s.pass_time(step, load) * (1.0 if name == "prefill" else waits) for name, load in loads.items()}
+    return {
+        name: step.shortest(load, s.overlap) * (1.0 if name == "prefill" else waits) for name, load in loads.items()
+    }
 
 
-def ideal_times(s: Setting, step: CompiledStep, w: Workload) -> dict[str, Real]:
+def ideal_times(step: CompiledStep, loads: Mapping[str, Load]) -> dict[str, Real]:
     """Return the seconds on an ideal machine of the passes that floors are made of."""
-    loads = LOOPS[w.kind].passes(w, s.chunk)
     wanted = ("decode", "early", "late", "prefill")
-    return {k: step.seconds(Load(v.groups, s.skew)) for k, v in loads.items() if k in wanted}
+    return {name: step.seconds(load) for name, load in loads.items() if name in wanted}
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,24 +183,21 @@ def answer(c: Case) -> Answer:
     ----------
     c : Case
     """
-    s, w = c.setting, c.workload
+    s, w, loads = c.setting, c.workload, c.passes
     real, ideal = s.passes_of(c.layout), s.passes_of(c.layout, ideal=True)
-    seconds = pass_times(s, real, w, c.waits)
-    link = c.link
-    transfer = c.transfer_bytes / link.rate if link else 0.0
+    seconds = pass_times(s, real, loads, c.waits)
+    transfer = c.transfer_bytes / (c.carrier * s.numbers.network_efficiency)
     found = LOOPS[w.kind].served(w, seconds, s.numbers, transfer)
     outside = s.outside(c.in_flight, float(c.layout.chips))
     if s.profile.name != "ideal":
         outside = (*outside, *(["memory"] if c.overfull else []), *(["disaggregated"] if c.undivided else []))
     return Answer(
-        c, found, floors(w, ideal_times(s, ideal, w), s.chunk), {k: float(v) for k, v in seconds.items()},
-        float(found.output_rate * c.shares), float(found.input_rate * c.shares), _bound(s, real, w), outside,
+        c, found, floors(w, ideal_times(ideal, loads), s.chunk), {k: float(v) for k, v in seconds.items()},
+        float(found.output_rate * c.shares), float(found.input_rate * c.shares), _bound(real, loads), outside,
     )  # fmt: skip
 
 
-def _bound(s: Setting, step: CompiledStep, w: Workload) -> str:
+def _bound(step: CompiledStep, loads: Mapping[str, Load]) -> str:
     """Name what holds most of a decode step, or of a prefill where nothing is decoded."""
-    loads = LOOPS[w.kind].passes(w, s.chunk)
-    chosen = loads[next(n for n in ("decode", "early", "prefill") if n in loads)]
-    p = step.parts(Load(chosen.groups, s.skew))
+    p = step.parts(loads[next(n for n in ("decode", "early", "prefill") if n in loads)])
     return str(largest(p.on_compute, np.maximum(p.busy - p.on_compute, 0.0), p.network, p.overhead))

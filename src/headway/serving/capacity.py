@@ -12,15 +12,9 @@ from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
 from headway.parallel import Layout, activations_per_chip, candidates, kv_per_chip, weights_per_chip
-from headway.serving.engines import Admission
 
 Policy = Literal["whole", "growing", "as run"]
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
-
-
-def default_reserve() -> float:
-    """Return the share of memory that the engine leaves alone (catalogue `defaults`)."""
-    return default("memory_reserve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +133,7 @@ def memory_account(
     -----
     Sequences of one load are at random places of their answers, so that the mean length is prompt + output/2.
     """
-    share = default_reserve() if reserve is None else reserve
+    share = default("memory_reserve") if reserve is None else reserve
     tokens = prompt + (output / 2 if policy == "growing" else output)
     kept, whole = (float(kv_per_chip(model, layout, t)) for t in (tokens, prompt + output))
     logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
@@ -153,11 +147,6 @@ def memory_account(
         activations=0.0 if run else activations_per_chip(model, layout, largest), logits_per_sequence=0.0 if run else logits,
         tokens=tokens, policy=policy, kv_whole=whole,
     )  # fmt: skip
-
-
-def policy_of(admission: Admission, static: bool) -> Policy:
-    """Return how sequences count for an engine and a kind of load."""
-    return "as run" if static else admission
 
 
 def refusal(

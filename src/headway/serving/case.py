@@ -12,11 +12,10 @@ from headway.batching import expected_tokens
 from headway.hardware import Chip, System
 from headway.models import Architecture
 from headway.parallel import Layout, LayoutColumns, kv_per_chip
-from headway.parallel.sharding import stage_share
+from headway.parallel.sharding import longest_turn, stage_share
 from headway.roofline import Load, Profile, Step
-from headway.serving.capacity import Account, refusal
+from headway.serving.capacity import Account, refusal, too_many
 from headway.serving.engines import Engine
-from headway.serving.handover import Link, link_between
 from headway.serving.loops import LOOPS, Workload
 from headway.serving.setting import Setting
 
@@ -91,7 +90,7 @@ class Case:
     @property
     def passes(self) -> dict[str, Load]:
         """The passes that its load model needs timed."""
-        return LOOPS[self.workload.kind].passes(self.workload, self.setting.chunk)
+        return passes_of(self.setting, self.workload)
 
     @property
     def in_flight(self) -> float:
@@ -106,23 +105,18 @@ class Case:
     @property
     def waiting(self) -> float:
         """Requests in flight on all replicas that find no room in memory and wait."""
-        return float(max(self.workload.batch - self.workload.running, 0.0) * self.shares)
+        return float(self.workload.waiting * self.shares)
 
     @property
-    def link(self) -> Link | None:
-        """What carries caches between split pools: the scale-out network, else the scale-up link."""
-        s = self.setting
-        if not self.transfer_bytes:
-            return None
-        found = link_between(s.system, s.system, (s.numbers, s.numbers), inside=not s.system.scale_out)
-        return Link(found.rate, 0.0) if found else None
+    def carrier(self) -> float:
+        """What carries caches between split pools: the scale-out network, else the scale-up link; infinite without. [bytes/s]"""
+        return self.system.scale_out or self.system.link or math.inf
 
-    @property
-    def decode_load(self) -> Load:
-        """A decode pass of one share, every sequence at its mean length: no prompts running."""
-        s = self.setting
-        context = s.prompt + s.output / 2
-        return Load.decode(float(self.workload.running), context, new=s.new_tokens, skew=s.skew)
+
+def passes_of(s: Setting, w: Workload) -> dict[str, Load]:
+    """Return the passes that a load model needs timed, under the setting's popularity of experts."""
+    found = LOOPS[w.kind].passes(w, s.chunk)
+    return {name: Load(load.groups, s.skew) for name, load in found.items()} if s.skew else found
 
 
 def beat(s: Setting, layout: Layout, shares: float) -> float:
@@ -133,10 +127,9 @@ def beat(s: Setting, layout: Layout, shares: float) -> float:
     s : Setting
     layout : Layout
     shares : float
-        Micro-batches in flight on a replica. A turn lasts as long as one takes through all stages, or as all take through
-        the fullest stage. [1]
+        Micro-batches in flight on a replica. [1]
     """
-    return max(stage_share(s.model, layout) * shares, 1.0) if layout.pp > 1 else 1.0
+    return float(longest_turn(stage_share(s.model, layout), shares)) if layout.pp > 1 else 1.0
 
 
 def decode_tokens(s: Setting) -> float:
@@ -176,7 +169,8 @@ def case(
     layout : Layout
         Of one replica.
     batch, concurrency : float or None
-        Requests in flight on each replica, or on all together. [requests]
+        Requests in flight on each replica, at most what memory holds; or on all together, of which some may wait.
+        [requests]
     copies : int or None
         Replicas; None takes as many as the system holds. [1]
     split : bool
@@ -187,13 +181,11 @@ def case(
     Raises
     ------
     PhysicsError
-        When the weights, or the first sequence of a closed loop, do not fit.
+        When the weights, or the first sequence of a closed loop, or its batch, do not fit.
     """
     count = max(s.replicas(layout.chips), 1) if copies is None else copies
     static = s.kind == "static_batch"
-    account = s.account(layout)
-    if account.weights > account.capacity or (account.holds < 1 and not static):
-        raise refusal(s.model, layout, s.system, account, s.reserve, remedy)
+    account = _held(s, layout, batch, remedy)
     total = (batch or 1.0) * count if concurrency is None else concurrency
     divided = split and not static and count > 1 and s.prompt > 0 and s.output > 1
     # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
@@ -208,6 +200,16 @@ def case(
         moved = float(kv_per_chip(s.model, layout, s.prompt))
     waits = 1.0 if static else beat(s, layout, shares / (count - prefilling))
     return Case(s, layout, count, shares, load, account, moved, split and not divided, waits)
+
+
+def _held(s: Setting, layout: Layout, batch: float | None, remedy: str) -> Account:
+    """The memory account of a layout; what does not fit is refused. A static batch that was run is not doubted."""
+    account, static = s.account(layout), s.kind == "static_batch"
+    if account.weights > account.capacity or (account.holds < 1 and not static):
+        raise refusal(s.model, layout, s.system, account, s.reserve, remedy)
+    if batch is not None and not static and batch > account.holds:
+        raise too_many(s.system, {layout: account}, batch)
+    return account
 
 
 def _prefill_pool(s: Setting, layout: Layout, total: float, copies: int, holds: float) -> int:

@@ -22,14 +22,13 @@ from headway.roofline import (
     Calibration,
     CompiledStep,
     Convention,
-    Load,
     Profile,
     Spread,
     Step,
     compiled,
     profile,
 )
-from headway.serving.capacity import Account, memory_account, policy_of
+from headway.serving.capacity import Account, memory_account
 from headway.serving.engines import Engine, engine
 from headway.serving.names import is_bare_chip, machine, served_model
 
@@ -152,11 +151,10 @@ class Setting:
 
     def account(self, layout: Layout) -> Account:
         """Return the memory account of a layout: sequences count as the engine admits them."""
-        static = self.kind == "static_batch"
         kept = self.reserve if self.reserve is not None else float(self.numbers.memory_reserve) or None
         return memory_account(
             self.model, layout, self.system, self.prompt, self.output, reserve=kept, chunk_tokens=self.chunk,
-            policy=policy_of(self.engine.admission, static),
+            policy="as run" if self.kind == "static_batch" else self.engine.admission,
         )  # fmt: skip
 
     def step(self, layout: Layout) -> Step:
@@ -171,12 +169,6 @@ class Setting:
         """Return the pass function of a layout; compiled once for each."""
         numbers = IDEAL if ideal else self.numbers
         return compiled_of(self.model, layout, self.system.adds_in_network, self.system.chip, numbers, self.convention)
-
-    def pass_time(self, step: CompiledStep, load: Load) -> Real:
-        """Return the time of a pass: plain, or in two halves where that is asked for and faster. [s]"""
-        skewed = Load(load.groups, self.skew) if self.skew else load
-        plain = step.seconds(skewed)
-        return np.minimum(plain, step.half_and_half(skewed)) if self.overlap else plain
 
     def covers(self, batch: Real, ranks: Real) -> NDArray[np.bool_]:
         """Return whether requests in flight and chips of a replica lie inside the engine's evidence.

@@ -36,7 +36,7 @@ def racks(
     """
     from headway import units
     from headway.catalog import use
-    from headway.plan.racks import rack_report
+    from headway.plan.racks import racks as racks_of
     from headway.records.racks import racks_record
     from headway.report.racks import racks_text
 
@@ -46,7 +46,7 @@ def racks(
 
         check(out)
     r = Request(**given(asked))
-    found = rack_report(
+    found = racks_of(
         r.model, r.system, _numbers(racks), context=100e3 if r.context is None else r.context, batch=r.batch,
         hop=None if hop is None else units.parse(hop, units.SECONDS, "--hop"), engine=r.engine, precision=r.precision,
         kv_precision=r.kv_precision, training=training,

@@ -34,12 +34,12 @@ def speculate(
 ) -> None:
     """Say where drafting tokens helps (speculative decoding, MTP), and the batch from which it hurts."""
     from headway.catalog import use
-    from headway.plan.speculate import draft_plan
+    from headway.plan.speculate import speculate as drafting
     from headway.records.drafting import drafting_record, drafting_rows
     from headway.report.speculation import speculation_text
 
     use(catalog)
-    found = draft_plan(Request(**given(asked)), acceptance, length, draft)
+    found = drafting(Request(**given(asked)), acceptance, length, draft)
     if json:
         emit(drafting_record(found))
     elif csv:

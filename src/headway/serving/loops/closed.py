@@ -75,11 +75,11 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     TTFT = request overhead + own prefill + wait + half a step. The wait is that of `queue`: each prompt holds the
     server up for `extra` seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its
     length, and by Little's law the requests that do not decode wait for their prompt. The first of `run_rounds` rounds
-    starts all at once: it waits half a round of full prefill passes instead. Requests beyond the slots wait (Little's law).
+    starts all at once: it waits half a round of full prefill passes instead.
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
     step, per_step = seconds.get("decode", 0.0), expected_tokens(c.draft_acceptance, w.drafts)
-    pieces = np.maximum(np.asarray(w.prompt) / c.chunk_tokens, 1.0)
+    pieces = w.pieces(c.chunk_tokens)
     extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
     alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
     x = _answer_seconds(n, out * step / per_step, extra, alone)
@@ -100,8 +100,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     steady, start = np.where(only, c.request_seconds + together, steady), np.where(only, 0.0, start)
     in_service = np.where(only, together, in_service)
     x = np.where(only, 0.0, x)
-    waiting = np.maximum(w.batch - n, 0.0) / np.maximum(n, 1e-9) * in_service
-    return joined(w, steady, start, waiting, x, extra, rho, in_service, c.run_rounds)
+    return joined(w, steady, start, x, extra, rho, in_service, c.run_rounds)
 
 
 LOOP = Loop("closed_loop", passes, served)

@@ -22,8 +22,7 @@ def prompt_seconds(w: Workload, seconds: Times, chunk_tokens: Real, alone: Real)
     alone : float or array
         Time of a prompt with nothing in the way, which it never exceeds. [s]
     """
-    pieces = np.maximum(np.asarray(w.prompt) / chunk_tokens, 1.0)
-    return np.minimum(pieces * seconds.get("burst", 0.0) / w.at_once(chunk_tokens), alone)
+    return np.minimum(w.pieces(chunk_tokens) * seconds.get("burst", 0.0) / w.at_once(chunk_tokens), alone)
 
 
 def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Served:
@@ -53,8 +52,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     wait = np.maximum(waits, behind)
     steady = c.request_seconds + alone + wait + transfer + step / 2
     start = np.maximum(each * n - 2 * wait, 0.0)
-    waiting = np.maximum(w.batch - w.running, 0.0) / w.running * (x + steady)
-    return joined(w, steady, start, waiting, x, 0.0, rho, steady + x, c.run_rounds)
+    return joined(w, steady, start, x, 0.0, rho, steady + x, c.run_rounds)
 
 
 LOOP = Loop("disaggregated", closed.passes, served)

@@ -69,9 +69,24 @@ class Workload:
         return np.maximum(np.minimum(self.batch, self.slots), 1e-9)
 
     @property
+    def waiting(self) -> Real:
+        """Requests in flight that find no slot. [requests]"""
+        return np.maximum(self.batch - self.running, 0.0)
+
+    @property
     def abreast(self) -> Real:
         """Prompts that share a pass in steady state: one in each group."""
         return np.maximum(np.minimum(self.groups, self.running), 1.0)
+
+    def pieces(self, chunk_tokens: Real) -> Real:
+        """Passes that a prompt's chunks take: 1 at the least.
+
+        Parameters
+        ----------
+        chunk_tokens : float or array
+            Budget of a pass in each group. [tokens]
+        """
+        return larger(self.prompt / chunk_tokens, 1.0)
 
     def at_once(self, chunk_tokens: Real) -> Real:
         """Prompts in a pass that nothing but the token budget limits.
@@ -200,7 +215,7 @@ def first_token(w: Workload, prefill: Real, chunk_tokens: Real, drain: bool = Tr
     if w.kind == "static_batch":
         pieces = w.micro_batches * np.maximum(np.asarray(w.prompt, dtype=float) / w.piece, 1.0)
         return prefill * (pieces + (w.stages - 1 if drain else 0.0)) / w.stages
-    return prefill * larger(w.prompt / chunk_tokens, 1.0)
+    return prefill * w.pieces(chunk_tokens)
 
 
 def later_tokens(w: Workload) -> Real:
@@ -209,24 +224,29 @@ def later_tokens(w: Workload) -> Real:
 
 
 def joined(
-    w: Workload, steady: Real, start: Real, waiting: Real, x: Real, extra: Real, rho: Real, served: Real, rounds: Real
+    w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Real, served: Real, rounds: Real
 ) -> Served:
     """Mix the first round with the others, and add spreads: pauses are counts of independent arrivals (Poisson).
 
     Parameters
     ----------
     w : Workload
-    steady, start, waiting : float or array
-        TTFT in steady state without a wait for a slot; how much longer the first round takes at most; that wait. [s]
+    steady, start : float or array
+        TTFT in steady state without a wait for a slot; how much longer the first round takes at most. [s]
     x, extra, served : float or array
         Time of an answer; what one prompt adds to it; time in service. [s]
     rho : float or array
         Utilisation of the prompts' server. [share]
     rounds : float or array
         Requests per slot of the run. [requests]
+
+    Notes
+    -----
+    Requests beyond the slots wait for one by Little's law: (N - n)/n x time in service.
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
     first = 1.0 / np.asarray(rounds, dtype=float)
+    waiting = w.waiting / n * served
     ttft = steady + first * start / 2 + waiting
     # a tenth of all requests wait longer than p90: with one round in ten at the start, those of the first round
     p90 = steady * (1 + rho) + waiting + start * np.clip((first - 0.1) / np.maximum(first, 1e-9), 0.0, 1.0)
