@@ -10,6 +10,8 @@ import pytest
 if os.environ.get("HEADWAY_TYPES"):
     from jaxtyping import install_import_hook
 
+    import headway.questions  # before the hook: a question's fields take text and convert it, pyright sees what comes out
+
     with install_import_hook("headway", "checker.checked"):
         import headway.cli.app
         import headway.figures

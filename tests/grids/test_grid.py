@@ -261,6 +261,35 @@ def test_a_lost_worker_is_one_line_and_keeps_the_rest(tmp_path):
     assert len(lines(journal)) >= 3
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(tmp_path, how):
+    """Nothing goes on computing for a run that was ended, however hard."""
+    file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
+    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 20))
+    file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
+    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not (journal.exists() and journal.stat().st_size):
+        time.sleep(0.02)
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    assert len(children) >= 2
+    os.kill(run.pid, how)
+    run.wait(timeout=60)
+    until = time.monotonic() + 30
+    while time.monotonic() < until and any(alive(p) for p in children):
+        time.sleep(0.05)
+    assert not [p for p in children if alive(p)]
+
+
+def alive(pid):
+    """Say whether a process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_two_runs_do_not_write_into_one_journal(tmp_path):
     file = tmp_path / "j.jsonl"
     with Journal(file) as first:

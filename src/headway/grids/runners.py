@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from headway.errors import InputError, LostWorkerError
 from headway.grids.grid import Cell, solve
+from headway.grids.processes import solved_by
 
 Result = dict[str, Any]
 
@@ -42,32 +38,7 @@ def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Res
     if count <= 1:
         yield from run_here(cells)
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        with _deaf_to_interrupts():  # workers inherit it: Ctrl-C is this process's to answer
-            waiting = [pool.submit(solve, c) for c in cells]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BrokenProcessPool:
-            raise LostWorkerError(
-                "a worker was killed; the results so far are kept, and a rerun goes on from them"
-            ) from None
-        finally:
-            for w in waiting:
-                w.cancel()
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Generator[None]:
-    """Hold Ctrl-C back for a moment; processes started meanwhile never hear it, this one does afterwards."""
-    if not hasattr(signal, "pthread_sigmask"):  # no such thing on this system
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    yield from solved_by(count, cells)
 
 
 def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:

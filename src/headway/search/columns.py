@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
@@ -29,10 +28,9 @@ class Columns:
     @classmethod
     def joined(cls: type[T], parts: Sequence[T]) -> T:
         """Return the rows of several tables as one; of none, an empty table."""
-        names = [f.name for f in dataclasses.fields(cls)]  # pyright: ignore[reportArgumentType] - subclasses are dataclasses
         if not parts:
-            return cls(**{n: np.zeros(0, dtype=np.intp if n.endswith("layout") else float) for n in names})
-        return cls(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+            return cls(**{name: np.zeros(0, get_args(get_args(kind)[1])[0]) for name, kind in get_type_hints(cls).items()})
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
 
     @classmethod
     def spread(cls: type[T], shape: tuple[int, ...], rows: dict[str, Any]) -> T:

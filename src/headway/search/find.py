@@ -284,7 +284,7 @@ def _split_fleet(query: Query, f: Searched, rate: float) -> Option | None:
     if made is None:
         return None
     prompt, point, fleet = made
-    pools = f.pools[0].take(prompt), f.pools[1].take(point)
+    pools = f.pools[0].take([prompt]), f.pools[1].take([point])
     points = _as_point(f, pools, fleet, rate)
     one = replace(f, points=points, ends=intervals(points, f.spreads, f.where.output), ok=np.ones(1, dtype=bool))
     return replace(option(one, 0), built=fleet, deployment=one.deployment(0, fleet))
