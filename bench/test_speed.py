@@ -125,13 +125,16 @@ def test_search():
     import json
 
     numpy = _cpu_seconds("-c", "import numpy")
-    for on, limit in (("gb200-nvl72", 2.0), ("h200x32", 1.5)):
-        asked = ["-m", "headway", "search", "deepseek-v3", "--on", on, "--prompt", "8192", "--output", "1024"]
+    readme = ("--ttft", "2s", "--tpot", "30ms", "--rate", "50/s")  # with limits and a fleet: README's own question
+    for on, more, limit in (("gb200-nvl72", (), 2.0), ("h200x32", (), 1.5), ("gb200-nvl72", readme, 4.0)):
+        asked = ["-m", "headway", "search", "deepseek-v3", "--on", on, "--prompt", "8k", "--output", "1k", *more]
         seconds = _cpu_seconds(*asked)
         done = subprocess.run([sys.executable, *asked, "--json"], check=True, capture_output=True, text=True)
         looked = json.loads(done.stdout)["evaluated"]
+        counts = (
+            f"{looked['layouts']:,} layouts, {looked['points']:,} points, {looked['pairs_of_pools']:,} pairs of pools"
+        )
         print(
-            f"\n  {on}: {looked['layouts']:,} layouts, {looked['points']:,} points, {looked['pairs_of_pools']:,} pairs of pools in "
-            f"{seconds:.2f} CPU seconds, {seconds / numpy:.1f}x of importing NumPy"
+            f"\n  {' '.join((on, *more))}: {counts} in {seconds:.2f} CPU seconds, {seconds / numpy:.1f}x of importing NumPy"
         )
         assert seconds < limit

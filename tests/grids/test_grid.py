@@ -135,16 +135,22 @@ main()
 """
 
 
-def test_ctrl_c_is_one_line(tmp_path):
-    """Workers do not answer an interrupt with tracebacks; what had finished is kept."""
-    file = tmp_path / "grid.toml"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 20))
+def begun(folder, every, done):
+    """Start a grid of 8000 / `every` cells on two workers and wait until some are `done`."""
+    file, journal = folder / "grid.toml", folder / "grid.results.jsonl"
+    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, every))
     file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
     run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
-    until, journal = time.monotonic() + 120, tmp_path / "grid.results.jsonl"
-    while time.monotonic() < until and not (journal.exists() and journal.stat().st_size):
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not (journal.exists() and journal.read_bytes().count(b"\n") >= done):
         time.sleep(0.02)
+    return run, file, journal
+
+
+def test_ctrl_c_is_one_line(tmp_path):
+    """Workers do not answer an interrupt with tracebacks; what had finished is kept."""
+    run, _, _ = begun(tmp_path, every=20, done=1)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=120)
     assert run.returncode == 130
@@ -214,16 +220,9 @@ def test_a_cluster_that_is_not_there(grid, capsys, address):
 
 def test_a_kill_in_the_middle_loses_no_finished_result(tmp_path):
     """Item 6: kill -9 while cells run; what had finished is there, byte for byte, and a rerun computes only the rest."""
-    file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 200))
-    file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
-    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
-    until = time.monotonic() + 120
-    while time.monotonic() < until and not (journal.exists() and journal.read_bytes().count(b"\n") >= 4):
-        time.sleep(0.02)
+    run, file, journal = begun(tmp_path, every=200, done=4)
     os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    run.communicate()
     kept = journal.read_bytes()
     whole = kept[: kept.rfind(b"\n") + 1]
     finished = whole.count(b"\n")
@@ -243,14 +242,7 @@ def test_a_kill_in_the_middle_loses_no_finished_result(tmp_path):
 
 def test_a_lost_worker_is_one_line_and_keeps_the_rest(tmp_path):
     """One local process is killed, as the system does when memory runs out."""
-    file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 100))
-    file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
-    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
-    until = time.monotonic() + 120
-    while time.monotonic() < until and not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
-        time.sleep(0.02)
+    run, _, journal = begun(tmp_path, every=100, done=3)
     children = [int(p) for p in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
     workers = [p for p in children if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
     os.kill(workers[0], signal.SIGKILL)
@@ -264,18 +256,11 @@ def test_a_lost_worker_is_one_line_and_keeps_the_rest(tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_their_parent(tmp_path, how):
     """Nothing goes on computing for a run that was ended, however hard."""
-    file, journal = tmp_path / "grid.toml", tmp_path / "grid.results.jsonl"
-    prompts = "\n".join(f"[[workloads]]\nprompt = {p}\n" for p in range(1000, 9000, 20))
-    file.write_text(f'models = ["gpt-oss-120b"]\nsystems = ["h200x8"]\noutput = 300\n{prompts}')
-    run = subprocess.Popen([sys.executable, "-c", FROM_A_TERMINAL, "search", "--grid", str(file), "--workers", "2"],
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
-    until = time.monotonic() + 120
-    while time.monotonic() < until and not (journal.exists() and journal.stat().st_size):
-        time.sleep(0.02)
+    run, _, _ = begun(tmp_path, every=20, done=1)
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
     assert len(children) >= 2
     os.kill(run.pid, how)
-    run.wait(timeout=60)
+    run.communicate(timeout=60)
     until = time.monotonic() + 30
     while time.monotonic() < until and any(alive(p) for p in children):
         time.sleep(0.05)

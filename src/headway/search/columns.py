@@ -29,7 +29,9 @@ class Columns:
     def joined(cls: type[T], parts: Sequence[T]) -> T:
         """Return the rows of several tables as one; of none, an empty table."""
         if not parts:
-            return cls(**{name: np.zeros(0, get_args(get_args(kind)[1])[0]) for name, kind in get_type_hints(cls).items()})
+            return cls(
+                **{name: np.zeros(0, get_args(get_args(kind)[1])[0]) for name, kind in get_type_hints(cls).items()}
+            )
         return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
 
     @classmethod
