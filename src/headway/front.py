@@ -136,8 +136,8 @@ def calibration(name: str, chip: Chip | str | None = None, release: str = "") ->
         raise InputError(
             f"calibration({name!r}) differs from chip to chip: give one, like calibration({name!r}, 'h200')"
         )
-    box = system_of(chip if isinstance(chip, str) else chip.name, 1, None)
-    return numbers_on(_profile(found.profile), found, box, release)
+    system = system_of(chip if isinstance(chip, str) else chip.name, 1, None)
+    return numbers_on(_profile(found.profile), found, system, release)
 
 
 def drain_time(memory: Chip | str | float, bandwidth: float | None = None) -> float:

@@ -26,7 +26,7 @@ from headway.roofline import (
     step_time,
     wire,
 )
-from headway.serving import machine
+from headway.serving import named_system
 
 
 def test_flat_passes_are_step_time(data):
@@ -63,7 +63,7 @@ def test_priors_are_what_kernels_measure():
 
 def test_collectives_of_the_kernel_evidence():
     """8 H200, custom all-reduce: 3.5 us at 4 kB, 17.8 at 512 kB, 30.5 at 2 MB, 563 at 128 MB (AIConfigurator database)."""
-    c = calibration("modern", machine("h200").chip)
+    c = calibration("modern", named_system("h200").chip)
     for size, micro in ((4e3, 3.5), (5.2e5, 17.8), (2.1e6, 30.5), (1.34e8, 563)):
         law = wire("all-reduce", Transfer(size, 1.0, 8.0, 450e9), c)
         assert (law.seconds() + law.latency) * 1e6 == pytest.approx(micro, rel=0.45)

@@ -24,7 +24,7 @@ from headway.roofline import (
     profile_names,
     read_profile,
 )
-from headway.serving import machine
+from headway.serving import named_system
 
 ROOT = Path(__file__).parents[2]
 
@@ -158,12 +158,12 @@ def test_profiles_are_complete_and_named_for_people():
         assert found.widen["chip"] <= found.widen["vendor"]
         assert found.about["date"]
         for chip in ("h200", "mi355x", "gaudi3", "rtx 4090"):
-            assert isinstance(found.on(machine(chip).chip), Calibration)
+            assert isinstance(found.on(named_system(chip).chip), Calibration)
 
 
 def test_a_chip_without_evidence_takes_its_generation_then_its_vendor():
     found = profile("modern")
-    chip = {n: machine(n).chip for n in ("h200", "h20", "b300", "mi355x", "gaudi3")}
+    chip = {n: named_system(n).chip for n in ("h200", "h20", "b300", "mi355x", "gaudi3")}
     assert found.uncovered(chip["h200"]) == ()
     assert found.uncovered(chip["h20"]) == ("chip",)
     assert found.uncovered(chip["mi355x"]) == ("generation",)

@@ -7,7 +7,7 @@ import pytest
 from cases import measured
 from headway.errors import InputError
 from headway.evidence import case_of as case
-from headway.serving import engine, machine, served_model, stated_chips
+from headway.serving import engine, named_system, served_model, stated_chips
 
 
 @pytest.mark.parametrize(("said", "found"), [
@@ -16,7 +16,7 @@ from headway.serving import engine, machine, served_model, stated_chips
     ("TPU7x (Ironwood)", "TPU v7"), ("4090 24GB", "RTX 4090"), ("A100-SXM4-80GB", "A100 SXM 80GB"),
 ])  # fmt: skip
 def test_chips_as_people_write_them(said, found):
-    assert machine(said).chip.name == found
+    assert named_system(said).chip.name == found
 
 
 @pytest.mark.parametrize(("said", "weights", "found", "stored"), [
@@ -45,7 +45,7 @@ def test_engines_as_people_write_them(said, found):
 
 
 @pytest.mark.parametrize(("what", "call"), [
-    ("chip", lambda: machine("H900")), ("model", lambda: served_model("DeepSeek-R9")),
+    ("chip", lambda: named_system("H900")), ("model", lambda: served_model("DeepSeek-R9")),
     ("engine", lambda: engine("sgling")), ("precision", lambda: served_model("llama-3-8b", "fp3")),
 ])  # fmt: skip
 def test_what_does_not_resolve_is_refused_by_name(what, call):

@@ -200,3 +200,26 @@ def test_fp8_of_a_dense_model_is_per_tensor(name):
     assert narrow.point.seconds < wide.point.seconds
     assert narrow.loaded.tpot < wide.loaded.tpot
     assert model(name).precision.weights.name != "fp8-tensor"
+
+
+@pytest.mark.parametrize("engine", ["modern", "vllm", "ideal"])
+@pytest.mark.parametrize(
+    ("name", "on"), [("deepseek-v3", "gb200-nvl72"), ("gpt-oss-120b", "h200x16"), ("llama-3.1-70b", "h100x8")]
+)
+def test_racks_and_speculate_are_the_plan(name, on, engine):
+    """The step of a pipeline's stage and of a step without drafts is plan's decode step; what memory holds is plan's too."""
+    asked = Request(model=name, system=on, context=8e3, batch=8, engine=engine)
+    report = hw.racks(name, on, [1], context=8e3, engine=engine)
+    chips = system(on).domain
+    layout = f"dp{report.placement.used}ep{report.placement.used}" if report.placement else f"tp{min(chips, 8)}"
+    plan = make_plan(
+        Request(model=name, system=on, context=8e3, batch=report.micro_batch, layout=layout, engine=engine)
+    )
+    (only,) = report.depths
+    assert only.step == pytest.approx(plan.to_dict()["decode"]["step_s"], rel=1e-9)
+    assert only.weights == plan.to_dict()["memory"]["weight_bytes_per_chip"]
+    assert only.shortfall == 0
+    drafted = hw.speculate(asked)
+    for row in drafted.to_dict()["batches"]:
+        same = dataclasses.replace(asked, batch=row["batch"], layout=str(drafted.to_dict()["layout"]))
+        assert row["plain_s"] == pytest.approx(make_plan(same).to_dict()["decode"]["step_s"], rel=1e-9)

@@ -49,7 +49,7 @@ def make_plan(request: Request) -> Plan:
 
 
 def _point(
-    scene: Scene, useful: float, batch: float, context: float, machine: System, layout: Layout, replicas: int
+    scene: Scene, useful: float, batch: float, context: float, system: System, layout: Layout, replicas: int
 ) -> Point:
     """One operating batch; `useful` is the compute time of its tokens on one chip, nothing replicated (for MFU)."""
     time = scene.decode(batch, context)
@@ -57,22 +57,22 @@ def _point(
     made = batch * scene.made
     total = replicas * made / seconds
     cost = None
-    if machine.price is not None:
-        cost = float(per_million(cost_per_token(seconds, replicas * made, machine.chips, machine.price)))
+    if system.price is not None:
+        cost = float(per_million(cost_per_token(seconds, replicas * made, system.chips, system.price)))
     mfu = useful * scene.made / (layout.chips * seconds)
-    return Point(batch, time, scene.made / seconds, total / machine.chips, total, cost, mfu)
+    return Point(batch, time, scene.made / seconds, total / system.chips, total, cost, mfu)
 
 
 def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
     s, layout, replicas, held = loaded.case.setting, loaded.case.layout, loaded.case.copies, loaded.case.account
-    arch, machine, context = s.model, s.system, s.prompt + s.output / 2
+    arch, system, context = s.model, s.system, s.prompt + s.output / 2
     scene, batch = choice.scene, choice.batch
     ideal = scene.ideal
     straight = lines(ideal, context)
-    alone = Scene(build_step(arch, Layout()), machine.chip, IDEAL, "machine", scene.skew)
+    alone = Scene(build_step(arch, Layout()), system.chip, IDEAL, "machine", scene.skew)
 
     def point(b: float, at: Scene = scene) -> Point:
-        return _point(at, float(alone.decode(b, context).compute), b, context, machine, layout, replicas)
+        return _point(at, float(alone.decode(b, context).compute), b, context, system, layout, replicas)
 
     outside = s.outside(loaded.case.in_flight, float(layout.chips))
     prefill_s, prefill_n, prefill_cost = _prefill(s, scene, layout, replicas)
@@ -99,11 +99,11 @@ def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
         spread=s.spread("tpot", outside, "static_batch"),
         prompt_spread=s.spread("ttft", outside, "static_batch"),
         outside=outside,
-        cost_floor=_cost_floor(scene, context, machine, replicas),
+        cost_floor=_cost_floor(scene, context, system, replicas),
         prefill_dollars_per_mtok=prefill_cost,
         prefill_seconds=prefill_s,
         prefill_tokens=prefill_n,
-        cached=_cached(arch, machine, context, prefill_cost),
+        cached=_cached(arch, system, context, prefill_cost),
         departures=timetable,
         capacity=capacity,
     )
@@ -111,12 +111,12 @@ def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
     return plan
 
 
-def _cost_floor(scene: Scene, context: float, machine: System, replicas: int) -> float | None:
+def _cost_floor(scene: Scene, context: float, system: System, replicas: int) -> float | None:
     """$/Mtok at a batch without limit: what no batch can lower."""
-    if machine.price is None:
+    if system.price is None:
         return None
     per_token = float(scene.seconds(FAR, context)) / (FAR * scene.made)
-    return float(per_million(cost_per_token(per_token, replicas, machine.chips, machine.price)))
+    return float(per_million(cost_per_token(per_token, replicas, system.chips, system.price)))
 
 
 def _capacity(request: Request, now: Point, replicas: int, loaded: Answer) -> tuple[Departures, float]:
@@ -144,12 +144,12 @@ def _prefill(s: Setting, scene: Scene, layout: Layout, replicas: int) -> tuple[f
     return seconds, tokens, float(per_million(cost))
 
 
-def _cached(arch: Architecture, machine: System, context: float, prefill: float | None) -> tuple[str, float] | None:
+def _cached(arch: Architecture, system: System, context: float, prefill: float | None) -> tuple[str, float] | None:
     """Cheapest way to have a cached prompt back after the usual time to live, and its $/Mtok (lecture E25)."""
-    if machine.price is None or prefill is None or context <= 0:
+    if system.price is None or prefill is None or context <= 0:
         return None
     k = float(kv_bytes_stored(arch, context)) / context
-    own = Tier("HBM", machine.chip.memory, machine.chip.bandwidth, machine.price, own_memory=True)
+    own = Tier("HBM", system.chip.memory, system.chip.bandwidth, system.price, own_memory=True)
     away = [t for t in catalogue_tiers() if not t.own_memory]
     options = [own, *away, Recompute(prefill / 1e6)]
     held = default("cache_hold")

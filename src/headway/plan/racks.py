@@ -26,7 +26,7 @@ from headway.parallel import (
 from headway.parallel.advisor import Advice, Subject, advise
 from headway.parallel.racks import ExpertPlacement
 from headway.parallel.schedules import SCHEDULES, Play, decode_play, training_play
-from headway.questions import ENGINE
+from headway.questions import ENGINE, Request
 from headway.roofline import (
     ALGORITHMS,
     IDEAL,
@@ -34,12 +34,10 @@ from headway.roofline import (
     Load,
     collective_seconds,
     fastest_algorithm,
-    profile,
     step_time,
     traffic,
 )
-from headway.serving import engine as engine_called
-from headway.serving import machine, memory_account, numbers_on, served_model
+from headway.serving import Setting, setting
 from headway.shown import Shown
 
 
@@ -146,18 +144,20 @@ class Collective:
 _SIZES = (64e3, 1e6, 64e6)  # a small decode's, a large decode's, a prefill's
 
 
-def collective_table(box: System, numbers: Calibration) -> tuple[Collective, ...]:
+def collective_table(system: System, numbers: Calibration) -> tuple[Collective, ...]:
     """Return every kind of collective at three sizes on a system, timed by the law of `step_time` under a calibration."""
-    domain = min(box.domain, box.chips) if box.link > 0 else 1
+    domain = min(system.domain, system.chips) if system.link > 0 else 1
     if domain < 2:
         return ()
     found: list[Collective] = []
     for kind in ALGORITHMS:
         for size in _SIZES:
-            name = fastest_algorithm(kind, size, domain, box.chip, numbers, box.adds_in_network)
+            name = fastest_algorithm(kind, size, domain, system.chip, numbers, system.adds_in_network)
             moved = traffic(kind, name, size, domain)
-            inside = collective_seconds(kind, size, domain, box.chip, numbers, name)
-            across = collective_seconds(kind, size, 2 * domain, box.chip, numbers, name) if box.scale_out else None
+            inside = collective_seconds(kind, size, domain, system.chip, numbers, name)
+            across = (
+                collective_seconds(kind, size, 2 * domain, system.chip, numbers, name) if system.scale_out else None
+            )
             found.append(Collective(kind, size, name, float(moved.rounds), float(moved.sent), inside, across))
     return tuple(found)
 
@@ -231,50 +231,48 @@ def racks(
     InputError
         Unknown names, or a number of racks below 1 or above the layers.
     """
-    arch, box = served_model(model, precision, kv_precision), machine(on)
+    where = setting(Request(model=model, system=on, context=max(context, 1.0), engine=engine,
+                            precision=precision, kv_precision=kv_precision))  # fmt: skip
+    arch = where.model
     for r in racks:
         if not 1 <= r <= arch.layer_count:
             raise InputError(f"--racks: {r} must be in 1..{arch.layer_count}, the layers of {arch.name}")
     if context < 1:
         raise InputError(f"--context: {context:g} must be at least 1 token")
-    return _report(
-        arch, box, tuple(racks), context, batch, default("rack_hop") if hop is None else hop, engine, training
-    )
+    return _report(where, tuple(racks), context, batch, default("rack_hop") if hop is None else hop, training)
 
 
 def _report(
-    arch: Architecture, box: System, racks: tuple[int, ...], context: float, batch: float | None, wait: float, engine: str,
-    training: bool,
-) -> RackReport:  # fmt: skip
-    domain = min(box.domain, box.chips) if box.link > 0 else 1
+    where: Setting, racks: tuple[int, ...], context: float, batch: float | None, wait: float, training: bool
+) -> RackReport:
+    arch, system = where.model, where.system
+    domain = min(system.domain, system.chips) if system.link > 0 else 1
     placement = place_experts(arch.experts.count, domain) if arch.experts else None
     one = Layout(dp=placement.used, ep=placement.used) if placement and placement.used > 1 else _dense(arch, domain)
-    micro = batch or _micro_batch(arch, box, one, racks, context)
-    lecture, own = default("lecture_bandwidth_ratio"), box.link / box.scale_out if box.scale_out else None
+    micro = batch or _micro_batch(where, one, racks)
+    lecture, own = default("lecture_bandwidth_ratio"), system.link / system.scale_out if system.scale_out else None
     active = arch.experts.active if arch.experts else None
-    habits = engine_called(engine)
-    found = numbers_on(profile(habits.profile), habits, box)
     copies = -arch.experts.count % domain if arch.experts else 0
     return RackReport(
-        model=arch, system=box, placement=placement,
+        model=arch, system=system, placement=placement,
         filled=Layout(dp=domain, ep=domain, redundant=copies) if copies and arch.experts and copies <= arch.experts.count else None,
         ratio=own, lecture_ratio=lecture, micro_batch=micro, context=context,
         fewest_layers=float(fewest_layers_per_stage(active, lecture)) if active else None,
         own_fewest_layers=float(fewest_layers_per_stage(active, own)) if active and own else None,
-        across=tuple(_across(arch, box, placement, r, micro, lecture, own) for r in racks),
-        depths=tuple(_depth(arch, box, replace(one, pp=r), micro, context, wait, (lecture, own), found) for r in racks),
-        hop=wait, collectives=collective_table(box, found), generations=generations(arch.weight_bytes),
+        across=tuple(_across(arch, system, placement, r, micro, lecture, own) for r in racks),
+        depths=tuple(_depth(where, replace(one, pp=r), micro, context, wait, (lecture, own)) for r in racks),
+        hop=wait, collectives=collective_table(system, where.numbers), generations=generations(arch.weight_bytes),
         decode=tuple(decode_play(_stages(racks), m) for m in range(1, _stages(racks) + 2)),
         training=tuple(training_play(s, _stages(racks), m) for m in (_stages(racks), 4 * _stages(racks)) for s in SCHEDULES),
-        advice=advise(Subject.of(arch, context), box.chip, domain, default("memory_reserve"), training=training),
+        advice=advise(Subject.of(arch, context), system.chip, domain, default("memory_reserve"), training=training),
     )  # fmt: skip
 
 
-def _micro_batch(arch: Architecture, box: System, one: Layout, racks: Sequence[int], context: float) -> float:
+def _micro_batch(where: Setting, one: Layout, racks: Sequence[int]) -> float:
     """The balance batch of one copy of the weights (lecture E5, E16), or what memory holds of it at every depth that fits."""
-    scene = Scene(build_step(arch, Layout()), box.chip, IDEAL)
+    scene = Scene(where.step(Layout()), where.system.chip, IDEAL)
     balance = lines(scene, 0.0).balance_batch
-    held = [memory_account(arch, replace(one, pp=p), box, context).fits / p for p in racks]
+    held = [where.account(replace(one, pp=p)).fits / p for p in racks]
     room = min((h for h in held if h >= 1), default=balance)
     return max(float(np.floor(min(balance, room))), 1.0)
 
@@ -290,7 +288,7 @@ def _dense(arch: Architecture, domain: int) -> Layout:
 
 
 def _across(
-    arch: Architecture, box: System, placed: ExpertPlacement | None, racks: int, micro: float, lecture: float,
+    arch: Architecture, system: System, placed: ExpertPlacement | None, racks: int, micro: float, lecture: float,
     own: float | None,
 ) -> Across:  # fmt: skip
     """All-to-all over racks: the lecture's uniform law, and the model's own copies sent once per rack."""
@@ -299,37 +297,35 @@ def _across(
     many = arch.experts is not None and placed is not None and placed.used * racks > 2 * arch.experts.count
     if placed is None or arch.experts is None or placed.used < 2 or (racks > 1 and not own) or many:
         return Across(racks, float(crossing_fraction(racks)), slow, mine, None, None)
-    one = _exchange(arch, box, placed, 1, micro)
-    seconds = _exchange(arch, box, placed, racks, micro)
+    one = _exchange(arch, system, placed, 1, micro)
+    seconds = _exchange(arch, system, placed, racks, micro)
     return Across(racks, float(crossing_fraction(racks)), slow, mine, seconds / one if one else None, seconds)
 
 
-def _exchange(arch: Architecture, box: System, placed: ExpertPlacement, racks: int, micro: float) -> float:
+def _exchange(arch: Architecture, system: System, placed: ExpertPlacement, racks: int, micro: float) -> float:
     """Time of dispatch and combine of one pass with as many sequences per chip as on one rack, on an ideal network."""
     assert arch.experts is not None
     chips = placed.used * racks
     extra = -arch.experts.count % chips
     layout = Layout(dp=chips, ep=chips, redundant=extra)
-    domain = replace(box.chip, domain=placed.used)  # racks of the chips in use
-    step = build_step(arch, layout, box.adds_in_network)
+    domain = replace(system.chip, domain=placed.used)  # racks of the chips in use
+    step = build_step(arch, layout, system.adds_in_network)
     t = step_time(step, Load.decode(micro * racks, 1.0), domain, IDEAL)
     return float(sum(r.network for r in t.rows if r.name in ("dispatch", "combine")))
 
 
 def _depth(
-    arch: Architecture, box: System, layout: Layout, micro: float, context: float, hop: float,
-    ratios: tuple[float, float | None], numbers: Calibration,
-) -> Depth:  # fmt: skip
+    where: Setting, layout: Layout, micro: float, context: float, hop: float, ratios: tuple[float, float | None]
+) -> Depth:
+    arch = where.model
     layers = -(-arch.layer_count // layout.pp)
     active = arch.experts.active if arch.experts else 1
     lecture, own = ratios
-    plain = replace(layout, pp=1)
-    step = build_step(arch, plain, box.adds_in_network)
-    seconds = float(step_time(step, Load.decode(micro, context), box.chip, numbers).seconds)
+    seconds = float(where.passes_of(replace(layout, pp=1)).seconds(Load.decode(micro, context)))
     wide = default("rack_hop_uncertainty")
     hops = 0 if layout.pp == 1 else layout.pp
     ends = tuple(float(latency_with_hops(seconds, hops, h)) for h in (hop / wide, hop, hop * wide))
-    held = memory_account(arch, layout, box, context)
+    held = where.account(layout)
     here = float(np.ceil(micro * layout.pp / layout.dp))
     return Depth(
         stages=layout.pp, layers=layers, ratio=float(scale_up_over_scale_out(active, layers, lecture)),

@@ -345,9 +345,9 @@ def _counts(found: Sequence[Searched]) -> dict[str, int]:
 def _warnings(query: Query, found: Sequence[Searched], fleets: Sequence[Option]) -> list[str]:
     says: list[str] = []
     for f in found:
-        for box in dict.fromkeys(x.system.name for x in (f.where, f.prompts) if x.system.price is None):
+        for name in dict.fromkeys(x.system.name for x in (f.where, f.prompts) if x.system.price is None):
             says.append(
-                f"no price is known for {box}: ranked by tokens per second and chip, after those with one; --price 2.5/h gives one"
+                f"no price is known for {name}: ranked by tokens per second and chip, after those with one; --price 2.5/h gives one"
             )
         if f.spreads.outside:
             says.append(f"{f.system}: outside the evidence, so wider intervals: {', '.join(f.spreads.outside)}")

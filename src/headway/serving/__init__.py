@@ -6,7 +6,7 @@ from headway.serving.case import Case, beat, case, decode_tokens, passes_of, wor
 from headway.serving.engines import Engine, engine
 from headway.serving.handover import Link, handover, link_between
 from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
-from headway.serving.names import machine, served_model, stated_chips
+from headway.serving.names import named_system, served_model, stated_chips
 from headway.serving.setting import (
     Setting,
     asked_layout,
@@ -48,8 +48,8 @@ __all__ = [
     "later_tokens",
     "lengths",
     "link_between",
-    "machine",
     "memory_account",
+    "named_system",
     "numbers_on",
     "pass_times",
     "passes_of",

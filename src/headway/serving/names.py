@@ -50,7 +50,7 @@ def _machine(facts: Catalogue, name: str) -> System:
     raise first
 
 
-def machine(name: str) -> System:
+def named_system(name: str) -> System:
     """Return the system or chip called `name` (``H100-SXM-80GB``, ``8xMI355X``, ``dgx b200``, ``gb200-nvl72``, ...).
 
     Raises
@@ -86,7 +86,7 @@ def stated_chips(name: str) -> int:
 def is_bare_chip(name: str) -> bool:
     """Return whether a name is that of a chip alone, without a number: as many as a layout takes are meant."""
     return (
-        machine(name).chips == 1
+        named_system(name).chips == 1
         and not _STATES.search(name.strip())
         and catalogue().table("systems").find(name) is None
     )

@@ -30,7 +30,7 @@ from headway.roofline import (
 )
 from headway.serving.capacity import Account, memory_account
 from headway.serving.engines import Engine, engine
-from headway.serving.names import is_bare_chip, machine, served_model
+from headway.serving.names import is_bare_chip, named_system, served_model
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -262,10 +262,10 @@ def system_of(name: str, chips: int | None, layout: Layout | None, price: float 
     One rule for every verb: the number given; else the one that the name states (``h200x8``, ``8xMI355X``) or the
     catalogue has; else, for a bare chip, as many as the layout takes.
     """
-    box = machine(name).priced(price)
+    system = named_system(name).priced(price)
     if chips is not None:
-        return box.resized(chips)
-    return box.resized(layout.chips) if layout is not None and is_bare_chip(name) else box
+        return system.resized(chips)
+    return system.resized(layout.chips) if layout is not None and is_bare_chip(name) else system
 
 
 def asked_layout(request: Request | Query) -> Layout | None:
@@ -364,11 +364,11 @@ def _setting(
     if asked.drafts > longest:
         raise InputError(f"--drafts: {asked.drafts} must be at most {longest:g}")
     only = asked_layout(asked)
-    box = system_of(name, asked.chips, only, asked.price)
+    system = system_of(name, asked.chips, only, asked.price)
     found = profile(habits.profile)
-    numbers = numbers_on(found, habits, box, asked.release or "", asked.rounds)
+    numbers = numbers_on(found, habits, system, asked.release or "", asked.rounds)
     return Setting(
-        arch, box, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap, asked.reserve,
+        arch, system, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap, asked.reserve,
         convention, True, only,
     )  # fmt: skip
 

@@ -65,12 +65,12 @@ def anchors() -> list[Anchor]:
 class _Bench:
     """One model on one machine, timed ideal and with the pooled profile."""
 
-    def __init__(self, arch: Architecture, box: System, layout: Layout, hidden: bool = False) -> None:
-        self.step = build_step(arch, layout, box.adds_in_network)
-        self.chip = box.chip
+    def __init__(self, arch: Architecture, on: System, layout: Layout, hidden: bool = False) -> None:
+        self.step = build_step(arch, layout, on.adds_in_network)
+        self.chip = on.chip
         found = profile("modern")
-        self.real = replace(found.on(box.chip), network_overlap=1.0) if hidden else found.on(box.chip)
-        outside = found.uncovered(box.chip, ranks=layout.chips)
+        self.real = replace(found.on(on.chip), network_overlap=1.0) if hidden else found.on(on.chip)
+        outside = found.uncovered(on.chip, ranks=layout.chips)
         self.tpot: Spread = found.spread("closed_loop", "tpot", outside) or Spread(0, 0)
         self.ttft: Spread = found.spread("closed_loop", "ttft", outside) or Spread(0, 0)
 
@@ -97,10 +97,10 @@ def _production() -> list[Anchor]:
     """DeepSeek's nodes of 8 H800: decode at 21 tok/s per user, prefill of what the cache does not have."""
     arch = model("deepseek-v3")
     decode = Layout(dp=144, ep=144, redundant=32)
-    box = replace(system("h800x8"), chips=144)
-    bench = _Bench(arch, box, decode, hidden=True)
+    on = replace(system("h800x8"), chips=144)
+    bench = _Bench(arch, on, decode, hidden=True)
     context, pace = 4989.0, 1 / 21
-    most = memory_account(arch, decode, box, context).fits
+    most = memory_account(arch, decode, on, context).fits
     batch = [bench.batch_at(pace, context, most, ideal) for ideal in (True, False)]
     rate = [b / bench.seconds(Load.decode(b, context))[i] / 18 for i, b in enumerate(batch)]
     out = Anchor(
@@ -112,7 +112,7 @@ def _production() -> list[Anchor]:
         _DEEPSEEK,
     )  # fmt: skip
     layout = Layout(dp=32, ep=32)
-    prefill = _Bench(arch, replace(box, chips=32), layout, hidden=True)
+    prefill = _Bench(arch, replace(on, chips=32), layout, hidden=True)
     tokens = 32 * 4 * 4096.0
     times = prefill.seconds(Load.prefill(32 * 4, 4096.0))
     hits = 0.563
@@ -129,8 +129,8 @@ def _production() -> list[Anchor]:
 
 def _palm() -> list[Anchor]:
     arch = model("PaLM-540B-64h", precision="int8", kv_precision="bf16")
-    box = system("tpu v4x64")
-    bench = _Bench(arch, box, Layout(tp=64))
+    on = system("tpu v4x64")
+    bench = _Bench(arch, on, Layout(tp=64))
     ideal, real = bench.seconds(Load.decode(64, 2048.0))
     low, high = math.exp(bench.tpot.low), math.exp(bench.tpot.high)
     token = Anchor(
@@ -140,9 +140,9 @@ def _palm() -> list[Anchor]:
         "which sends half as much over shorter rings", _PALM,
     )  # fmt: skip
     wide = model("PaLM-540B-64h", precision="bf16", kv_precision="bf16")
-    prompt = _Bench(wide, box, Layout(tp=64))
+    prompt = _Bench(wide, on, Layout(tp=64))
     times = prompt.seconds(Load.prefill(512, 2048.0))
-    useful = 2 * wide.active_parameters * 512 * 2048 / 64 / (box.chip.bf16 or 1.0)
+    useful = 2 * wide.active_parameters * 512 * 2048 / 64 / (on.chip.bf16 or 1.0)
     share = [100 * useful / t for t in times]
     return [
         token,
@@ -157,10 +157,10 @@ def _palm() -> list[Anchor]:
 def _rack() -> Anchor:
     arch = model("deepseek-v3")
     layout = Layout(dp=64, ep=64)
-    box = system("gb200-nvl72")
-    bench = _Bench(arch, box, layout)
+    on = system("gb200-nvl72")
+    bench = _Bench(arch, on, layout)
     context = 2050.0
-    batch = min(memory_account(arch, layout, box, 2100.0).fits, 64 * 768.0)
+    batch = min(memory_account(arch, layout, on, 2100.0).fits, 64 * 768.0)
     times = bench.seconds(Load.decode(batch, context))
     rate = [batch / t / 64 for t in times]
     return Anchor(
