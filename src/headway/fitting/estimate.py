@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.fitting.flat import Flat, Numbers, PerCase, flatten
+from headway.fitting.flat import Flat, Numbers, PerCase, Pieces, flatten
 from headway.roofline import NUMBERS, Calibration
 from headway.serving import LOOPS, Case, Served, Workload
 from headway.serving.loops import Kind
@@ -95,7 +95,7 @@ def numbers_of(calibrations: Sequence[Calibration]) -> dict[str, Any]:
     return {f.name: np.array([getattr(c, f.name) for c in calibrations], dtype=float) for f in NUMBERS}
 
 
-def estimate(batch: Batch, numbers: Numbers) -> Estimate:
+def estimate(batch: Batch, numbers: Numbers, pieces: Pieces | None = None) -> Estimate:
     """Predict every case of a batch.
 
     Parameters
@@ -103,8 +103,10 @@ def estimate(batch: Batch, numbers: Numbers) -> Estimate:
     batch : Batch
     numbers : mapping
         Calibration numbers, one value for all cases or one per case.
+    pieces : mapping
+        What the kinds of kernels take under these numbers (`Flat.pieces`), where it is known.
     """
-    parts = batch.flat.parts(numbers)
+    parts = batch.flat.parts(numbers, pieces)
     rows = {name: np.zeros(len(batch.cases)) for name in _SERVED}
     for k in batch.kinds:
         here = _Chosen(PerCase(numbers, k.chosen), k.chunk_tokens)

@@ -21,6 +21,7 @@ from headway.errors import InputError
 from headway.evidence.measurements import Measurement
 from headway.fitting.compare import Truth, ratios, truth
 from headway.fitting.estimate import Batch, estimate
+from headway.fitting.flat import Pieces
 from headway.fitting.intervals import voices
 from headway.roofline import NUMBERS, years_since
 from headway.serving import Case
@@ -253,23 +254,27 @@ class _Problem:
             found[name] = np.minimum(value, 1.0) if name in SHARES else value
         return found
 
-    def rows(self, logs: Mapping[str, Any]) -> tuple[Array, Array]:
-        own, first = ratios(self.data.truth, estimate(self.data.batch, self.numbers(logs)))
+    def rows(self, numbers: Mapping[str, Any], pieces: Pieces) -> tuple[Array, Array]:
+        own, first = ratios(self.data.truth, estimate(self.data.batch, numbers, pieces))
         return np.nan_to_num(own) / self.scale, np.nan_to_num(first) / _TTFT_SCALE
 
     def residuals(self, x: Array) -> Array:
-        own, first = self.rows(self.logs(x))
+        numbers = self.numbers(self.logs(x))
+        own, first = self.rows(numbers, self.data.batch.flat.pieces(numbers))
         return np.concatenate([_robust(own) * self.weight, _robust(first) * self.weight, x / self.widths])
 
     def jacobian(self, x: Array) -> Array:
-        logs = self.logs(x)
-        own, first = self.rows(logs)
+        logs, flat = self.logs(x), self.data.batch.flat
+        numbers = self.numbers(logs)
+        pieces = flat.pieces(numbers)
+        own, first = self.rows(numbers, pieces)
         size = len(own)
         found = np.zeros((2 * size + len(x), len(x)))
         for name, where in self.by_name.items():
             if not where:
                 continue
-            moved = self.rows({**logs, name: logs[name] + _STEP})
+            changed = self.numbers({**logs, name: logs[name] + _STEP})
+            moved = self.rows(changed, flat.pieces(changed, pieces, name))
             for part, (now, then) in enumerate(((own, moved[0]), (first, moved[1]))):
                 slope = (_robust(then) - _robust(now)) / _STEP * self.weight
                 found[part * size : (part + 1) * size, where] = (slope * self.masks[where]).T

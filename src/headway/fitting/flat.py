@@ -44,11 +44,31 @@ class PerCase:
 
     def __init__(self, numbers: Numbers, case: NDArray[np.intp]) -> None:
         self._numbers, self._case = numbers, case
+        self.asked: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         """Return one number, as an array over kernels where cases differ."""
+        self.asked.add(name)
         value = self._numbers[name]
         return value[self._case] if isinstance(value, np.ndarray) else value
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What the kernels (or collectives) of one kind add to each pass, and which numbers that depends on.
+
+    Attributes
+    ----------
+    asked : frozenset of str
+    seconds : mapping
+        Resource -> seconds of each pass. [s]
+    """
+
+    asked: frozenset[str]
+    seconds: Mapping[str, Array]
+
+
+Pieces = Mapping[tuple[str, Kind], Piece]
 
 
 @dataclass(frozen=True)
@@ -76,25 +96,60 @@ class Flat:
     prompt_layers: Array
     names: Mapping[str, NDArray[np.intp]]
 
-    def parts(self, numbers: Numbers) -> dict[str, Array]:
-        """Return seconds of each pass by resource: busy, compute, memory, network, overhead, and the total."""
+    def pieces(self, numbers: Numbers, before: Pieces | None = None, changed: str = "") -> Pieces:
+        """Return what each kind adds to the passes.
+
+        Parameters
+        ----------
+        numbers : mapping
+        before : mapping
+            Pieces under the same numbers but one; those that never asked for it are taken from there.
+        changed : str
+            The number that differs.
+        """
+        found: dict[tuple[str, Kind], Piece] = {}
+        for group, of_one in (("kernels", self._of_kernels), ("sends", self._of_sends)):
+            for kind in getattr(self, group):
+                key = (group, kind)
+                kept = before[key] if before is not None else None
+                found[key] = kept if kept is not None and changed not in kept.asked else of_one(kind, numbers)
+        return found
+
+    def _of_kernels(self, kind: Kind, numbers: Numbers) -> Piece:
+        where, case, amounts = self.kernels[kind]
+        here = PerCase(numbers, case)
+        t = kernel_time(kind, amounts, here)
+        in_compute, in_memory = split(t.compute, t.memory, t.busy)
+        values = {"busy": t.busy, "compute": in_compute, "memory": in_memory, "overhead": t.overhead}
+        return Piece(frozenset(here.asked), self._by_pass(where, values))
+
+    def _of_sends(self, kind: Kind, numbers: Numbers) -> Piece:
+        where, case, sent = self.sends[kind]
+        here = PerCase(numbers, case)
+        law = wire(kind.family, sent, here)
+        values = {"network": law.seconds(), "overhead": law.latency}
+        return Piece(frozenset(here.asked), self._by_pass(where, values))
+
+    def _by_pass(self, where: NDArray[np.intp], values: Mapping[str, Any]) -> dict[str, Array]:
         size = len(self.case)
-        found = {k: np.zeros(size) for k in ("busy", "compute", "memory", "network", "overhead")}
+        return {
+            k: np.asarray(np.bincount(where, np.broadcast_to(v, where.shape), size), dtype=float)
+            for k, v in values.items()
+        }
 
-        def add(key: str, where: NDArray[np.intp], values: Any) -> None:
-            found[key] += np.bincount(where, np.broadcast_to(values, where.shape), size)
+    def parts(self, numbers: Numbers, pieces: Pieces | None = None) -> dict[str, Array]:
+        """Return seconds of each pass by resource: busy, compute, memory, network, overhead, and the total.
 
-        for kind, (where, case, amounts) in self.kernels.items():
-            t = kernel_time(kind, amounts, PerCase(numbers, case))
-            in_compute, in_memory = split(t.compute, t.memory, t.busy)
-            add("busy", where, t.busy)
-            add("compute", where, in_compute)
-            add("memory", where, in_memory)
-            add("overhead", where, t.overhead)
-        for kind, (where, case, sent) in self.sends.items():
-            law = wire(kind.family, sent, PerCase(numbers, case))
-            add("network", where, law.seconds())
-            add("overhead", where, law.latency)
+        Parameters
+        ----------
+        numbers : mapping
+        pieces : mapping
+            Of `pieces` under these numbers, where they are known.
+        """
+        found = {k: np.zeros(len(self.case)) for k in ("busy", "compute", "memory", "network", "overhead")}
+        for piece in (self.pieces(numbers) if pieces is None else pieces).values():
+            for key, values in piece.seconds.items():
+                found[key] += values
         per_pass = PerCase(numbers, self.case)
         found["overhead"] += pass_overhead(self.sequences, self.prompt_layers, per_pass)
         overlap = per_pass.network_overlap
