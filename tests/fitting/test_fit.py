@@ -41,6 +41,19 @@ def test_flat_passes_are_step_time(data):
             assert seconds[flat.names[name][i]] == pytest.approx(float(step_time(c.step, load, c.chip, real).seconds))
 
 
+@pytest.mark.parametrize("name", sorted(priors()))
+def test_pieces_kept_are_pieces_made_anew(data, name):
+    """A derivative takes over what a number does not move: the passes are the same as with everything evaluated again."""
+    flat = data.batch.flat
+    now = {n: p.value for n, p in priors().items()}
+    then = {**now, name: now[name] * 0.9}
+    before = flat.pieces(now)
+    kept = flat.pieces(then, before, name)
+    anew, taken = flat.parts(then), flat.parts(then, kept)
+    assert all(np.array_equal(taken[k], anew[k]) for k in anew)
+    assert any(kept[k] is before[k] for k in kept)
+
+
 def test_priors_are_what_kernels_measure():
     """Every prior that cites the kernel evidence's fits is their value, to a few per cent; GEMMs fit within 10 %."""
     found = {f.family: f for f in kernel_fits()}

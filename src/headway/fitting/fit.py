@@ -254,13 +254,12 @@ class _Problem:
             found[name] = np.minimum(value, 1.0) if name in SHARES else value
         return found
 
-    def rows(self, numbers: Mapping[str, Any], pieces: Pieces) -> tuple[Array, Array]:
+    def rows(self, numbers: Mapping[str, Any], pieces: Pieces | None = None) -> tuple[Array, Array]:
         own, first = ratios(self.data.truth, estimate(self.data.batch, numbers, pieces))
         return np.nan_to_num(own) / self.scale, np.nan_to_num(first) / _TTFT_SCALE
 
     def residuals(self, x: Array) -> Array:
-        numbers = self.numbers(self.logs(x))
-        own, first = self.rows(numbers, self.data.batch.flat.pieces(numbers))
+        own, first = self.rows(self.numbers(self.logs(x)))
         return np.concatenate([_robust(own) * self.weight, _robust(first) * self.weight, x / self.widths])
 
     def jacobian(self, x: Array) -> Array:

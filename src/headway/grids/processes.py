@@ -14,13 +14,13 @@ from collections.abc import Generator, Iterator, Sequence
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, cast
 
 from headway.errors import LostWorkerError
 from headway.grids.grid import Cell, solve
 
 Result = dict[str, Any]
-_LOST = "a worker was killed; the results so far are kept, and a rerun goes on from them"
+KEPT = "the results so far are kept, and a rerun goes on from them"
 
 
 def solved_by(count: int, cells: Sequence[Cell]) -> Iterator[Result]:
@@ -29,7 +29,7 @@ def solved_by(count: int, cells: Sequence[Cell]) -> Iterator[Result]:
     Parameters
     ----------
     count : int
-        Processes. [1]
+        Processes, at most as many as cells. [1]
     cells : sequence of Cell
 
     Raises
@@ -41,13 +41,12 @@ def solved_by(count: int, cells: Sequence[Cell]) -> Iterator[Result]:
     workers: dict[Connection, SpawnProcess] = {}
     try:
         with _deaf_to_interrupts():  # workers inherit it: Ctrl-C is this process's to answer
-            for _ in range(min(count, len(cells))):
+            for _ in range(count):
                 near, process = _start()
                 workers[near] = process
         busy = {near for near in workers if _give(near, waiting)}
         while busy:
-            for near in wait(list(busy)):
-                assert isinstance(near, Connection)
+            for near in cast(list[Connection], wait(list(busy))):
                 result = _heard(near)
                 if not _give(near, waiting):
                     busy.discard(near)
@@ -77,10 +76,8 @@ def _give(near: Connection, waiting: Iterator[Cell]) -> bool:
     cell = next(waiting, None)
     if cell is None:
         return False
-    try:
+    with contextlib.suppress(OSError):  # it died between two cells: that is heard where its result is awaited
         near.send(cell)
-    except OSError:  # it died between two cells
-        raise LostWorkerError(_LOST) from None
     return True
 
 
@@ -88,7 +85,7 @@ def _heard(near: Connection) -> Any:
     try:
         return near.recv()
     except (EOFError, OSError):
-        raise LostWorkerError(_LOST) from None
+        raise LostWorkerError(f"a worker was killed; {KEPT}") from None
 
 
 def _work(far: Connection) -> None:

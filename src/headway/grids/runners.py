@@ -9,9 +9,7 @@ from typing import Any
 
 from headway.errors import InputError, LostWorkerError
 from headway.grids.grid import Cell, solve
-from headway.grids.processes import solved_by
-
-Result = dict[str, Any]
+from headway.grids.processes import KEPT, Result, solved_by
 
 
 def run_here(cells: Sequence[Cell]) -> Iterator[Result]:
@@ -76,9 +74,7 @@ def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:
             yield ray.get(done[0])
     except RayError as error:
         said = str(error).strip().split("\n")[0]
-        raise LostWorkerError(
-            f"Ray lost a worker ({said}); the results so far are kept, and a rerun goes on from them"
-        ) from None
+        raise LostWorkerError(f"Ray lost a worker ({said}); {KEPT}") from None
     finally:
         if mine:
             ray.shutdown()

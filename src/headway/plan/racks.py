@@ -146,7 +146,7 @@ _SIZES = (64e3, 1e6, 64e6)  # a small decode's, a large decode's, a prefill's
 
 def collective_table(system: System, numbers: Calibration) -> tuple[Collective, ...]:
     """Return every kind of collective at three sizes on a system, timed by the law of `step_time` under a calibration."""
-    domain = min(system.domain, system.chips) if system.link > 0 else 1
+    domain = system.joined
     if domain < 2:
         return ()
     found: list[Collective] = []
@@ -231,14 +231,14 @@ def racks(
     InputError
         Unknown names, or a number of racks below 1 or above the layers.
     """
-    where = setting(Request(model=model, system=on, context=max(context, 1.0), engine=engine,
+    if context < 1:
+        raise InputError(f"--context: {context:g} must be at least 1 token")
+    where = setting(Request(model=model, system=on, context=context, engine=engine,
                             precision=precision, kv_precision=kv_precision))  # fmt: skip
     arch = where.model
     for r in racks:
         if not 1 <= r <= arch.layer_count:
             raise InputError(f"--racks: {r} must be in 1..{arch.layer_count}, the layers of {arch.name}")
-    if context < 1:
-        raise InputError(f"--context: {context:g} must be at least 1 token")
     return _report(where, tuple(racks), context, batch, default("rack_hop") if hop is None else hop, training)
 
 
@@ -246,7 +246,7 @@ def _report(
     where: Setting, racks: tuple[int, ...], context: float, batch: float | None, wait: float, training: bool
 ) -> RackReport:
     arch, system = where.model, where.system
-    domain = min(system.domain, system.chips) if system.link > 0 else 1
+    domain = system.joined
     placement = place_experts(arch.experts.count, domain) if arch.experts else None
     one = Layout(dp=placement.used, ep=placement.used) if placement and placement.used > 1 else _dense(arch, domain)
     micro = batch or _micro_batch(where, one, racks)

@@ -37,7 +37,7 @@ _STATES = re.compile(r"^\d+\s*[x*×]|[x*×]\s*\d+$", re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=512)
-def _machine(facts: Catalogue, name: str) -> System:
+def _named_system(facts: Catalogue, name: str) -> System:
     texts = [name, _COUNT.sub("", name).strip()]
     texts.append(" ".join(_BOX.sub(" ", texts[-1].replace("-", " ").replace("_", " ")).split()))
     first: HeadwayError | None = None
@@ -60,7 +60,7 @@ def named_system(name: str) -> System:
     """
     if not name.strip():
         raise InputError("no system is named; give a chip or system, like h200x8 or H200-SXM")
-    return _machine(catalogue(), name.strip())
+    return _named_system(catalogue(), name.strip())
 
 
 def stated_chips(name: str) -> int:
