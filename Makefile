@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types bench docs accuracy profiles format clean
+.PHONY: demo test check types fuzz bench docs accuracy profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -31,6 +31,9 @@ check: $(READY)
 
 types: $(READY)  ## annotations and array shapes checked at run time, over the tests of the physics and of single files
 	@HEADWAY_TYPES=1 $(BIN)/python -m pytest -n auto $(TYPED)
+
+fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times
+	@$(BIN)/python fuzz/run.py
 
 bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s

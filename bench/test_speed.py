@@ -1,6 +1,7 @@
 """`make bench`: speed as ratios within one run, and the promises of the README (points per second, CPU seconds).
 
-Timings on shared machines are noisy: each figure is the median of several, CPU time where a process is measured.
+Timings on shared machines are noisy: each figure is the median of several, CPU time where a process is measured,
+and the limits of processes are multiples of a bare import of NumPy at the same time.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def _cpu_seconds(*arguments, rounds=5):
 
 
 def test_cold_start():
-    """`headway plan` under 1 CPU second, `headway --help` under 0.4, beside a bare interpreter and a bare NumPy import."""
+    """`headway plan` under 5 bare imports of NumPy in CPU time, `headway --help` under 2.5."""
     bare = _cpu_seconds("-c", "pass")
     numpy = _cpu_seconds("-c", "import numpy")
     plan = _cpu_seconds("-m", "headway", "plan", "deepseek-v3", "--on", "gb200-nvl72", "--context", "32k")
@@ -116,17 +117,17 @@ def test_cold_start():
         f"\n  CPU seconds: python {bare:.2f}, import numpy {numpy:.2f}, headway --help {usage:.2f}, headway plan {plan:.2f}"
     )
     print(f"  ratios: help {usage / numpy:.1f}x and plan {plan / numpy:.1f}x of importing NumPy")
-    assert plan < 1.0
-    assert usage < 0.4
+    assert plan < 5 * numpy
+    assert usage < 2.5 * numpy
 
 
 def test_search():
-    """Every layout and batch of DeepSeek-V3: under 2 CPU seconds on 72 chips of a GB200 rack, under 1.5 on 32 H200."""
+    """Every layout and batch of DeepSeek-V3 in CPU time: under 16 bare imports of NumPy on a GB200 rack, 12 on 32 H200."""
     import json
 
     numpy = _cpu_seconds("-c", "import numpy")
     readme = ("--ttft", "2s", "--tpot", "30ms", "--rate", "50/s")  # with limits and a fleet: README's own question
-    for on, more, limit in (("gb200-nvl72", (), 2.0), ("h200x32", (), 1.5), ("gb200-nvl72", readme, 4.0)):
+    for on, more, limit in (("gb200-nvl72", (), 16), ("h200x32", (), 12), ("gb200-nvl72", readme, 30)):
         asked = ["-m", "headway", "search", "deepseek-v3", "--on", on, "--prompt", "8k", "--output", "1k", *more]
         seconds = _cpu_seconds(*asked)
         done = subprocess.run([sys.executable, *asked, "--json"], check=True, capture_output=True, text=True)
@@ -137,4 +138,4 @@ def test_search():
         print(
             f"\n  {' '.join((on, *more))}: {counts} in {seconds:.2f} CPU seconds, {seconds / numpy:.1f}x of importing NumPy"
         )
-        assert seconds < limit
+        assert seconds < limit * numpy

@@ -25,6 +25,7 @@ from headway.catalog import loader
 @pytest.fixture(autouse=True)
 def shipped_catalogue(monkeypatch, tmp_path):
     monkeypatch.setattr(loader, "user_folder", lambda: tmp_path / "none")
+    monkeypatch.delenv("COLUMNS", raising=False)  # output as into a pipe: nothing is wrapped
     loader._current.set(None)
     loader._shared_default.cache_clear()
     yield

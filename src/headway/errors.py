@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -28,6 +29,23 @@ class LostWorkerError(HeadwayError):
     exit_code = 1
 
 
+_MOST_QUOTED = 80
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def visible(text: str) -> str:
+    """Return a text without the characters that would move a terminal's cursor: each becomes a question mark."""
+    return _CONTROL.sub("?", text)
+
+
+def quoted(value: object) -> str:
+    """Return how a value is shown in an error line: its repr, 80 characters at the most."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a number of about {value.bit_length() * 0.30103:,.0f} digits"
+    text = repr(value[:200] if isinstance(value, str | list | tuple) else value)
+    return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 3]}..."
+
+
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Return the entries of `known` that look like `name`, best first.
 
@@ -49,7 +67,7 @@ def unknown(what: str, name: str, known: Iterable[str], listing: str = "") -> In
     """Build the error for a name that is not known, with the nearest names that are."""
     close = near_misses(name, known)
     hint = f"did you mean {' or '.join(close)}?" if close else "nothing has a similar name."
-    return InputError(f"unknown {what} {name!r}: {hint}{' ' + listing if listing else ''}")
+    return InputError(f"unknown {what} {quoted(name)}: {hint}{' ' + listing if listing else ''}")
 
 
 def _squash(name: str) -> str:

@@ -20,6 +20,11 @@ def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, left: boo
     return "\n".join(lines)
 
 
+def plain_cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: a text that starts like one gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
 def _numeric(text: str) -> bool:
     return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
 

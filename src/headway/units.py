@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headway.errors import InputError
+from headway.errors import InputError, quoted
 
 _METRIC = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_LEAST, _MOST = 1e-30, 1e30  # beyond them products of a few quantities are no numbers any more
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
 
 
@@ -25,6 +27,7 @@ class Quantity:
     suffixes: Mapping[str, float]
     example: str
     zero_allowed: bool = False
+    most: float = _MOST
 
 
 def _suffixes(unit: str, prefixes: Mapping[str, float], *more: tuple[str, float]) -> dict[str, float]:
@@ -44,6 +47,7 @@ DOLLARS_PER_SECOND = Quantity(
     "price per chip-hour",
     {"": 1 / 3600, "/h": 1 / 3600, "/hr": 1 / 3600, "/hour": 1 / 3600, "/s": 1.0, "/d": 1 / 86400, "/day": 1 / 86400},
     "2.5/h, $4.49/h",
+    most=1e6 / 3600,
 )
 PER_SECOND = Quantity(
     "rate",
@@ -81,10 +85,19 @@ def parse(text: str | float, quantity: Quantity, where: str = "value") -> float:
             raise InputError(f"{where}: {text!r} has no unit; a {quantity.name} reads like {wanted}")
         if match is None or factor is None:
             raise InputError(f"{where}: {text!r} is not a {quantity.name}; it reads like {quantity.example}")
+        if "," in match[1] and not _THOUSANDS.fullmatch(match[1]):
+            raise InputError(
+                f"{where}: {text!r}: a comma stands before each three digits; "
+                f"{text.replace(',', '.', 1)!r} is how headway reads a decimal"
+            )
         value = float(match[1].replace(",", "").replace("_", "")) * factor
     if not math.isfinite(value) or value < 0 or (value == 0 and not quantity.zero_allowed):
         least = "zero or more" if quantity.zero_allowed else "positive"
         raise InputError(f"{where}: {text!r} must be {least} and finite, like {quantity.example}")
+    if value and not _LEAST <= value <= quantity.most:
+        raise InputError(
+            f"{where}: {quoted(text)} is no {quantity.name} that anything has; it reads like {quantity.example}"
+        )
     return value
 
 

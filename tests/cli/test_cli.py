@@ -254,7 +254,7 @@ REFUSED = [
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--batch", "2.5"], "whole number"),
     (2, ["plan", "llama-3.1-70b", "--on", "gb200-nvl72", "--tp", "72"], "the nearest is tp64"),
     (2, ["curve", "llama-3.1-8b", "--on", "h200x8,h100x8"], "plan` compares"),
-    (3, ["plan", "deepseek-v3", "--on", "h800x8", "--chips", "32"], "in one scale-up domain"),
+    (3, ["plan", "deepseek-v3", "--on", "h800x8", "--chips", "32"], "the pipeline tp8pp2 on this system fits"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--precision", "fp9"], "fp8"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--reserve", "1.5"], "--reserve"),
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--engine", "tipical"], "modern"),

@@ -103,7 +103,7 @@ def test_other_mistakes(tmp_path, grid, capsys):
         (["search", "--grid", str(grid), "--tpot", "3ms", "--why"], "leave out --tpot, --why"),
         (["search", "--grid", str(grid), "--workers", "0"], "--workers"),
         (["search", "--grid", str(grid), "--workers", "2", "--ray", "auto"], "--workers"),
-        (["search", "--grid", str(grid), "--results", str(tmp_path)], "cannot be opened"),
+        (["search", "--grid", str(grid), "--results", str(tmp_path)], "is no regular file"),
         (["search", "--grid", str(grid), "--results", str(grid)], "not a result"),
     ):
         assert app.run(arguments) == 2
@@ -278,7 +278,7 @@ def alive(pid):
 def test_two_runs_do_not_write_into_one_journal(tmp_path):
     file = tmp_path / "j.jsonl"
     with Journal(file) as first:
-        first.add({"key": "a", "answer": None})
+        first.add({"key": "a", "label": "a", "answer": None, "refused": "no"})
         with pytest.raises(InputError, match="another run"), Journal(file):
             pass
     with Journal(file) as second:

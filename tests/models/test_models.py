@@ -234,12 +234,6 @@ def test_a_model_folder_and_its_modelopt_recipe(tmp_path):
     assert arch.weight_bytes == pytest.approx(72.65e9, rel=5e-3)
 
 
-def test_vision_is_left_out_and_said_so():
-    arch = load("Qwen/Qwen3-VL-32B-Instruct")
-    assert any("vision" in n for n in arch.notes)
-    assert arch.total_parameters == load("Qwen/Qwen3-32B").total_parameters
-
-
 def test_unknown_model_name():
     with pytest.raises(InputError, match=r"did you mean .*deepseek-v3"):
         model("deepsek-v3")
@@ -335,15 +329,15 @@ def test_any_odd_value_is_read_or_refused_in_one_line(tmp_path, name):
         ("llama-3.1-8b", {"hidden_act": "relu2"}, "hidden_act = 'relu2' is not known"),
         ("llama-3.1-8b", {"is_encoder_decoder": True}, "is_encoder_decoder"),
         ("llama-3.1-8b", {"tie_word_embeddings": "false"}, "must be true or false"),
-        ("llama-3.1-8b", {"num_hidden_layers": 10**9}, "no model has more than"),
+        ("llama-3.1-8b", {"num_hidden_layers": 10**9}, "at most 10,000"),
         ("llama-3.1-8b", {"num_key_value_heads": 7}, "does not divide"),
         ("facebook/opt-30b", {"word_embed_proj_dim": 512}, "word_embed_proj_dim = 512 is not known"),
         ("mpt-7b", {"ffn_config": {"ffn_type": "mptglu"}}, "ffn_config"),
         ("deepseek-v3", {"intermediate_size": None}, "intermediate_size"),
         ("deepseek-ai/DeepSeek-V4-Flash", {"compress_ratios": [16] * 44}, "compress_ratios"),
         ("XiaomiMiMo/MiMo-V2-Flash", {"n_shared_experts": 2}, "n_shared_experts = 2"),
-        ("llama-3.1-8b", {"quantization_config": {"quant_method": "modelopt"}}, "quant_algo 'None' is not known"),
-        ("llama-3.1-8b", {"quantization_config": "fp8"}, "must be objects"),
+        ("llama-3.1-8b", {"quantization_config": {"quant_method": "modelopt"}}, "config_groups is None"),
+        ("llama-3.1-8b", {"quantization_config": "fp8"}, "must be an object"),
     ],
 )
 def test_values_that_would_change_the_model_are_never_silent(tmp_path, name, change, says):
@@ -370,7 +364,7 @@ def test_weight_only_formats_multiply_in_16_bits():
 
 
 def test_modules_kept_by_a_partial_name():
-    from headway.models.precision import read_precision
+    from headway.models.quantization import read_precision
 
     found = read_precision(
         {"quantization_config": {"quant_method": "fp8", "modules_to_not_convert": ["self_attn"]}}, "c"

@@ -73,7 +73,7 @@ def test_rule_6_a_layouts_memory_sums_to_the_models():
     assert whole / 4 < weights_per_chip(arch, Layout(pp=4)) < whole / 3  # one end of the model on a full stage
     moe = load(DEEPSEEK)
     plain, more = (weights_per_chip(moe, Layout(dp=64, ep=64, redundant=r)) for r in (0, 64))
-    expert = sum(m.bytes * x.count for x in moe.layers for m in x.linears if m.role == "expert") / 256
+    expert = sum(m.bytes * x.count for x in (*moe.layers, *moe.mtp) for m in x.linears if m.role == "expert") / 256
     assert more - plain == pytest.approx(expert)  # each of 64 chips holds one expert more, of all layers
     assert weights_per_chip(moe, Layout(tp=8, shared_copies=True)) > weights_per_chip(moe, Layout(tp=8))
 

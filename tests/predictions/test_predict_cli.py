@@ -261,7 +261,10 @@ def test_your_own_profile_from_your_own_rows(capsys, tmp_path):
     assert code == 0
     assert "not determined by these rows, so kept as in sglang" in out
     assert "isl is 'many'" in out
-    _, out, _ = run(capsys, "calibrate", str(tmp_path / "mine.csv"), "--name", "mycluster", "-o", str(folder), "--json")
+    again = ("calibrate", str(tmp_path / "mine.csv"), "--name", "mycluster", "-o", str(folder), "--json")
+    code, _, said = run(capsys, *again)
+    assert (code, "--replace" in said) == (2, True)  # nothing is written over without a word
+    _, out, _ = run(capsys, *again, "--replace")
     found = json.loads(out)
     assert found["base"] == "sglang"
     assert found["after"]["median"] < found["before"]["median"]

@@ -33,7 +33,7 @@ def test_chips_as_people_write_them(said, found):
 def test_models_as_people_write_them(said, weights, found, stored):
     arch = served_model(said, weights, "")
     assert arch.name.endswith(found)
-    assert arch.precision.weights.name == stored
+    assert arch.weights_format == stored
 
 
 @pytest.mark.parametrize(("said", "found"), [

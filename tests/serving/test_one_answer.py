@@ -181,13 +181,14 @@ def test_one_number_of_sequences_fits():
         hw.predict(dataclasses.replace(request, batch=8.0)).case.account.holds,
         hw.memory_account(
             hw.model("deepseek-v3"), hw.Layout(dp=8, ep=8), hw.system("h200x8"), 8192.0, 1024.0, policy="growing",
-            chunk_tokens=setting(request).chunk,
+            chunk_tokens=setting(request).chunk, habits=setting(request).engine.memory,
         ).holds,
     }  # fmt: skip
     assert len(held) == 1
     whole = make_plan(dataclasses.replace(request, engine="trtllm"))
     assert whole.account.policy == "whole"
-    assert whole.max_batch < held.pop()
+    grown = dataclasses.replace(whole.setting, engine=dataclasses.replace(whole.setting.engine, admission="growing"))
+    assert whole.max_batch < grown.account(whole.layout).holds
 
 
 @pytest.mark.parametrize("name", ["llama-3.1-70b", "mosaicml/mpt-30b", "mistralai/Mistral-7B-v0.1"])

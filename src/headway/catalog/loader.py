@@ -6,6 +6,7 @@ import contextlib
 import csv
 import functools
 import os
+import re
 from collections.abc import Generator, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ class Table:
 
 
 def _key(row: Row) -> str:
-    return row.get("name") or row.get("id") or row.get("chip") or row.get("model") or ""
+    return row.get("name") or row.get("id") or row.get("chip") or row.get("model") or next(iter(row.values()), "")
 
 
 def _aliases(row: Row) -> list[str]:
@@ -69,7 +70,7 @@ class Catalogue:
     """
 
     def __init__(self, folders: Iterable[str | os.PathLike[str]] = ()) -> None:
-        extra = [Path(f).expanduser() for f in folders]
+        extra = [Path(os.path.expanduser(f)) for f in folders]
         for folder in extra:
             if not folder.is_dir():
                 raise InputError(
@@ -93,7 +94,8 @@ class Catalogue:
         rows: list[Row] = []
         places: list[str] = []
         index: dict[str, int] = {}
-        files = [f for folder in self.folders if (f := folder / f"{name}.csv").is_file()]
+        inside = name.replace("_", "").isalnum()  # a table's name is no path
+        files = [f for folder in self.folders if inside and (f := folder / f"{name}.csv").is_file()]
         if not files:
             raise unknown("catalogue table", name, self.names(), f"Tables: {', '.join(self.names())}.")
         for file in files:
@@ -138,6 +140,9 @@ class Catalogue:
         return None
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # they would move the cursor of a terminal
+
+
 def _read_csv(file: Path) -> list[tuple[int, Row]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -148,6 +153,8 @@ def _read_csv(file: Path) -> list[tuple[int, Row]]:
     for row in reader:
         if row.get("") and any(row[""]):
             raise InputError(f"{file.name} line {reader.line_num}: more cells than the header has columns")
+        if any(_CONTROL.search(v or "") for k, v in row.items() if k):
+            raise InputError(f"{file.name} line {reader.line_num}: a cell holds a control character")
         if any(v for v in row.values()):
             rows.append((reader.line_num, {k: v or "" for k, v in row.items() if k}))
     return rows

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from headway.errors import InputError, near_misses
+from headway.errors import InputError, near_misses, quoted
 
 T = TypeVar("T")
 
@@ -22,6 +22,7 @@ def column(
     name: str | None = None,
     factor: float = 1.0,
     default: Any = dataclasses.MISSING,
+    between: tuple[float, float] | None = None,
 ) -> Any:
     """Declare a catalogue column as a dataclass field.
 
@@ -37,8 +38,10 @@ def column(
         Multiplier from the file's unit to SI. [times]
     default : Any
         Value of an empty cell; without one the cell must be filled.
+    between : (float, float) or None
+        What a real one lies between: a value a thousand times off is a unit mistaken. [the file's unit]
     """
-    metadata = {"unit": unit, "about": about, "column": name, "factor": factor}
+    metadata = {"unit": unit, "about": about, "column": name, "factor": factor, "between": between}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -87,7 +90,13 @@ def _cell(field: dataclasses.Field[Any], key: str, text: str, where: str) -> Any
         raise InputError(f"{where}: column {key!r} is {text!r}, not a number in {field.metadata['unit']}") from None
     least = "positive" if field.default is dataclasses.MISSING else "zero or more"
     if not math.isfinite(number) or number < 0 or (number == 0 and least == "positive"):
-        raise InputError(f"{where}: column {key!r} is {text!r}; it must be {least} and finite")
+        raise InputError(f"{where}: column {key!r} is {quoted(text)}; it must be {least} and finite")
+    low, high = field.metadata.get("between") or (0.0, math.inf)
+    if number and not low <= number / field.metadata["factor"] <= high:
+        unit = field.metadata["unit"]
+        raise InputError(
+            f"{where}: column {key!r} is {quoted(text)}; in {unit} it must lie between {low:g} and {high:g}"
+        )
     return int(number) if "int" in kind else number
 
 

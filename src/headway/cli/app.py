@@ -12,7 +12,7 @@ from cyclopts import CycloptsError
 
 from headway.cli import verbs
 from headway.cli.options import app
-from headway.errors import HeadwayError
+from headway.errors import HeadwayError, visible
 
 for _file in sorted(m.name for m in pkgutil.iter_modules(verbs.__path__)):
     importlib.import_module(f"{verbs.__name__}.{_file}")  # registers its verbs
@@ -20,6 +20,8 @@ for _file in sorted(m.name for m in pkgutil.iter_modules(verbs.__path__)):
 
 def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started this
+        _reopened()
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -42,6 +44,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # the answer could not be written: a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _say(f"the answer cannot be written ({error.strerror or error})", 1)
     except Exception as error:
         if os.environ.get("HEADWAY_DEBUG"):
             raise
@@ -51,6 +56,16 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def _reopened() -> None:
+    """Closed streams go nowhere; without a place for the answer nothing is computed."""
+    lost = sys.stdout is None
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+    if lost:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.exit(_say("the standard output is closed: there is no place for the answer", 1))
+
+
 def _say(message: str, code: int) -> int:
-    print(f"headway: {message}", file=sys.stderr)
+    print(f"headway: {visible(message)}", file=sys.stderr)
     return code

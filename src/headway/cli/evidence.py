@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from headway import catalog as facts
+from headway.cli import terminal
 from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Bar
 from headway.errors import InputError
-from headway.evidence import read_file
+from headway.evidence import COLUMNS, read_file, table
 from headway.numeric import finite
 from headway.roofline import NUMBERS, profile
 
 
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
     """Predict every row of a table."""
-    from headway.predictions import opened, predict_file, predicted_rows, write_predictions
+    from headway.predictions import ADDED, opened, predict_file, predicted_rows, write_predictions
     from headway.tables import table_text
 
     facts.use(catalog)
@@ -27,6 +28,7 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
     if out is None:
         source = opened(file)
         if json:
+            _note({"unread": source.unread((*COLUMNS, *ADDED))})
             names = dict(zip(source.keys, source.titles, strict=True))
             emit([{names.get(k, k): v for k, v in row.items()} for row in predicted_rows(source.rows, engine)])
         else:
@@ -36,15 +38,16 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
     bar = Bar("predicting")
     counts = predict_file(file, out, engine, (lambda done: bar(done, total)) if bar.shown else None)
     if json:
+        _note(counts)
         emit({**counts, "file": out})
         return
-    print(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
+    terminal.show(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
     _note(counts)
     reasons = sorted(counts["reasons"].items(), key=lambda x: -x[1])
     if reasons:
-        print("\n" + table_text(["rows", "refused because"], reasons[:20], left=True))
+        terminal.show("\n" + table_text(["rows", "refused because"], reasons[:20], left=True))
         if len(reasons) > 20:
-            print(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
+            terminal.show(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
 
 
 def _note(counts: Mapping[str, Any]) -> None:
@@ -65,6 +68,7 @@ def _count(file: str) -> int:
 
 def validate(by: str | None, out: str | None, *, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
     """Validate out of fold and print the tables, or write the page."""
+    from headway import figures
     from headway.fitting.data import evidence
     from headway.report import validation
     from headway.validation.anchors import anchors
@@ -76,7 +80,7 @@ def validate(by: str | None, out: str | None, *, json: bool, csv: bool, catalog:
     if by is not None and group is None:
         raise InputError(f"--by: {by!r} is not known; accepted: {', '.join(GROUPS)}")
     if out:
-        validation.check(out)
+        figures.check(out)
     found = run(evidence(), Bar("out of fold"))
     cases = anchors()
     if out:
@@ -90,28 +94,28 @@ def validate(by: str | None, out: str | None, *, json: bool, csv: bool, catalog:
     elif csv:
         emit_csv(rows)
     else:
-        print(validation.text(found, group, cases))
+        terminal.show(validation.text(found, group, cases))
         if out:
-            print(f"\nreport written to {out}")
+            terminal.show(f"\nreport written to {out}")
 
 
 def calibrate(
-    file: str | None, name: str | None, engine: str | None, out: str | None, show: str | None, *, json: bool,
-    catalog: tuple[str, ...],
+    file: str | None, name: str | None, engine: str | None, out: str | None, show: str | None, *, replace: bool,
+    json: bool, catalog: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Show a profile, fit a user's rows, or refit the shipped evidence."""
     facts.use(catalog)
     if show:
-        _show(show, json)
+        _numbers(show, json)
     elif file:
         if not name:
             raise InputError("calibrate FILE needs --name: how you will call the profile, like --name mycluster")
-        _fit_own(file, name, engine, out, json)
+        _fit_own(file, name, engine, out, replace, json)
     else:
         _refit(out, json)
 
 
-def _show(name: str, json: bool) -> None:
+def _numbers(name: str, json: bool) -> None:
     from headway.tables import table_text
 
     found = profile(name)
@@ -126,26 +130,30 @@ def _show(name: str, json: bool) -> None:
             "widen": dict(found.widen), "covers": dict(found.covers),
         })  # fmt: skip
         return
-    print(f"{found.name}: {found.sentence()}\n")
-    print(table_text(["number", "value", "ideal", "unit", "what"], rows, left=True))
+    terminal.show(f"{found.name}: {found.sentence()}\n")
+    terminal.show(table_text(["number", "value", "ideal", "unit", "what"], rows, left=True))
     unsure = found.about.get("undetermined")
     if unsure:
-        print(f"\nleft at their priors by the evidence: {', '.join(unsure)}")
-    print(f"\non a chip these are multiplied by what its vendor, generation and the chip itself differ in "
+        terminal.show(f"\nleft at their priors by the evidence: {', '.join(unsure)}")
+    terminal.show(f"\non a chip these are multiplied by what its vendor, generation and the chip itself differ in "
           f"({len(found.machines)} machines; --json lists them)")  # fmt: skip
 
 
 _FAR_OFF = 0.25  # twice the median error of the engines that headway knows, and more
 
 
-def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bool) -> None:
+def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace: bool, json: bool) -> None:
     from headway.fitting.own import own_profile
     from headway.fitting.profiles import write
     from headway.tables import table_text
 
-    rows, malformed = read_file(file)
-    found = own_profile(name, rows, engine)
     target = (Path(out) if out else facts.user_folder()) / "profiles" / f"{name}.toml"
+    if target.exists() and not replace:
+        raise InputError(f"--name {name}: {target} is there; --replace writes over it")
+    source = table(file)
+    _note({"unread": source.unread(COLUMNS)})
+    rows, malformed = read_file(source)
+    found = own_profile(name, rows, engine)
     write(target, found.profile)
     left = [(p, r) for p, _, r in malformed] + [(m.place, r) for m, r in found.refused]
     if json:
@@ -156,23 +164,23 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, json: bo
             "refused": [{"where": a, "why": b} for a, b in left],
         })  # fmt: skip
         return
-    print(f"{name}: {found.profile['rows']:,} rows on top of {found.base}, written to {target}")
+    terminal.show(f"{name}: {found.profile['rows']:,} rows on top of {found.base}, written to {target}")
     if found.before and found.after:
-        print(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
+        terminal.show(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
     if found.before and found.after and found.after.median > found.before.median:
-        print(f"! no better than {found.base} on these rows: prefer that, or give more rows")
+        terminal.show(f"! no better than {found.base} on these rows: prefer that, or give more rows")
     if found.after and found.after.median > _FAR_OFF:
-        print("! the fit misses these rows by much: do they share one machine, engine and way of measuring?")
+        terminal.show("! the fit misses these rows by much: do they share one machine, engine and way of measuring?")
     body = [[n, f"{a:.4g}", f"{b:.4g}", f"{b / a:.2f}x"] for n, (a, b) in found.determined.items()]
     if body:
-        print("\n" + table_text(["number", found.base, name, "change"], body))
+        terminal.show("\n" + table_text(["number", found.base, name, "change"], body))
     if found.undetermined:
-        print(f"\nnot determined by these rows, so kept as in {found.base}: {', '.join(found.undetermined)}")
+        terminal.show(f"\nnot determined by these rows, so kept as in {found.base}: {', '.join(found.undetermined)}")
     for where, why in left[:10]:
-        print(f"! {where}: {why}")
+        terminal.show(f"! {where}: {why}")
     if len(left) > 10:
-        print(f"! ... and {len(left) - 10} more rows left out")
-    print(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {out}"))
+        terminal.show(f"! ... and {len(left) - 10} more rows left out")
+    terminal.show(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {out}"))
 
 
 def _refit(out: str | None, json: bool) -> None:
@@ -200,5 +208,5 @@ def _refit(out: str | None, json: bool) -> None:
             }
         )
         return
-    print(f"refitted on the shipped evidence, written to {folder}\n")
-    print(table_text(["profile", "rows", "median error out of fold"], rows))
+    terminal.show(f"refitted on the shipped evidence, written to {folder}\n")
+    terminal.show(table_text(["profile", "rows", "median error out of fold"], rows))

@@ -8,17 +8,24 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headway.errors import InputError
+from headway.tables import plain_cell
+
 
 def emit(value: Any) -> None:
     """Print JSON."""
-    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+    try:
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # JSON has no infinity
+        raise InputError("a number of the answer is too large to write: the inputs are beyond anything real") from None
+    print(text)
 
 
 def emit_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print CSV with a header."""
     writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({k: plain_cell(v) for k, v in row.items()} for row in rows)
 
 
 def names(text: str) -> list[str]:

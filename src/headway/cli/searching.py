@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from headway import catalog as facts
 from headway.cli.asking import given
 from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Progress
+from headway.cli.terminal import show
 from headway.errors import InputError, PhysicsError
 from headway.questions import Query, chips_of
 from headway.search import STAGES, search_layouts
@@ -41,11 +43,11 @@ def search(
     if csv:
         emit_csv(search_rows(answer))
         return
-    print(search_text(answer))
+    show(search_text(answer))
     if why:
-        print("\n" + search_why_text(answer))
+        show("\n" + search_why_text(answer))
     if out:
-        print(f"\nchart written to {out}")
+        show(f"\nchart written to {out}")
 
 
 def grid(
@@ -73,6 +75,9 @@ def grid(
         left = [c for c in cells if c.key not in journal.results]
         known = len(cells) - len(left)
         found = dict(journal.results)
+        if journal.skipped:
+            lines = ", ".join(map(str, journal.skipped[:5])) + (", ..." if len(journal.skipped) > 5 else "")
+            print(f"! {journal.path}: no results on line {lines}: computed again", file=sys.stderr)
         with Progress(len(left), "cells") as say:
             runs = run_ray(left, ray) if ray is not None and left else run_local(left, workers)
             for result in runs:
@@ -86,7 +91,7 @@ def grid(
     elif csv:
         emit_csv(rows)
     else:
-        print(grid_text([c.label for c in cells], rows))
-        print(f"\n{len(cells)} cells, {len(left)} computed now, {known} from {journal.path}")
+        show(grid_text([c.label for c in cells], rows))
+        show(f"\n{len(cells)} cells, {len(left)} computed now, {known} from {journal.path}")
     if all(r["refused"] for r in rows):
         raise PhysicsError(f"--grid {file}: no cell has an answer; the first says: {rows[0]['refused']}")

@@ -11,7 +11,7 @@ from headway.parallel import Layout
 from headway.questions import ENGINE, Request
 from headway.roofline import Calibration
 from headway.serving import Case, case, setting
-from headway.serving.setting import budgeted
+from headway.serving.numbers import budgeted
 
 
 def request_of(m: Measurement, engine: str | None = None) -> Request:

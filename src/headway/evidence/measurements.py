@@ -152,6 +152,8 @@ def measurement(place: str, row: Row) -> Measurement:
     batch = _number(row, "batch_or_concurrency", None)
     if batch <= 0 or prompt + output <= 0:
         raise InputError("batch_or_concurrency must be positive, and isl + osl at least 1 token")
+    if prompt < 1 and output <= 1:
+        raise InputError("isl 0 and osl 1 leave nothing to time: no prompt, and no token after the first")
     load = row.get("load", "").lower() or "closed_loop"
     if load not in ("static_batch", "closed_loop"):
         raise InputError(f"load is {load!r}; accepted: static_batch, closed_loop")
@@ -267,18 +269,19 @@ def shipped() -> list[Measurement]:
     return read(read_rows(SHIPPED / "evidence" / "serving.csv.gz"))[0]
 
 
-def read_file(file: str | Path) -> tuple[list[Measurement], list[tuple[str, Row, str]]]:
-    """Return the well-formed rows of a table, and those that are not, as of `read`.
+def read_file(file: str | Path | Table) -> tuple[list[Measurement], list[tuple[str, Row, str]]]:
+    """Return the well-formed rows of a table (a file, or one that is open), and those that are not, as of `read`.
 
     Raises
     ------
     InputError
         When the table cannot be read, or no row can be used; the message gives the first reason.
     """
-    good, refused = read(read_rows(file))
+    source = file if isinstance(file, Table) else table(file)
+    good, refused = read(source.rows)
     if not good:
         first = [f": {place}: {reason}" for place, _, reason in refused[:1]]
-        raise InputError(f"{file}: no row can be used{''.join(first)}")
+        raise InputError(f"{source.name}: no row can be used{''.join(first)}")
     return good, refused
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from headway.errors import InputError
+from headway.writing import replacing
 
 Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -21,6 +23,7 @@ COLOURS = {
 LOG: Spec = {"type": "log", "nice": False}
 FEW: Spec = {"tickCount": 5, "labelOverlap": True, "labelFlush": True}
 CONFIG: Spec = {"view": {"stroke": None}, "axis": {"grid": True, "gridOpacity": 0.3}}
+_TAG = re.compile(r"<(?=[/!a-zA-Z])")
 FORMATS = (".svg", ".png", ".pdf", ".html", ".json")
 
 
@@ -37,7 +40,18 @@ def check(file: str | Path) -> Path:
         raise InputError(f"-o {path}: the ending must be one of {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise InputError(f"-o {path}: there is no folder {path.parent}")
+    if path.suffix.lower() == ".json" and path.is_file() and not _is_chart(path):
+        raise InputError(f"-o {path}: is there and is no chart; name another file")
     return path
+
+
+def _is_chart(path: Path) -> bool:
+    """Whether a .json file is a chart's specification, which may be written over; a model's config is not."""
+    try:
+        with path.open("rb") as opened:
+            return b"vega.github.io/schema" in opened.read(4096)
+    except OSError:
+        return False
 
 
 def write_figure(spec: Spec, file: str | Path) -> Path:
@@ -49,27 +63,34 @@ def write_figure(spec: Spec, file: str | Path) -> Path:
         For another ending, a folder that is not there, or when the ``[plots]`` extra is missing.
     """
     path = check(file)
-    try:
+    with replacing(path, f"-o {path}") as half:
         if path.suffix.lower() == ".json":
-            path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
+            half.write_text(json.dumps(spec, indent=1), encoding="utf-8")
         else:
-            _render(spec, path)
-    except OSError as error:
-        raise InputError(f"-o {path}: cannot be written ({error.strerror})") from None
+            _render(spec, half, path)
     return path
 
 
-def _render(spec: Spec, path: Path) -> None:
+def _harmless(value: Any) -> Any:
+    """Names inside a page cannot end its script: the sign that opens a tag becomes one that looks like it."""
+    if isinstance(value, str):
+        return _TAG.sub("\u2039", value)
+    if isinstance(value, dict):
+        return {_harmless(k): _harmless(v) for k, v in value.items()}
+    return [_harmless(x) for x in value] if isinstance(value, list) else value
+
+
+def _render(spec: Spec, half: Path, path: Path) -> None:
     try:
         import vl_convert as vlc
     except ImportError:
         raise InputError(f"-o {path}: charts need the [plots] extra: pip install 'headway[plots]'") from None
     match path.suffix.lower():
         case ".svg":
-            path.write_text(vlc.vegalite_to_svg(spec), encoding="utf-8")
+            half.write_text(vlc.vegalite_to_svg(spec), encoding="utf-8")
         case ".png":
-            path.write_bytes(vlc.vegalite_to_png(spec, scale=2))
+            half.write_bytes(vlc.vegalite_to_png(spec, scale=2))
         case ".pdf":
-            path.write_bytes(vlc.vegalite_to_pdf(spec))
+            half.write_bytes(vlc.vegalite_to_pdf(spec))
         case _:
-            path.write_text(vlc.vegalite_to_html(spec, bundle=True), encoding="utf-8")
+            half.write_text(vlc.vegalite_to_html(_harmless(spec), bundle=True), encoding="utf-8")

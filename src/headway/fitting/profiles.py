@@ -18,6 +18,7 @@ from headway.fitting.folds import OutOfFold, labels, out_of_fold
 from headway.fitting.intervals import spread_of, widening
 from headway.roofline import Spread
 from headway.serving import Case
+from headway.writing import replacing
 
 Progress = Callable[[str, int, int], None]
 _LARGE = 64  # batches above it are the range that a fit of the others extrapolates to
@@ -203,9 +204,10 @@ def write(file: Path, profile: Mapping[str, Any]) -> None:
         raise InputError("writing a profile needs tomli-w: install headway[fit]") from None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(tomli_w.dumps(dict(profile)), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{file}: cannot be written ({error.strerror})") from None
+    with replacing(file, str(file)) as half:
+        half.write_text(tomli_w.dumps(dict(profile)), encoding="utf-8")
 
 
 def today() -> str:

@@ -6,9 +6,21 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 from headway.errors import InputError
+
+_START = b'{"key": "'  # of every line
+
+
+def _is_result(found: Any) -> bool:
+    """Whether a line of JSON is what `solve` returns: an answer, or why there is none."""
+    if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not isinstance(found.get("label"), str):
+        return False
+    answer, refused = found.get("answer"), found.get("refused")
+    if answer is None:
+        return isinstance(refused, str)
+    return isinstance(answer, dict) and isinstance(answer.get("best"), dict) and isinstance(answer.get("fleets"), list)
 
 
 class Journal:
@@ -21,6 +33,7 @@ class Journal:
     def __init__(self, file: str | Path) -> None:
         self.path = Path(file)
         self.results: dict[str, dict[str, Any]] = {}
+        self.skipped: list[int] = []  # lines that are JSON and no result: computed again
         self._stream: BinaryIO | None = None
 
     def __enter__(self) -> Journal:
@@ -31,6 +44,8 @@ class Journal:
         InputError
             When it cannot be opened, is no journal, or another run has it open.
         """
+        if self.path.exists() and not self.path.is_file():
+            raise InputError(f"{self.path}: is no regular file; results are kept in one")
         try:
             self._stream = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         except OSError as error:
@@ -57,20 +72,29 @@ class Journal:
     def _read(self) -> int:
         """Read whole lines and return where they end."""
         assert self._stream is not None
-        end = 0
-        for number, line in enumerate(self._stream):
+        end, number = 0, 0
+        for number, line in enumerate(self._stream, 1):
             if not line.endswith(b"\n"):
+                if number == 1 and not _START.startswith(line[: len(_START)]):  # not what a kill left of a first result
+                    self._no_journal(number)
                 break
             try:
-                found = json.loads(line)
-                self.results[str(found["key"])] = cast(dict[str, Any], found)
-            except (ValueError, KeyError, TypeError):
-                self._stream.close()
-                raise InputError(
-                    f"{self.path}: line {number + 1} is not a result of a grid; name another file for the results"
-                ) from None
+                found: Any = json.loads(line)
+            except (ValueError, RecursionError):
+                self._no_journal(number)
+            if _is_result(found):
+                self.results[found["key"]] = cast(dict[str, Any], found)
+            else:
+                self.skipped.append(number)
             end += len(line)
+        if number and len(self.skipped) == number:
+            self._no_journal(1)
         return end
+
+    def _no_journal(self, line: int) -> NoReturn:
+        assert self._stream is not None
+        self._stream.close()
+        raise InputError(f"{self.path}: line {line} is not a result of a grid; name another file for the results")
 
     def add(self, result: dict[str, Any]) -> None:
         """Append one result; it is on disk when this returns.

@@ -25,31 +25,73 @@ class Chip:
     """One accelerator: dense peak rates by number format, memory, links, power, price, and where each came from."""
 
     name: str = column("", "name of the chip")
-    bandwidth: float = column("GB/s", "memory bandwidth", name="memory_GBps", factor=1e9)
-    memory: float = column("GB", "memory capacity", name="memory_GB", factor=1e9)
+    bandwidth: float = column("GB/s", "memory bandwidth", name="memory_GBps", factor=1e9, between=(5, 1e8))
+    memory: float = column("GB", "memory capacity", name="memory_GB", factor=1e9, between=(0.05, 1e5))
     source: str = column("", "where the figures come from")
     date: str = column("", "date of the source or release")
+    visible: float | None = column(
+        "GiB",
+        "memory that the driver shows a process",
+        name="visible_GiB",
+        factor=2**30,
+        default=None,
+        between=(0.05, 1e5),
+    )
+    visible_source: str = column("", "where the visible memory comes from", default="")
     vendor: str = column("", "who makes it", default="")
     generation: str = column("", "family of chips that share a design", default="")
-    bf16: float | None = column("TFLOP/s", "dense 16-bit peak", name="bf16_TFLOPS", factor=1e12, default=None)
-    fp8: float | None = column("TFLOP/s", "dense FP8 peak", name="fp8_TFLOPS", factor=1e12, default=None)
-    fp4: float | None = column("TFLOP/s", "dense FP4 peak", name="fp4_TFLOPS", factor=1e12, default=None)
-    int8: float | None = column("TOP/s", "dense INT8 peak", name="int8_TOPS", factor=1e12, default=None)
-    link: float = column("GB/s per direction", "scale-up link", name="scaleup_GBps", factor=1e9, default=0.0)
+    bf16: float | None = column(
+        "TFLOP/s", "dense 16-bit peak", name="bf16_TFLOPS", factor=1e12, default=None, between=(0.05, 1e6)
+    )
+    fp8: float | None = column(
+        "TFLOP/s", "dense FP8 peak", name="fp8_TFLOPS", factor=1e12, default=None, between=(0.05, 1e6)
+    )
+    fp4: float | None = column(
+        "TFLOP/s", "dense FP4 peak", name="fp4_TFLOPS", factor=1e12, default=None, between=(0.05, 1e6)
+    )
+    int8: float | None = column(
+        "TOP/s", "dense INT8 peak", name="int8_TOPS", factor=1e12, default=None, between=(0.05, 1e6)
+    )
+    link: float = column(
+        "GB/s per direction", "scale-up link", name="scaleup_GBps", factor=1e9, default=0.0, between=(0.5, 1e5)
+    )
     link_kind: str = column("", "kind of scale-up link", name="scaleup_kind", default="none")
     domain: int = column("chips", "scale-up domain", name="scaleup_domain", default=1)
     host: float = column(
-        "GB/s per direction", "PCIe to a host's cards beyond a bridge", name="host_GBps", factor=1e9, default=0.0
+        "GB/s per direction",
+        "PCIe to a host's cards beyond a bridge",
+        name="host_GBps",
+        factor=1e9,
+        default=0.0,
+        between=(0.5, 1e4),
     )
-    scale_out: float = column("Gbit/s", "scale-out NIC", name="scaleout_Gbps", factor=1e9 / 8, default=0.0)
-    year: int = column("", "year of release", default=0)
-    power: float | None = column("W", "thermal design power", name="power_W", default=None)
-    price: float | None = column("$/h", "rental price per chip", name="price_usd_h", factor=1 / 3600, default=None)
+    scale_out: float = column(
+        "Gbit/s", "scale-out NIC", name="scaleout_Gbps", factor=1e9 / 8, default=0.0, between=(0.1, 1e5)
+    )
+    year: int = column("", "year of release", default=0, between=(1990, 2100))
+    power: float | None = column("W", "thermal design power", name="power_W", default=None, between=(1, 1e6))
+    price: float | None = column(
+        "$/h", "rental price per chip", name="price_usd_h", factor=1 / 3600, default=None, between=(1e-4, 1e5)
+    )
     price_note: str = column("", "which price, and when", default="")
-    onchip: float | None = column("MB", "last-level on-chip memory", name="onchip_MB", factor=1e6, default=None)
+    onchip: float | None = column(
+        "MB", "last-level on-chip memory", name="onchip_MB", factor=1e6, default=None, between=(0.01, 1e6)
+    )
     status: str = column("", "shipping, consumer, pre-release figures, ...", default="")
     note: str = column("", "remarks", default="")
     aliases: tuple[str, ...] = column("", "other names, separated by |", default=())
+
+    @property
+    def usable(self) -> float:
+        """Bytes that the driver shows a process: cards sold as 80 GB show 79.1 GiB. Derived where no source says it."""
+        return self.visible if self.visible is not None else self.memory * default("visible_per_sold_byte")
+
+    @property
+    def usable_says(self) -> str:
+        """Where `usable` comes from, in words."""
+        if self.visible is not None:
+            return self.visible_source or "given"
+        return f"derived: {default('visible_per_sold_byte'):g} x the memory as sold, the median of cards that are known"
 
     def peak(self, chain: tuple[str, ...]) -> float:
         """Return the dense FLOP/s of the first rate in `chain` that the chip has.

@@ -1,6 +1,6 @@
 """Models: Hugging Face `config.json` -> Architecture; attention kinds, experts, precision and counts by subject."""
 
-from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State
+from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State, stored_as
 from headway.models.config import build, model
 from headway.models.experts import (
     CopiesElsewhere,
@@ -11,6 +11,7 @@ from headway.models.experts import (
     hottest_expert,
     touched_experts,
 )
+from headway.models.gguf_mixtures import is_mixture, mixture_name
 from headway.models.kv import (
     bytes_per_token_closed_form,
     kv_bytes_per_token,
@@ -41,12 +42,15 @@ __all__ = [
     "fraction_touched",
     "group_reached",
     "hottest_expert",
+    "is_mixture",
     "kv_bytes_per_token",
     "kv_bytes_read",
     "kv_bytes_stored",
     "kv_elements_per_token",
+    "mixture_name",
     "model",
     "number_format",
     "state_bytes",
+    "stored_as",
     "touched_experts",
 ]

@@ -7,212 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from headway.models.precision import UNSTATED, Format, Precision
-from headway.models.reach import FULL, Reach
-from headway.numeric import smaller
-
-Real = Any  # a float or a NumPy array; everything broadcasts
+from headway.models.formats import Format
+from headway.models.parts import Attend, Experts, Layer, Linear, State
+from headway.models.precision import Precision, uniform
+from headway.models.reach import FULL
 
 
 @dataclass(frozen=True, slots=True)
-class Linear:
-    """One weight matrix of a layer (or `copies` alike, as in the experts of a layer).
+class Tower:
+    """A vision or audio encoder beside the language model: weights that engines load.
 
     Attributes
     ----------
-    path : str
-        Module path inside the layer, as in the checkpoint (``self_attn.q_proj``).
-    role : str
-        ``attention``, ``index``, ``state``, ``dense``, ``expert``, ``shared``, ``router``, ``conv``, ``embed``, ``head``.
-    inputs, outputs : int
-        Shape: elements of a token's vector before and after. [1]
-    copies : int
-        How many matrices of this shape the layer has. [1]
-    bias : bool
-        One more parameter per output.
-    ways : int
-        Into how many shards tensor parallelism can cut it: 0 without limit, 1 not at all (replicated), KV heads for
-        the K and V projections. [1]
-    blocks : int
-        Above 1 the matrix is block-diagonal with that many blocks: parameters and FLOPs shrink by it. [1]
+    kind : str
+        ``vision`` or ``audio``.
+    parameters : int
+        Counted from its section of the config. [parameters]
     format : Format
-        Number format; filled in by the reader.
     """
-
-    path: str
-    role: str
-    inputs: int
-    outputs: int
-    copies: int = 1
-    bias: bool = False
-    ways: int = 0
-    blocks: int = 1
-    format: Format = UNSTATED
-
-    @property
-    def parameters(self) -> int:
-        """Stored parameters, biases included."""
-        return self.copies * (self.inputs * self.outputs // self.blocks + (self.outputs if self.bias else 0))
-
-    @property
-    def bytes(self) -> float:
-        """Stored bytes, scales included."""
-        return self.parameters * self.format.bytes
-
-    @property
-    def flops(self) -> float:
-        """FLOPs per token through all copies (2 per multiply-add)."""
-        return 2.0 * self.copies * self.inputs * self.outputs / self.blocks
-
-
-@dataclass(frozen=True, slots=True)
-class Attend:
-    """One attention read of a layer: what is cached per entry, how far it reaches, what a query-key pair costs.
-
-    Attributes
-    ----------
-    reach : Reach
-        Which entries are kept and read.
-    elements : float
-        Elements per cache entry (K and V together; the latent for MLA). [1]
-    ways : int
-        KV heads: into how many shards the cache can be cut; 1 means every tensor-parallel rank keeps and reads all. [1]
-    flops_per_pair : float
-        FLOPs per query-key pair over all query heads, score and value. [FLOP/pair]
-    expanded_per_pair, expand_per_token : float
-        MLA without absorption, else 0: with full heads; to expand one cached latent. [FLOP/pair, FLOP/token]
-    stores : bool
-        False when the layer reads another layer's cache (cross-layer sharing).
-    index : bool
-        True for the light indexer of a top-k attention.
-    format : Format
-        Number format of the cache.
-    """
-
-    reach: Reach
-    elements: float
-    ways: int
-    flops_per_pair: float
-    expanded_per_pair: float = 0.0
-    expand_per_token: float = 0.0
-    stores: bool = True
-    index: bool = False
-    format: Format = UNSTATED
-
-    def stored_bytes(self, context: Real) -> Real:
-        """Bytes kept per sequence at `context` tokens.
-
-        Parameters
-        ----------
-        context : float or array
-            Tokens of the sequence. [tokens]
-        """
-        return self.reach.stored(context) * (self.elements * self.format.bytes if self.stores else 0.0)
-
-    def read_bytes(self, context: Real) -> Real:
-        """Bytes read per sequence by one new token at `context` tokens.
-
-        Parameters
-        ----------
-        context : float or array
-            Tokens of the sequence. [tokens]
-        """
-        return self.reach.entries(context) * self.elements * self.format.bytes
-
-    def read_entries(self, new: Real, context: Real) -> Real:
-        """Cache entries that a pass of `new` tokens reads per sequence after `context` cached ones.
-
-        Parameters
-        ----------
-        new, context : float or array
-            Per sequence: new tokens; tokens in the cache before them. [tokens]
-        """
-        return self.reach.read(new, context)
-
-    def pair_flops(self, new: Real, context: Real) -> Real:
-        """FLOPs of `new` tokens per sequence after `context` cached ones; MLA takes the form that multiplies less.
-
-        Parameters
-        ----------
-        new, context : float or array
-            Per sequence: new tokens; tokens in the cache before them. [tokens]
-        """
-        pairs = self.reach.pairs(new, context)
-        absorbed = pairs * self.flops_per_pair
-        if not self.expanded_per_pair:
-            return absorbed
-        return smaller(absorbed, pairs * self.expanded_per_pair + context * self.expand_per_token)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The fixed-size recurrent state of one linear-attention or Mamba layer, per sequence.
-
-    Attributes
-    ----------
-    elements : float
-        Elements of the state matrix, read and written once per pass. [1]
-    conv_elements : float
-        Elements of the short convolution's state. [1]
-    flops_per_token : float
-        FLOPs to decay, update and query the state for one token. [FLOP/token]
-    ways : int
-        Heads: into how many shards it can be cut. [1]
-    """
-
-    elements: float
-    conv_elements: float
-    flops_per_token: float
-    ways: int
-    format: Format
-    conv_format: Format = UNSTATED
-
-    @property
-    def bytes(self) -> float:
-        """Bytes per sequence."""
-        return self.elements * self.format.bytes + self.conv_elements * self.conv_format.bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Experts:
-    """Routing of a mixture of experts: how many there are and how many each token uses."""
-
-    count: int
-    active: int
-
-    @property
-    def sparsity(self) -> float:
-        """Experts per active expert, at least 1."""
-        return self.count / self.active
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One kind of layer: its matrices, attention reads, state and routing. `count` layers of the model are alike."""
 
     kind: str
-    linears: tuple[Linear, ...]
-    attends: tuple[Attend, ...] = ()
-    state: State | None = None
-    experts: Experts | None = None
-    vector_parameters: int = 0
-    count: int = 1
+    parameters: int
+    format: Format
 
     @property
-    def parameters(self) -> int:
-        """Stored parameters of one such layer."""
-        return self.vector_parameters + sum(x.parameters for x in self.linears)
-
-    def used_share(self, role: str) -> float:
-        """Share of the matrices of a role that one token goes through: k/E for routed experts, else 1."""
-        return self.experts.active / self.experts.count if self.experts and role == "expert" else 1.0
-
-    @property
-    def active_parameters(self) -> float:
-        """Parameters that one token touches in one such layer."""
-        return self.vector_parameters + sum(x.parameters * self.used_share(x.role) for x in self.linears)
+    def bytes(self) -> float:
+        """Stored bytes."""
+        return self.parameters * self.format.bytes
 
 
 @dataclass(frozen=True)
@@ -224,7 +46,9 @@ class Architecture:
     layers : tuple of Layer
         Distinct kinds with their counts, in order of first appearance.
     mtp : tuple of Layer
-        Multi-token-prediction layers, apart: not in totals, not in the step.
+        Multi-token-prediction layers, apart: not in totals, not in the step; their weights lie in memory.
+    towers : tuple of Tower
+        Vision and audio towers: in memory, not in totals, not in the step.
     final_parameters : int
         Parameters outside the layers that are no matrix (final norm, position table). [parameters]
     side_by_side : bool
@@ -248,7 +72,7 @@ class Architecture:
     precision: Precision
     mtp: tuple[Layer, ...] = ()
     final_parameters: int = 0
-    vision: bool = False
+    towers: tuple[Tower, ...] = ()
     side_by_side: bool = False
     notes: tuple[str, ...] = ()
     source: str = ""
@@ -258,7 +82,18 @@ class Architecture:
         """Hash once: an architecture is a key of every cache of steps, and a deep one."""
         found: int | None = self.__dict__.get("_hash")
         if found is None:
-            found = hash((self.name, self.layers, self.embedding, self.head, self.kv_format, self.kernel_counts))
+            found = hash(
+                (
+                    self.name,
+                    self.layers,
+                    self.embedding,
+                    self.head,
+                    self.kv_format,
+                    self.kernel_counts,
+                    self.mtp,
+                    self.towers,
+                )
+            )
             object.__setattr__(self, "_hash", found)
         return found
 
@@ -310,9 +145,39 @@ class Architecture:
         return sum(x.count * x.parameters for x in self.mtp)
 
     @property
+    def mtp_bytes(self) -> float:
+        """Bytes of the multi-token-prediction layers."""
+        vectors = sum(x.count * x.vector_parameters for x in self.mtp) * self.precision.base.bytes
+        return vectors + sum(x.count * sum(m.bytes for m in x.linears) for x in self.mtp)
+
+    @property
+    def loaded_bytes(self) -> float:
+        """Bytes of everything that an engine loads: `weight_bytes`, towers and multi-token-prediction layers."""
+        return self.weight_bytes + self.mtp_bytes + sum(t.bytes for t in self.towers)
+
+    def loaded(self, *, towers: bool = True, mtp: bool = True) -> Architecture:
+        """Return the model as an engine holds it that leaves out towers, or multi-token-prediction layers."""
+        if (towers or not self.towers) and (mtp or not self.mtp):
+            return self
+        return replace(self, towers=self.towers if towers else (), mtp=self.mtp if mtp else ())
+
+    @property
     def sparsity(self) -> float:
         """N_total / N_active, at least 1 (the transcript's meaning, lecture DIS-1)."""
         return self.total_parameters / self.active_parameters
+
+    @property
+    def weights_format(self) -> str:
+        """Name of what the layers' matrices are stored in: a mixture's, or of each format that holds 5 % of them or more."""
+        p = self.precision
+        if p.mixture or not (p.rule_formats and p.weights == p.base):
+            return p.mixture or p.weights.name
+        held: dict[str, int] = {}
+        for layer in self.layers:
+            for matrix in layer.linears:
+                held[matrix.format.name] = held.get(matrix.format.name, 0) + layer.count * matrix.parameters
+        total = sum(held.values())
+        return " + ".join(sorted((n for n in held if held[n] >= 0.05 * total), key=lambda n: -held[n]))
 
     @property
     def weight_bytes(self) -> float:
@@ -327,6 +192,26 @@ class Architecture:
         for layer in self.layers:
             for attend in layer.attends:
                 yield layer.count, attend
+
+
+def stored_as(model: Architecture, weights: str) -> Architecture:
+    """Return a model with every matrix that is usually quantised in another format, whatever its config says.
+
+    Parameters
+    ----------
+    model : Architecture
+    weights : str
+        Name of a number format.
+    """
+    p = uniform(weights)
+
+    def stored(x: Layer) -> Layer:
+        return replace(x, linears=tuple(replace(m, format=p.of(m.path, m.role)) for m in x.linears))
+
+    return replace(
+        model, precision=replace(p, kv=model.kv_format), layers=tuple(map(stored, model.layers)), mtp=tuple(map(stored, model.mtp)),
+        embedding=replace(model.embedding, format=p.base), head=replace(model.head, format=p.base),
+    )  # fmt: skip
 
 
 def group(layers: list[Layer]) -> tuple[Layer, ...]:

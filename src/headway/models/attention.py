@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from headway.models.architecture import Attend, Linear
@@ -109,15 +110,32 @@ def latent(
     linears.append(Linear("self_attn.o_proj", "attention", heads * value_dim, hidden, bias=bias, ways=heads))
     if output_gate:
         linears.append(Linear("self_attn.g_proj", "attention", hidden, heads * value_dim, ways=heads))
-    attend = Attend(
+    attend = latent_cache(heads, kv_rank, nope_dim, rope_dim, value_dim, reach)
+    return Part(tuple(linears), (attend,), vectors)
+
+
+def latent_cache(heads: int, kv_rank: int, nope_dim: int, rope_dim: int, value_dim: int, reach: Reach = FULL) -> Attend:
+    """Return the cache of MLA and what a pair costs; `latent` says why.
+
+    Selected tokens lie in FlashMLA's layout: in 8 bits a scale for every 128 values of the latent, and 16 bits of rotary part.
+
+    Parameters
+    ----------
+    heads, kv_rank, nope_dim, rope_dim, value_dim : int
+        As of `latent`. [1]
+    reach : Reach
+    """
+    sparse = reach.kind == "top-k"
+    return Attend(
         reach,
         kv_rank + rope_dim,
         ways=1,
         flops_per_pair=2.0 * heads * (2 * kv_rank + rope_dim),
         expanded_per_pair=2.0 * heads * (nope_dim + rope_dim + value_dim),
         expand_per_token=2.0 * kv_rank * heads * (nope_dim + value_dim),
+        wide=rope_dim if sparse else 0.0,
+        entry_scales=4.0 * math.ceil(kv_rank / 128) if sparse else 0.0,
     )
-    return Part(tuple(linears), (attend,), vectors)
 
 
 def indexer(hidden: int, query_in: int, heads: int, head_dim: int, *, ratio: float = 1.0) -> Part:

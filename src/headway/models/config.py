@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from headway.catalog import Catalogue, catalogue
-from headway.errors import InputError, near_misses, unknown
+from headway.errors import InputError, near_misses, quoted, visible
 from headway.models.architecture import Architecture, Layer, Linear, group
-from headway.models.families import READERS
+from headway.models.families import READERS, REFUSED
 from headway.models.families.common import Draft
+from headway.models.files import from_hub, inside, read_json
+from headway.models.gguf_file import is_gguf, read_gguf
+from headway.models.gguf_mixtures import Mixture, Shape
 from headway.models.keys import Keys
-from headway.models.precision import Format, Precision, number_format, read_precision, uniform
+from headway.models.precision import Format, Precision, number_format, uniform
+from headway.models.quantization import SECTIONS, read_precision
+from headway.models.stored_tensors import StoredTensors, overruled, stored_tensors
+from headway.models.towers import towers
 
 
-def model(name: str, *, precision: str | None = None, kv_precision: str | None = None) -> Architecture:
+def model(
+    name: str, *, precision: str | None = None, kv_precision: str | None = None, family: str | None = None
+) -> Architecture:
     """Return the Architecture of a catalogue model, a config.json, a model folder, or a hub id.
 
     Parameters
@@ -30,6 +39,8 @@ def model(name: str, *, precision: str | None = None, kv_precision: str | None =
         Store every large matrix in this format instead of what the config says (``"fp8"``, ``"nvfp4"``, ``"bf16"``).
     kv_precision : str
         Format of the KV cache (default: what the config says, else 16 bits).
+    family : str
+        Read the config as this ``model_type``, whatever it says (``"llama"``); keys that it does not read become a note.
 
     Raises
     ------
@@ -37,21 +48,23 @@ def model(name: str, *, precision: str | None = None, kv_precision: str | None =
         Unknown name (with near misses), unreadable or malformed config, unknown ``model_type``, unread architecture
         key, unknown format.
     """
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # a user that nobody knows stays in the name
     row: Mapping[str, str] = {}
-    looks_like_path = name.endswith(".json") or name.startswith((".", "/", "~")) or path.is_dir()
+    looks_like_path = name.endswith((".json", ".gguf")) or name.startswith((".", "/", "~")) or os.path.isdir(path)
     if looks_like_path:
-        file = path / "config.json" if path.is_dir() else path
-        label = (path if path.is_dir() else path.parent).resolve().name if file.name == "config.json" else path.stem
+        file = inside(path) if os.path.isdir(path) else path
+        label = (
+            (path if os.path.isdir(path) else path.parent).resolve().name if file.name == "config.json" else path.stem
+        )
     else:
         found = catalogue().model_file(name)
         if found:
             file, row = found
             label = row.get("id") or file.stem.replace("--", "/")
         else:
-            file, label = _from_hub(name), name
-    where = str(file) if looks_like_path else file.name
-    facts = (label, where, tuple(sorted(row.items())), _stamps(file), precision, kv_precision)
+            file, label = from_hub(name), name
+    label, where = visible(label), visible(str(file) if looks_like_path else file.name)
+    facts = (label, where, tuple(sorted(row.items())), _stamps(file), precision, kv_precision, family)
     return _read_model(catalogue(), file, *facts)
 
 
@@ -63,7 +76,7 @@ def _recipe_of(file: Path) -> Path:
 def _stamps(file: Path) -> tuple[tuple[int, int], ...]:
     """What tells one state of a config and its recipe from another: an edited file is read again."""
     found: list[tuple[int, int]] = []
-    for path in (file, _recipe_of(file)):
+    for path in (file, _recipe_of(file), file.parent):  # the folder: weights may come or go
         try:
             found.append((path.stat().st_mtime_ns, path.stat().st_size))
         except (OSError, ValueError):  # it is refused where it is read
@@ -74,12 +87,30 @@ def _stamps(file: Path) -> tuple[tuple[int, int], ...]:
 @functools.lru_cache(maxsize=256)
 def _read_model(
     facts: Catalogue, file: Path, label: str, where: str, row: tuple[tuple[str, str], ...], stamps: Any,
-    precision: str | None, kv_precision: str | None,
+    precision: str | None, kv_precision: str | None, family: str | None,
 ) -> Architecture:  # fmt: skip
     """Read a model once per catalogue and state of its file; the facts are the key, formats and kernel counts come from them."""
-    config, known = _read_json(file), dict(row)
+    if is_gguf(file):
+        return _from_gguf(file, label, where, precision, kv_precision)
+    config, known = read_json(file), dict(row)
     chosen = _precision(_with_recipe(config, file), where, known, precision, kv_precision)
-    return build(config, label, chosen, where=where, source=known.get("source") or file.name)
+    return build(
+        config,
+        label,
+        chosen,
+        where=where,
+        source=known.get("source") or file.name,
+        family=family,
+        stored=stored_tensors(file.parent) if file.name == "config.json" and precision is None else None,
+    )
+
+
+def _from_gguf(file: Path, label: str, where: str, precision: str | None, kv_precision: str | None) -> Architecture:
+    if precision:
+        raise InputError(
+            f"{where}: a GGUF file says how its tensors are stored; --precision {precision} cannot change it"
+        )
+    return read_gguf(file, label, _cache_format(kv_precision or "bf16"), where)
 
 
 def _with_recipe(config: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -87,41 +118,8 @@ def _with_recipe(config: dict[str, Any], file: Path) -> dict[str, Any]:
     recipe = _recipe_of(file)
     if config.get("quantization_config") or not recipe.is_file():
         return config
-    stated = _read_json(recipe)
+    stated = read_json(recipe)
     return {**config, "quantization_config": stated.get("quantization") or stated}
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; name a config.json, a folder that holds one, or a model") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read ({error.__class__.__name__})") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}: not valid JSON: {error.msg} at line {error.lineno}") from None
-    if not isinstance(config, dict):
-        raise InputError(f"{file}: a config.json holds one object, not a {type(config).__name__}")
-    return config
-
-
-def _from_hub(name: str) -> Path:
-    table = catalogue().table("models")
-    if name.count("/") != 1:
-        raise unknown("model", name, table.names(), "`headway catalog models` lists them; a path to config.json works.")
-    try:
-        from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports] - an extra
-    except ImportError:
-        close = near_misses(name, table.names())
-        hint = f" (in the catalogue: {', '.join(close)})" if close else ""
-        raise InputError(
-            f"model {name!r} is not in the catalogue{hint}; install headway[hub] to fetch its config, or give a path"
-        ) from None
-    try:
-        return Path(hf_hub_download(name, "config.json"))
-    except Exception as error:  # the hub's client raises many kinds; the user needs one line
-        kind = error.__class__.__name__
-        raise InputError(f"model {name!r}: config.json could not be fetched from the hub ({kind})") from None
 
 
 def _precision(
@@ -129,9 +127,9 @@ def _precision(
 ) -> Precision:
     """Decide number formats: the option, else config.json, else the catalogue row (quantised outside config.json)."""
     text = config.get("text_config") or {}
-    if not isinstance(text, Mapping) or not isinstance(config.get("quantization_config") or {}, Mapping):
-        raise InputError(f"{where}: text_config and quantization_config must be objects")
-    inside = text.get("quantization_config") and not config.get("quantization_config")
+    if not isinstance(text, Mapping):
+        raise InputError(f"{where}: text_config must be an object")
+    inside = any(text.get(n) for n in SECTIONS) and not any(config.get(n) for n in SECTIONS)
     try:
         stated = read_precision(text if inside else config, where)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
@@ -153,7 +151,16 @@ def _cache_format(name: str) -> Format:
     return number_format("fp8-tensor") if found.name == "fp8" else found
 
 
-def build(config: Mapping[str, Any], name: str, precision: Precision, *, where: str, source: str = "") -> Architecture:
+def build(
+    config: Mapping[str, Any],
+    name: str,
+    precision: Precision,
+    *,
+    where: str,
+    source: str = "",
+    family: str | None = None,
+    stored: StoredTensors | None = None,
+) -> Architecture:  # fmt: skip
     """Build the Architecture that a parsed config.json describes.
 
     Parameters
@@ -166,29 +173,58 @@ def build(config: Mapping[str, Any], name: str, precision: Precision, *, where: 
         Number formats by module.
     where : str
         File name for messages.
+    family : str or None
+        Read as this ``model_type``.
+    stored : StoredTensors or None
+        Bytes of the checkpoint's tensors: they overrule the formats that the config leads to.
 
     Raises
     ------
     InputError
         Unknown ``model_type``, missing or unread architecture key, values that are no sizes.
     """
-    outer = Keys(config, where)
-    section = outer.section("text_config") or outer.section("llm_config") or outer.section("language_config")
-    keys = section or outer
-    if section is not None and "tie_word_embeddings" in config and "tie_word_embeddings" not in section.values:
-        section.values = {**section.values, "tie_word_embeddings": config["tie_word_embeddings"]}
-    kind = str(keys.values.get("model_type") or config.get("model_type") or "")
-    if kind not in READERS:
-        close = near_misses(kind, READERS)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise InputError(f"{where}: unknown model_type {kind!r}{hint} (known: {', '.join(sorted(READERS))})")
+    outer, keys = _sections(config, where)
+    said = str(keys.values.get("model_type") or config.get("model_type") or "")
+    kind = family or said
+    _known(kind, where, asked=family is not None)
+    if family:
+        keys.values = {**keys.values, "model_type": family}
     keys.ignore("expert_dtype")  # read with the number formats
     draft = _draft(kind, keys, outer)
-    if section is not None:
+    if keys is not outer:
         outer.flag("tie_word_embeddings")
+    if family:
+        left = [k for x in dict.fromkeys((keys, outer)) for k in x.unread()]
+        unread = f"; not read: {', '.join(left[:5])}" if left else ""
+        draft.notes.append(f"read as {family}, as asked; its config says model_type {quoted(said)}{unread}")
+    else:
         outer.finish()
-    keys.finish()
-    return _finish(draft, kind, name, precision, bool(config.get("vision_config")), where, source)
+        keys.finish()
+    return _finish(draft, kind, name, precision, config, where, source, stored)
+
+
+def _sections(config: Mapping[str, Any], where: str) -> tuple[Keys, Keys]:
+    """The config, and its section for the language model (itself where it has none)."""
+    outer = Keys(config, where)
+    section = outer.section("text_config") or outer.section("llm_config") or outer.section("language_config")
+    if section is not None and "tie_word_embeddings" in config and "tie_word_embeddings" not in section.values:
+        section.values = {**section.values, "tie_word_embeddings": config["tie_word_embeddings"]}
+    return outer, section or outer
+
+
+def _known(kind: str, where: str, asked: bool) -> None:
+    if kind in REFUSED:
+        raise InputError(f"{where}: model_type {kind!r} is {REFUSED[kind]}; headway models decoders that generate text")
+    if kind in READERS:
+        return
+    close = near_misses(kind, READERS)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    known = f"known: {', '.join(sorted(READERS))}"
+    if asked:
+        raise InputError(f"--as {quoted(kind)} is no model_type that headway reads{hint} ({known})")
+    raise InputError(
+        f"{where}: unknown model_type {quoted(kind)}{hint} ({known}; `--as llama` reads it as one of them)"
+    )
 
 
 # Gated feed-forward blocks have three matrices whatever the gate's curve; squared ReLU is never gated.
@@ -212,6 +248,14 @@ _PLAIN = {
     "gptj": (),
     "mpt": (),
     "bloom": (),
+    "apertus": ("xielu",),
+    "nemotron": ("relu2",),
+    "arcee": ("relu2",),
+    "bitnet": ("relu2", "silu"),
+    "gpt_bigcode": ("gelu", "gelu_pytorch_tanh"),
+    "phi": ("gelu_new", "gelu"),
+    "gpt_neox": ("gelu", "gelu_new", "gelu_fast"),
+    "starcoder2": ("gelu_pytorch_tanh", "gelu"),
 }
 
 
@@ -227,7 +271,7 @@ def _draft(kind: str, keys: Keys, outer: Keys) -> Draft:
     except (TypeError, KeyError, IndexError, AttributeError, ValueError) as error:
         raise InputError(
             f"{keys.where}: not a config.json that model_type {kind!r} has: a value has an unexpected form "
-            f"({error.__class__.__name__}: {error})"
+            f"({error.__class__.__name__}: {str(error)[:80]})"
         ) from None
     if not draft.layers:
         raise InputError(f"{keys.where}: the model has no layers; num_hidden_layers or the list of layers is missing")
@@ -235,47 +279,109 @@ def _draft(kind: str, keys: Keys, outer: Keys) -> Draft:
 
 
 def _finish(
-    draft: Draft, kind: str, name: str, precision: Precision, vision: bool, where: str, source: str
-) -> Architecture:
-    layers = [_formatted(layer, i, precision) for i, layer in enumerate(draft.layers)]
-    mtp = [_formatted(layer, len(layers) + i, precision) for i, layer in enumerate(draft.mtp)]
+    draft: Draft, kind: str, name: str, precision: Precision, config: Mapping[str, Any], where: str, source: str,
+    stored: StoredTensors | None,
+) -> Architecture:  # fmt: skip
+    of = _assigned(draft, kind, precision)
+    beside, said = towers(config, draft.hidden, number_format("bf16"))
+    if stored and stored.tensors is not None:
+        of, beside = overruled(stored, draft.layers, of, beside)
+    layers = [_formatted(layer, i, precision, of) for i, layer in enumerate(draft.layers)]
+    mtp = [_formatted(layer, len(layers) + i, precision, of) for i, layer in enumerate(draft.mtp)]
     embedding = Linear("embed_tokens", "embed", draft.vocabulary, draft.hidden)
     head = Linear("lm_head", "head", draft.hidden, draft.vocabulary, bias=draft.head_bias)
     notes = list(draft.notes)
-    if vision:
-        notes.append("the vision tower is left out: this is the language model")
-    if mtp:
-        notes.append("multi-token-prediction layers are counted apart and not run")
+    notes += _idle_patterns(draft, precision)
+    notes += said
     for layer in layers:
         if layer.experts and layer.experts.active > layer.experts.count:
             raise InputError(
                 f"{where}: {layer.experts.active} experts per token of only {layer.experts.count}; swap the two?"
             )
-    return Architecture(
+    built = Architecture(
         name=name,
         family=kind,
         hidden=draft.hidden,
         vocabulary=draft.vocabulary,
         layers=group(layers),
-        embedding=replace(embedding, format=precision.of("embed_tokens", "embed")),
-        head=replace(head, format=precision.of("lm_head", "head")),
+        embedding=replace(embedding, format=of(embedding, "embed_tokens")),
+        head=replace(head, format=of(head, "lm_head")),
         tied=draft.tied,
         max_context=draft.max_context,
         kv_format=precision.kv,
         precision=precision,
         mtp=group(mtp),
         final_parameters=draft.final_vectors,
-        vision=vision,
+        towers=beside,
         side_by_side=draft.side_by_side,
         notes=tuple(notes),
         source=source,
         kernel_counts=tuple((r["name"], int(r["kernels"])) for r in catalogue().table("kernel_counts").rows),
     )
+    return _checked_total(built, stored)
 
 
-def _formatted(layer: Layer, index: int, precision: Precision) -> Layer:
+_TOLERATED = 0.01
+
+
+def _checked_total(built: Architecture, stored: StoredTensors | None) -> Architecture:
+    """Say where what the files weigh and what was counted differ: something is stored that the config does not say."""
+    if stored is None or abs(stored.total / built.loaded_bytes - 1) < _TOLERATED:
+        return built
+    what = (
+        f"its files hold {stored.total / 1e9:,.2f} GB, {built.loaded_bytes / 1e9:,.2f} GB were counted from its config"
+    )
+    return replace(built, notes=(*built.notes, what))
+
+
+# Parts that readers keep no matrix for, so that no pattern can match them.
+_NO_MATRIX = re.compile(
+    r"norm|visual|vision|audio|image|mtp|nextn|bias|embed|connector|projector|patch|pos|eh_proj|shared_head|rotary|sink|shared_expert_gate"
+)
+
+
+def _idle_patterns(draft: Draft, precision: Precision) -> list[str]:
+    """Patterns of a quantization_config that match no matrix: misspelt ones change the weights."""
+    if not precision.rules.texts:
+        return []
+    paths = {f"layers.{i}.{m.path}" for i, x in enumerate(draft.layers) for m in x.linears}
+    paths |= {f"layers.{len(draft.layers) + i}.{m.path}" for i, x in enumerate(draft.mtp) for m in x.linears}
+    own = re.compile(r"layers\.(\d+)\.")  # of layers beyond the last: multi-token prediction
+    idle = [
+        t
+        for t in precision.rules.idle(paths | {"lm_head", "embed_tokens"})
+        if not _NO_MATRIX.search(t) and not ((m := own.search(t)) and int(m[1]) >= len(draft.layers))
+    ]
+    if not idle:
+        return []
+    more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
+    return [f"quantization_config: no matrix of the model matches {', '.join(map(quoted, idle[:3]))}{more}"]
+
+
+Assign = Callable[[Linear, str], Format]
+
+
+def _assigned(draft: Draft, kind: str, precision: Precision) -> Assign:
+    """Return the function from a matrix and its path to its number format."""
+    if not precision.mixture:
+        return lambda matrix, path: precision.of(path, matrix.role)
+    queries = max((m.ways for x in draft.layers for m in x.linears if m.role == "attention"), default=1)
+    shared = max((a.ways for x in draft.layers for a in x.attends), default=queries)
+    experts = next((x.experts.count for x in draft.layers if x.experts), 0)
+    mixture = Mixture(precision.mixture, Shape(len(draft.layers), experts, queries / shared, draft.tied, kind))
+
+    def of(matrix: Linear, path: str) -> Format:
+        row = (
+            matrix.outputs if matrix.role == "embed" else matrix.inputs
+        )  # a look-up table's rows are as wide as the model
+        return mixture.of(path, matrix.role, row)
+
+    return of
+
+
+def _formatted(layer: Layer, index: int, precision: Precision, of: Assign) -> Layer:
     """Give each matrix, cache and state of layer `index` its number format."""
-    linears = tuple(replace(m, format=precision.of(f"layers.{index}.{m.path}", m.role)) for m in layer.linears)
+    linears = tuple(replace(m, format=of(m, f"layers.{index}.{m.path}")) for m in layer.linears)
     attends = tuple(replace(a, format=precision.kv) for a in layer.attends)
     state = replace(layer.state, conv_format=precision.base) if layer.state else None
     return replace(layer, linears=linears, attends=attends, state=state)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from headway.numeric import larger, root, smaller
+import numpy as np
+
+from headway.numeric import larger, plain, root, smaller
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Kind = Literal["full", "window", "chunk", "top-k", "sqrt", "fraction"]
@@ -111,7 +113,23 @@ class Reach:
         """
         if self.kind == "full":
             return new * (new + 2 * context + 1) / 2 / self.ratio
+        if self.kind == "chunk":
+            return self._chunked(new, context)
         return self._summed(context + new) - self._summed(context)
+
+    def _chunked(self, new: Real, context: Real) -> Real:
+        """Pairs inside chunks: the first chunk of a prompt to the pair, later ones and single tokens at their mean."""
+        width = self.width
+
+        def within(x: Real) -> Real:
+            first = smaller(x, width)
+            return first * (first + 1) / 2 + (x - first) * (width + 1) / 2
+
+        several = (within(context + new) - within(context)) / self.ratio
+        single = (self._summed(context + new) - self._summed(context)) if plain(new) or np.any(new <= 1) else several
+        if plain(new):
+            return several if new > 1 else single
+        return np.where(new > 1, several, single)
 
     def _summed(self, x: Real) -> Real:
         """Sum of entries(i) for i = 1..x."""

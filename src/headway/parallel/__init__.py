@@ -18,6 +18,7 @@ from headway.parallel.memory import (
     activations_per_chip,
     capacity_per_chip,
     kv_per_chip,
+    reserved_per_chip,
     weights_per_chip,
 )
 from headway.parallel.pipeline import (
@@ -66,6 +67,7 @@ __all__ = [
     "place_experts",
     "read_deployment",
     "read_layout",
+    "reserved_per_chip",
     "scale_up_over_scale_out",
     "training_bubble",
     "weights_per_chip",

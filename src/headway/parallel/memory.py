@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +34,20 @@ def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) ->
     vectors = sum(x.count * x.vector_parameters for x in model.layers) + model.final_parameters
     kinds = [(x.count, sum(m.bytes * weight_share(model, layout, m) for m in x.linears)) for x in model.layers]
     rest = vectors * model.precision.base.bytes
+    beside = _beside(model, layout)
     if even:
-        return (embedding + head + rest + sum(n * b for n, b in kinds)) / layout.pp
-    return ends + rest * stage_share(model, layout) + sum(fullest_stage(n, layout) * b for n, b in kinds)
+        return (embedding + head + rest + beside + sum(n * b for n, b in kinds)) / layout.pp
+    return ends + beside + rest * stage_share(model, layout) + sum(fullest_stage(n, layout) * b for n, b in kinds)
 
 
-def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
+def _beside(model: Architecture, layout: Layout) -> float:
+    """Bytes of towers and multi-token-prediction layers on the stage that has them; both are sliced like other weights."""
+    vectors = sum(x.count * x.vector_parameters for x in model.mtp) * model.precision.base.bytes
+    drafts = sum(x.count * m.bytes * weight_share(model, layout, m) for x in model.mtp for m in x.linears)
+    return vectors + drafts + sum(t.bytes for t in model.towers) / layout.tp
+
+
+def kv_per_chip(model: Architecture, layout: Layout, context: Real, drafting: bool = False) -> Real:
     """Return bytes of cache and state that one sequence keeps on each chip of its group at `context` tokens.
 
     A pipeline stage keeps its layers' share of every sequence in flight, whichever micro-batch it is in (lecture E16, E17).
@@ -49,16 +58,56 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real) -> Real:
     layout : Layout
     context : float or array
         Tokens in the cache. [tokens]
+    drafting : bool
+        The multi-token-prediction layers run, and keep a cache of their own.
     """
     cache = sum(
         fullest_stage(n, layout) * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends()
     )
+    if drafting:
+        cache = cache + sum(
+            x.count * a.stored_bytes(context) * share_of(a.ways, layout.tp) for x in model.mtp for a in x.attends
+        )
     state = sum(
         fullest_stage(x.count, layout) * x.state.bytes * share_of(x.state.ways, layout.tp)
         for x in model.layers
         if x.state
     )
     return cache / layout.cp + state
+
+
+def reserved_per_chip(model: Architecture, layout: Layout, context: float, ahead: float, block: float) -> float:
+    """Return bytes that one sequence is given on each chip of its group in pages, as engines set them aside.
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    context, ahead : float
+        Tokens of the sequence; tokens that sliding layers keep beside their window. [tokens]
+    block : float
+        Tokens of a page, before it grows to the size of a recurrent state. [tokens]
+
+    Notes
+    -----
+    A hybrid model has pages of one size: a page of attention holds as many tokens as fill the largest state, and every
+    state takes a page (vLLM, hybrid cache manager).
+    """
+    whole = math.ceil(context / block) * block
+    states = [(x.count, x.state.bytes * share_of(x.state.ways, layout.tp)) for x in model.layers if x.state]
+    reads = list(model.attends())
+    if not states or not reads:
+        cache = sum(
+            fullest_stage(n, layout) * a.reserved_bytes(whole, ahead) * share_of(a.ways, layout.tp) for n, a in reads
+        )
+        return float(cache / layout.cp + sum(fullest_stage(n, layout) * b for n, b in states))
+    each = max(a.entry_bytes * share_of(a.ways, layout.tp) for _, a in reads)
+    tokens = max(math.ceil(max(b for _, b in states) / each / block) * block, block)
+    whole = math.ceil(context / tokens) * tokens
+    cache = sum(
+        fullest_stage(n, layout) * a.reserved_bytes(whole, ahead) * share_of(a.ways, layout.tp) for n, a in reads
+    )
+    return float(cache / layout.cp + sum(fullest_stage(n, layout) * tokens * each for n, _ in states))
 
 
 _KEPT = 2  # copies of the residual stream: itself and its norm

@@ -199,7 +199,7 @@ def _linear_row(name: str, chain: tuple[str, ...], matrices: list[Linear], layou
 
 def _attention_row(attend: Attend, layout: AnyLayout, kernels: int) -> Row:
     part = share_of(attend.ways, layout.tp) / layout.cp
-    entry = attend.elements * attend.format.bytes * part
+    entry = attend.entry_bytes * part
     name = "index scores" if attend.index else f"attention: {attend.reach}"
     return Row(
         name,
@@ -280,7 +280,7 @@ def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iter
     entries contributes to a token's attention is added up (an all-reduce of the heads' outputs).
     """
     stored = [(n, a) for n, a in model.attends() if a.stores]
-    entry = sum(n * a.elements * a.format.bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
+    entry = sum(n * a.entry_bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
     rounds = sum(n for n, _ in stored)
     if rounds:
         yield Send(

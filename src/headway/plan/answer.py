@@ -12,7 +12,7 @@ from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
 from headway.parallel import Layout
 from headway.questions import Request
 from headway.roofline import Spread, StepTime
-from headway.serving import Account, Answer, Setting, interval
+from headway.serving import Account, Answer, Pool, Setting, interval
 from headway.shown import Shown
 
 
@@ -107,6 +107,11 @@ class Plan(Shown):
     def account(self) -> Account:
         """Memory of one replica."""
         return self.loaded.case.account
+
+    @property
+    def pool(self) -> Pool:
+        """The KV pool as the engine's log counts it."""
+        return self.setting.pool(self.layout, self.account)
 
     @property
     def model(self) -> Architecture:

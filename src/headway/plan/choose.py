@@ -45,7 +45,7 @@ def choose_layout(s: Setting, request: Request) -> Choice:
     fitting = [c for c in options if room[c] >= 1]
     if not fitting:
         nearest = max(options, key=lambda c: held[c].free)
-        raise refusal(s.model, nearest, s.system, held[nearest], s.reserve)
+        raise refusal(s.model, nearest, s.system, held[nearest], s.reserve, habits=s.engine.memory)
     asked = {c: _wanted(s, request, c, room[c]) for c in fitting}
     roomy = [c for c in fitting if room[c] >= (asked[c] or 1.0)]
     if not roomy:

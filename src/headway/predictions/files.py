@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,9 @@ from typing import Any, TextIO, cast
 from headway.errors import InputError
 from headway.evidence import COLUMNS, Table, table
 from headway.predictions.rows import ADDED, predicted_rows
+from headway.writing import replacing
+
+_ENDINGS = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz")
 
 
 def predict_file(
@@ -55,7 +56,12 @@ def predict_file(
                 return fill(stream)
         except OSError as error:
             raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-    return _replace(target, out, fill)
+    if not target.name.lower().endswith(_ENDINGS):
+        raise InputError(f"-o {out}: the ending must be one of {', '.join(_ENDINGS)}")
+    with replacing(target, out) as half:
+        writer = gzip.open if target.suffix == ".gz" else open
+        with cast(TextIO, writer(half, "wt", newline="", encoding="utf-8", errors="surrogateescape")) as stream:
+            return fill(stream)
 
 
 def opened(file: str) -> Table:
@@ -71,33 +77,6 @@ def opened(file: str) -> Table:
     if first is None:
         raise InputError(f"{file}: has a header and no row")
     return replace(source, rows=itertools.chain([first], source.rows))
-
-
-def _replace(target: Path, out: str, fill: Callable[[TextIO], dict[str, Any]]) -> dict[str, Any]:
-    """Write beside the target and put it in place when it is whole; an existing file keeps its mode."""
-    try:
-        mode = target.stat().st_mode & 0o7777 if target.exists() else None
-        handle, half = tempfile.mkstemp(prefix=f".{target.name[:80]}.", dir=target.parent)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-    try:
-        os.close(handle)
-        writer = gzip.open if target.suffix == ".gz" else open
-        with cast(TextIO, writer(half, "wt", newline="", encoding="utf-8", errors="surrogateescape")) as stream:
-            counts = fill(stream)
-        if mode is None:
-            umask = os.umask(0)
-            os.umask(umask)
-            mode = 0o666 & ~umask
-        Path(half).chmod(mode)
-        Path(half).replace(target)
-    except OSError as error:
-        Path(half).unlink(missing_ok=True)
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-    except BaseException:
-        Path(half).unlink(missing_ok=True)
-        raise
-    return counts
 
 
 def write_predictions(

@@ -44,12 +44,15 @@ def cells(p: Answer) -> dict[str, str]:
         return "" if math.isnan(seconds) else f"{seconds * 1e3:.6g}"
 
     (tpot_low, tpot_high), (ttft_low, ttft_high) = p.tpot_interval, p.ttft_interval
+    tpot, floor = p.tpot, p.tpot_floor
+    if p.case.setting.output <= 1:  # the only token comes with the prompt: there is no time between tokens
+        tpot = tpot_low = tpot_high = floor = math.nan
     return {
-        "predicted_ttft_ms": milliseconds(p.ttft), "predicted_tpot_ms": milliseconds(p.tpot),
+        "predicted_ttft_ms": milliseconds(p.ttft), "predicted_tpot_ms": milliseconds(tpot),
         "predicted_output_tok_s": f"{p.output_rate:.6g}",
         "tpot_ms_low": milliseconds(tpot_low), "tpot_ms_high": milliseconds(tpot_high),
         "ttft_ms_low": milliseconds(ttft_low), "ttft_ms_high": milliseconds(ttft_high),
-        "floor_tpot_ms": milliseconds(p.tpot_floor), "bound": p.bound, "profile": p.case.profile.name,
+        "floor_tpot_ms": milliseconds(floor), "bound": p.bound, "profile": p.case.profile.name,
         "outside_evidence": " ".join(p.outside), "refused": "",
     }  # fmt: skip
 

@@ -47,9 +47,14 @@ class Request:
     drafts: int = asked("drafts", default=0)
     release: str | None = asked("release", default=None)
     overlap: bool = asked("overlap", default=False)
+    memory_share: float | None = asked("memory_share", default=None)
+    towers: bool = asked("towers", default=True)
+    mtp: bool = asked("mtp", default=True)
+    family: str | None = asked("family", default=None)
 
     def __post_init__(self) -> None:
         check(self)
+        _one_share(self.reserve, self.memory_share)
         if self.batch is not None and self.concurrency is not None:
             raise InputError("--batch is per replica and --concurrency of all together: give one of them")
         if self.layout is not None and any(x is not None for x in (self.tp, self.dp, self.ep, self.pp)):
@@ -78,6 +83,7 @@ class Query:
     tpot: float | None = asked("tpot", default=None, converter=written)
     sure: bool = asked("sure", default=False)
     rate: float | None = asked("rate", default=None, converter=written)
+    spare: int = asked("spare", default=0)
     minimise: Literal["cost", "chips", "latency"] = asked("minimise", default="cost")
     split: bool = asked("split", default=True)
     prefill_on: str | None = asked("prefill_on", default=None)
@@ -93,14 +99,24 @@ class Query:
     batch: float | None = asked("batch", default=None, converter=written)
     rounds: float | None = asked("rounds", default=None)
     release: str | None = asked("release", default=None)
+    memory_share: float | None = asked("memory_share", default=None)
+    towers: bool = asked("towers", default=True)
+    mtp: bool = asked("mtp", default=True)
+    family: str | None = asked("family", default=None)
 
     def __post_init__(self) -> None:
         check(self)
+        _one_share(self.reserve, self.memory_share)
         if not self.systems:
             raise InputError("search needs --on SYSTEM, like --on gb200-nvl72 or --on h200x8,b200x8")
         for name, value, least in (("prompt", self.prompt, 1), ("output", self.output, 2)):
             if value < least:
                 raise InputError(f"--{name}: {value:g} must be at least {least}")
+
+
+def _one_share(reserve: float | None, share: float | None) -> None:
+    if reserve is not None and share is not None:
+        raise InputError("--reserve is what --memory-share leaves: give one of them")
 
 
 def chips_of(text: str | int | None) -> tuple[int | None, bool]:

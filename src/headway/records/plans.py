@@ -9,7 +9,7 @@ from headway.models import kv_bytes_read
 from headway.numeric import finite
 from headway.plan.answer import Plan, Point
 from headway.records.predictions import answer_record
-from headway.serving import Account
+from headway.serving import Account, Pool
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         },
         "load": {"context": plan.context, "prompt": plan.prompt, "output": plan.output},
         "engine": plan.setting.engine.name, "calibration": plan.scene.calibration.name, "convention": plan.request.convention,
-        "memory": _memory_record(plan.account),
+        "memory": {**_memory_record(plan.account), "kv_pool": _pool_record(plan.pool)},
         "latency_floor": {"batch_1_s": plan.floor.seconds, "all_weights_once_s": plan.all_weights_seconds,
             "fastest_layout": str(plan.fastest[0]), "fastest_layout_s": plan.fastest[1],
         },
@@ -64,10 +64,19 @@ def plan_record(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _pool_record(p: Pool) -> dict[str, Any]:
+    return {
+        "bytes_per_chip": p.bytes, "tokens": finite(p.tokens), "blocks": finite(p.blocks), "block_tokens": p.block,
+        "counted_tokens": p.context, "concurrency": finite(p.concurrency),
+        "reserved_bytes_per_sequence_per_chip": p.reserved, "ideal_bytes_per_sequence_per_chip": p.ideal,
+    }  # fmt: skip
+
+
 def _memory_record(a: Account) -> dict[str, Any]:
     return {
         "capacity_bytes_per_chip": a.capacity, "reserve_bytes_per_chip": a.reserve, "weight_bytes_per_chip": a.weights,
-        "activation_bytes_per_chip": a.activations, "kv_bytes_per_sequence_per_chip": a.kv_per_sequence,
+        "activation_bytes_per_chip": a.activations, "engine_bytes_per_chip": a.engine, "share": a.share,
+        "kv_bytes_per_sequence_per_chip": a.kv_per_sequence,
         "counted_tokens": a.tokens, "policy": a.policy, "max_batch": finite(a.holds),
         "max_batch_to_the_last_token": finite(a.held_whole),
     }  # fmt: skip
@@ -80,7 +89,9 @@ def _model_record(plan: Plan) -> dict[str, Any]:
         "active_parameters": m.active_parameters,
         "active_parameters_without_embedding": m.active_without_embedding, "sparsity": m.sparsity, "layers": m.layer_count,
         "experts": m.experts.count if m.experts else None, "active_experts": m.experts.active if m.experts else None,
-        "weight_bytes": m.weight_bytes, "weights_format": m.precision.weights.name, "kv_format": m.kv_format.name,
+        "weight_bytes": m.weight_bytes, "loaded_bytes": m.loaded_bytes, "mtp_bytes": m.mtp_bytes,
+        "towers": [{"kind": t.kind, "parameters": t.parameters, "bytes": t.bytes} for t in m.towers],
+        "weights_format": m.weights_format, "kv_format": m.kv_format.name,
         "kv_bytes_per_sequence": plan.kv_per_sequence, "kv_bytes_per_further_token": plan.kv_growth,
         "kv_read_bytes_per_token": float(kv_bytes_read(m, plan.context)),
         "max_context": m.max_context,

@@ -35,7 +35,7 @@ def fleet_record(one: Option) -> dict[str, Any]:
     f = one.fleet
     return {
         "system": one.system, "deployment": str(one.deployment), "replicas": f.replicas,
-        "prefill_replicas": f.prompt_replicas or None, "batch_per_replica": one.batch, "chips": f.chips,
+        "prefill_replicas": f.prompt_replicas or None, "batch_per_replica": one.batch, "chips": f.chips, "spare_systems": f.spare,
         "dollars_per_hour": finite(f.dollars * 3600), "seats_taken": f.utilisation,
         "share_that_waits": f.waiting, "mean_wait_s": f.wait, "ttft_s": f.ttft, "tpot_s": f.tpot, "request_s": f.request,
         "saturates_at_per_s": f.most,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headway import units
+from headway.models import Architecture
 from headway.plan import Plan, Point, curve
 from headway.roofline import Spread
 from headway.tables import table_text
@@ -17,8 +19,9 @@ Cell = tuple[str, str, str]  # label, value, remark
 
 
 def width() -> int:
-    """Return the terminal's width, 100 when there is none."""
-    return shutil.get_terminal_size((100, 40)).columns if sys.stdout.isatty() else 100
+    """Return the terminal's width (or what COLUMNS says), 100 when there is none."""
+    asked = os.environ.get("COLUMNS", "").isdigit()
+    return shutil.get_terminal_size((100, 40)).columns if asked or sys.stdout.isatty() else 100
 
 
 def _per_cent(value: float) -> str:
@@ -77,9 +80,18 @@ def _model(plan: Plan) -> list[Cell]:
     return [
         ("parameters", f"{_params(m.total_parameters)} total, {_params(m.active_parameters)} active", experts),
         ("sparsity", f"{m.sparsity:.2f}", "total over active"),
-        ("weights", _gigabytes(m.weight_bytes), f"{m.precision.weights.name}; KV cache {m.kv_format.name}"),
+        ("weights", _gigabytes(m.weight_bytes), f"{m.weights_format}; KV cache {m.kv_format.name}"),
+        *_beside(m),
         ("KV cache", f"{_gigabytes(kv)} per sequence", f"at {plan.context:,.0f} tokens: {each}{plus}"),
     ]
+
+
+def _beside(m: Architecture) -> list[Cell]:
+    """What an engine loads and no plain step goes through."""
+    parts = [f"{t.kind} tower {_gigabytes(t.bytes)} (--no-towers leaves it out)" for t in m.towers]
+    if m.mtp:
+        parts.append(f"multi-token prediction {_gigabytes(m.mtp_bytes)} (--no-mtp)")
+    return [("loaded beside", _gigabytes(m.loaded_bytes - m.weight_bytes), "; ".join(parts))] if parts else []
 
 
 def _machine(plan: Plan) -> list[Cell]:
@@ -119,9 +131,9 @@ def _batches(plan: Plan) -> list[Cell]:
         golden, why = "never reached", "windows or sparse reads keep KV below compute at any context"
     elif plan.goldilocks == 0:
         golden, why = "none", "the recurrent state alone takes longer to move than the compute"
-    reserve = (
-        f"{_gigabytes(plan.account.reserve)} per chip kept free, {_gigabytes(plan.account.activations)} of activations"
-    )
+    a = plan.account
+    own = f", {_gigabytes(a.engine)} of the engine's own" if a.engine else ""
+    reserve = f"{_gigabytes(a.reserve)} per chip left free, {_gigabytes(a.activations)} of activations{own}"
     return [
         (
             "balance, one copy",
@@ -136,8 +148,21 @@ def _batches(plan: Plan) -> list[Cell]:
             _batch(plan.max_batch),
             f"{_policy(plan)}; {reserve}; a step would take {units.seconds(plan.at_full.seconds)}",
         ),
+        *_pool(plan),
         ("goldilocks context", golden, why),
     ]
+
+
+def _pool(plan: Plan) -> list[Cell]:
+    """The number that engines print when they start."""
+    p, name = plan.pool, plan.setting.engine.name
+    if not math.isfinite(p.tokens):
+        return []
+    pages = f"{p.blocks:,.0f} blocks of {p.block:,.0f}, " if p.block > 1 else ""
+    wide = p.reserved > 1.001 * p.ideal
+    each = f", each given {_gigabytes(p.reserved)} per chip for the {_gigabytes(p.ideal)} that it needs" if wide else ""
+    says = f"{pages}{_gigabytes(p.bytes)} per chip, as {name} counts: {p.concurrency:,.4g} sequences of {p.context:,.0f}{each}"
+    return [("KV pool", f"{p.tokens:,.0f} tokens", says)]
 
 
 def _policy(plan: Plan) -> str:
@@ -302,19 +327,24 @@ def _chart(plan: Plan) -> list[str]:
     x = np.log10(found.seconds if priced else found.x)
     y = np.log10(found.cost * 1e6 if priced else found.seconds)
     figure = plotille.Figure()
-    figure.width, figure.height, figure.with_colors, figure.origin = max(30, min(64, width() - 24)), 10, False, False
+    figure.width, figure.height, figure.with_colors, figure.origin = max(30, min(64, width() - 36)), 10, False, False
     figure.set_x_limits(float(x.min()), max(float(x.max()), float(x.min()) + 0.3))
     figure.set_y_limits(float(y.min()) - 0.05, float(y.max()) + 0.05)
     figure.plot(x.tolist(), y.tolist(), interp="linear")
     at = (plan.point.seconds, plan.point.dollars_per_mtok) if priced else (plan.point.batch, plan.point.seconds)
     figure.scatter([math.log10(at[0])], [math.log10(at[1] or 1.0)], marker="o")
-    across, up = (units.seconds, units.dollars) if priced else (units.count, units.seconds)
+    across, up = (units.seconds, units.dollars) if priced else (_tick, units.seconds)
     figure.x_ticks_fkt = lambda low, _high: across(10 ** float(low))  # pyright: ignore[reportArgumentType]
     figure.y_ticks_fkt = lambda low, _high: f"{up(10 ** float(low)):>9}"  # pyright: ignore[reportArgumentType]
     figure.x_label, figure.y_label = ("a token", "$/Mtok") if priced else ("batch", "step")
     lines = [line.rstrip() for line in str(figure.show()).split("\n")]
     title = "cost against latency" if priced else "latency against batch"
     return [f"{title}, batch 1 to {found.x[-1]:,.0f} (log scales; o marks batch {plan.point.batch:,.0f})", *lines]
+
+
+def _tick(value: float) -> str:
+    """A number of sequences on a log axis: two figures, so that neighbours differ."""
+    return units.count(value) if value >= 100 else f"{value:.2g}"
 
 
 def comparison_text(plans: Sequence[Plan]) -> str:

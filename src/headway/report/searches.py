@@ -106,7 +106,12 @@ def _fleet(one: Option) -> list[str]:
     f = one.fleet
     system = one.found.where.system
     two = one.found.prompts is not one.found.where
-    size = f"of {one.system}" if two else f"{f.chips / system.chips:,.2f} x {system.name}"
+    boxes = f.chips / system.chips
+    size = (
+        f"of {one.system}" if two else f"{boxes:,.0f} x {system.name}" if boxes == round(boxes) else f"of {system.name}"
+    )
+    if f.spare:
+        size += f", {f.spare} of them spare"
     price = f"{units.dollars(f.dollars * 3600)}/h" if math.isfinite(f.dollars) else "no price"
     carried = one.found.where.output * f.most * f.utilisation
     cost = f"; {units.dollars(f.dollars / carried * 1e6)}/Mtok at this rate" if math.isfinite(f.dollars) else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from headway import figures
@@ -12,6 +11,7 @@ from headway.errors import InputError
 from headway.tables import table_text
 from headway.validation.anchors import Anchor
 from headway.validation.out_of_fold import GROUPS, WHATS, By, Validation
+from headway.writing import replacing
 
 _HEADS = ["n", "median", "mean", "p90", "within 20 %", "bias", "rank corr.", "in 80 % interval"]
 _WHO = {
@@ -104,14 +104,6 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def check(out: str) -> None:
-    """Refuse an ending that cannot be written, before a minute of work."""
-    if Path(out).suffix.lower() not in figures.FORMATS:
-        raise InputError(f"-o {out}: the ending must be one of {', '.join(figures.FORMATS)}")
-    if not Path(out).resolve().parent.is_dir():
-        raise InputError(f"-o {out}: there is no folder {Path(out).parent}")
-
-
 def write(v: Validation, cases: Sequence[Anchor], out: str) -> None:
     """Write the page (.html), or the chart alone (.svg, .png, .pdf, .json)."""
     spec = figure(v)
@@ -121,7 +113,8 @@ def write(v: Validation, cases: Sequence[Anchor], out: str) -> None:
         place = '<div id="vega-chart">'
         if chart.count(place) != 1:
             raise InputError(f"-o {out}: this vl-convert writes pages that headway does not know; update it")
-        path.write_text(chart.replace(place, page(v, cases) + place), encoding="utf-8")
+        with replacing(path, f"-o {out}") as half:
+            half.write_text(chart.replace(place, page(v, cases) + place), encoding="utf-8")
 
 
 _STYLE = (

@@ -9,24 +9,33 @@ from headway.plan import Plan
 from headway.roofline import CONVENTIONS
 from headway.search import SearchAnswer
 
+_OF = {
+    "visible": "visible memory", "started": "what is free once the engine has started",
+    "left": "what weights and activations leave",
+}  # fmt: skip
+
 
 def why_rows(plan: Plan) -> list[dict[str, str]]:
     """Return where each number came from: the fact or formula, and its source."""
     m, s, chip = plan.model, plan.system, plan.system.chip
     scene, p = plan.scene, plan.point
     f = plan.account
-    weight, kv = m.precision.weights, m.kv_format
+    weight, kv, habits = m.precision.weights, m.kv_format, plan.setting.engine.memory
     rows = [
         ("parameters", f"counted from config.json: {m.total_parameters:,}", m.source),
-        ("weights", f"{weight.name}: {weight.bytes:.4g} bytes per weight with scales", f"{weight.source} ({weight.date})"),
+        ("weights", f"{m.weights_format}: {m.weight_bytes / m.total_parameters:.4g} bytes per parameter over all of them",
+         f"{weight.source} ({weight.date})" if weight.date else weight.source),
         ("KV cache", f"{kv.name}: {kv.bytes:.4g} bytes per element; per kind of layer", f"{kv.source} ({kv.date})"),
         ("chip", f"{units.si(chip.bandwidth, 'B/s')}, {units.si(chip.memory, 'B')}, dense peaks", f"{chip.source} ({chip.date})"),
+        ("visible memory", f"{chip.usable / 2**30:.2f} GiB of {units.si(chip.memory, 'B')} as sold", chip.usable_says),
         ("system", f"{s.chips} chips, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction", f"{s.source} ({s.date})"),
         ("price", "none" if s.price is None else f"${s.price * 3600:.2f} per chip-hour", s.price_note or "catalogue"),
-        ("reserve", f"{units.si(f.reserve, 'B')} per chip", "vLLM documentation: gpu_memory_utilization 0.9"),
-        ("memory holds", "(memory - reserve - weights - activations) / (KV + logits of a sequence), rounded down, x groups",
-         f"({f.capacity / 1e9:.2f} - {f.reserve / 1e9:.2f} - {f.weights / 1e9:.2f} - {f.activations / 1e9:.2f}) GB / "
-         f"({f.kv_per_sequence / 1e6:,.2f} + {f.logits_per_sequence / 1e6:,.2f}) MB at {f.tokens:,.0f} tokens x {f.groups} = "
+        ("engine's memory", f"share {f.share:.3g} of {_OF[habits.share_of]}: {units.si(f.reserve, 'B')} per chip left free, "
+         f"{units.si(f.engine, 'B')} of its own", habits.source),
+        ("memory holds", "(memory - left free - engine - weights - activations) / (KV + logits of a sequence), rounded down, x groups",
+         f"({f.capacity / 1e9:.4f} - {f.reserve / 1e9:.4f} - {f.engine / 1e9:.4f} - "
+         f"{f.weights / 1e9:.4f} - {f.activations / 1e9:.4f}) GB / "
+         f"({f.kv_per_sequence / 1e6:,.4f} + {f.logits_per_sequence / 1e6:,.4f}) MB at {f.tokens:,.0f} tokens x {f.groups} = "
          f"{f.holds:,.0f}"),
         ("drain time", "capacity / bandwidth", "lecture E9"),
         ("latency floor", "step at batch 1: the weights that are really read", "lecture 1.2, DIS-4"),

@@ -140,7 +140,7 @@ def _space(where: Setting) -> Space:
             nearest = candidates(model, system.joined)[-1]
         held = where.account(nearest)
         if held.fits < 1:
-            raise refusal(model, nearest, system, held, where.reserve)
+            raise refusal(model, nearest, system, held, where.reserve, habits=where.engine.memory)
         raise PhysicsError(f"{model.name} as {nearest}: memory does not hold one sequence for each pipeline stage")
     return found
 
@@ -269,7 +269,9 @@ def _fleets(query: Query, found: Sequence[Searched]) -> tuple[Option, ...]:
 
 def _joint_fleet(query: Query, f: Searched, rate: float) -> Option | None:
     chosen = np.flatnonzero(f.ok & (f.points.prompt_layout < 0))
-    made = fleet_of(f.where, f.points.take(chosen), rate, f.spreads.limits(query, wide=True)[0], query.minimise)
+    made = fleet_of(
+        f.where, f.points.take(chosen), rate, f.spreads.limits(query, wide=True)[0], query.minimise, query.spare
+    )
     if made is None:
         return None
     i = int(chosen[made[0]])
@@ -280,7 +282,7 @@ def _split_fleet(query: Query, f: Searched, rate: float) -> Option | None:
     if f.pools is None:
         return None
     ttft, tpot = (math.inf if x is None else x for x in f.spreads.limits(query, wide=True))
-    made = split_fleet(f.prompts, f.where, *f.pools, rate, (ttft, tpot), query.minimise)
+    made = split_fleet(f.prompts, f.where, *f.pools, rate, (ttft, tpot), query.minimise, query.spare)
     if made is None:
         return None
     prompt, point, fleet = made

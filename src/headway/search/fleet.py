@@ -17,6 +17,7 @@ from headway.serving import Link, Setting, handover
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
 _AT_ONCE = 512  # points looked at together, cheapest bound first
+_TIE = 1e-6
 _LARGEST = 1e7  # replicas; beyond it the request rate is a slip of the keyboard
 
 
@@ -29,7 +30,7 @@ class Fleet:
     replicas, prompt_replicas : float
         Of the layout that decodes, and of the one that computes prompts (0: the same). [1]
     chips : float
-        Paid, the idle ones of partly filled domains among them. [chips]
+        Paid: of whole systems where they are rented whole, spare ones among them. [chips]
     dollars : float
         Rent; NaN without a price. [$/s]
     utilisation : float
@@ -42,6 +43,8 @@ class Fleet:
         Means with every seat taken, the wait included. [s]
     most : float
         Requests per second at which the fleet saturates. [requests/s]
+    spare : int
+        Systems beyond those that carry the rate, for when one fails. [systems]
     """
 
     replicas: float
@@ -55,6 +58,23 @@ class Fleet:
     tpot: float
     request: float
     most: float
+    spare: int = 0
+
+
+def rented(where: Setting, chips: Array, spare: int) -> Array:
+    """Return the chips to pay for so many in use: whole systems, and spare ones (N+1); those in use where asked for at most.
+
+    Parameters
+    ----------
+    where : Setting
+    chips : array
+        In use. [chips]
+    spare : int
+        Systems beyond. [systems]
+    """
+    size = float(where.system.chips)
+    whole = np.ceil(chips / size - 1e-9) * size if where.pays_all else chips
+    return whole + spare * size
 
 
 def fewest(
@@ -104,7 +124,9 @@ def fewest(
     return high
 
 
-def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ranking: str) -> tuple[int, Fleet] | None:
+def fleet_of(
+    where: Setting, points: Points, rate: float, ttft: float | None, ranking: str, spare: int = 0
+) -> tuple[int, Fleet] | None:
     """Return the best point to build a fleet of, and the fleet; None when there is no point.
 
     Parameters
@@ -117,6 +139,8 @@ def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ra
         Limit, the wait for a seat included. [s]
     ranking : str
         ``cost``, ``chips`` or ``latency``.
+    spare : int
+        Systems beyond those that carry the rate. [systems]
 
     Notes
     -----
@@ -126,6 +150,24 @@ def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ra
         return None
     load = rate * points.request
     each = points.chips / points.replicas  # paid for one
+    best = _best_point(where, points, load, each, ttft, ranking)
+    if best is None:
+        return None
+    i, count = best
+    seats, service = count * points.batch[i], points.request[i]
+    chance = float(waiting_chance(seats, load[i]))
+    wait = float(mean_queue_wait(chance, seats, load[i], service))
+    chips = float(rented(where, count * each[i], spare))
+    return i, Fleet(
+        count, 0.0, chips, chips * (where.system.price or np.nan), float(load[i] / seats), chance, wait,
+        float(points.ttft[i] + wait), float(points.tpot[i]), float(service + wait), float(seats / service), spare,
+    )  # fmt: skip
+
+
+def _best_point(
+    where: Setting, points: Points, load: Array, each: Array, ttft: float | None, ranking: str
+) -> tuple[int, float] | None:
+    """Return (point, replicas) of the best fleet, points looked at in the order of a bound until none can win."""
     bound = points.request if ranking == "latency" else np.ceil(load / points.batch) * each
     order = np.argsort(bound, kind="stable")
     best: tuple[float, int, float] | None = None
@@ -135,21 +177,13 @@ def fleet_of(where: Setting, points: Points, rate: float, ttft: float | None, ra
             break
         patience = np.full(len(chosen), np.inf) if ttft is None else np.maximum(ttft - points.ttft[chosen], 0.0)
         count = fewest(points.batch[chosen], load[chosen], points.request[chosen], patience, default("fleet_waiting"))
-        score = points.request[chosen] if ranking == "latency" else count * each[chosen]
+        used = count * each[chosen]
+        # of two that fill as many systems the one with more room inside
+        score = points.request[chosen] if ranking == "latency" else rented(where, used, 0) + _TIE * used
         i = int(np.argmin(np.where(count < _LARGEST, score, np.inf)))
         if count[i] < _LARGEST and (best is None or score[i] < best[0]):
             best = (float(score[i]), int(chosen[i]), float(count[i]))
-    if best is None:
-        return None
-    i, count = best[1], best[2]
-    seats, service = count * points.batch[i], points.request[i]
-    chance = float(waiting_chance(seats, load[i]))
-    wait = float(mean_queue_wait(chance, seats, load[i], service))
-    chips = count * each[i]
-    return i, Fleet(
-        count, 0.0, float(chips), chips * (where.system.price or np.nan), float(load[i] / seats), chance, wait,
-        float(points.ttft[i] + wait), float(points.tpot[i]), float(service + wait), float(seats / service),
-    )  # fmt: skip
+    return None if best is None else best[1:]
 
 
 @dataclass(frozen=True)
@@ -173,31 +207,28 @@ class _Pair:
     rate: float
     limits: tuple[float, float]
     ranking: str
+    spare: int
 
 
 _PATIENCE = (0.9, 0.5, 0.2, 0.05)  # shares of the time to spare that prompts may wait; the cheapest wins
 
 
 def split_fleet(
-    prompts: Setting,
-    answers: Setting,
-    prompting: PromptPool,
-    answering: AnswerPool,
-    rate: float,
-    limits: tuple[float, float],
-    ranking: str,
-) -> tuple[int, int, Fleet] | None:
+    prompts: Setting, answers: Setting, prompting: PromptPool, answering: AnswerPool, rate: float,
+    limits: tuple[float, float], ranking: str, spare: int = 0,
+) -> tuple[int, int, Fleet] | None:  # fmt: skip
     """Return (row of the prompts' pool, row of the answers' pool, fleet): the best pair; None when none meets the limits.
 
     Parameters
     ----------
-    prompts, answers : Setting
-    prompting, answering : PromptPool, AnswerPool
+    prompts, answers, prompting, answering : Setting, Setting, PromptPool, AnswerPool
     rate : float
         To carry. [requests/s]
     limits : (float, float)
         TTFT and TPOT, infinite where there is none. [s]
     ranking : str
+    spare : int
+        Systems of each kind beyond those needed. [systems]
 
     Notes
     -----
@@ -208,12 +239,12 @@ def split_fleet(
     if not soon.size or not quick.size:
         return None
     p, a = prompting.take(soon), answering.take(quick)
-    pair = _Pair(prompts, answers, p, a, rate, limits, ranking)
+    pair = _Pair(prompts, answers, p, a, rate, limits, ranking, spare)
     held = answers.output * a.tpot
     seats = _pool(answers, a.batch, rate * held, held, a.chips, np.full(len(a), np.inf), default("fleet_waiting"))
-    spare = np.maximum(limits[0] - float(answers.numbers.request_seconds) - p.alone, 0.0)
+    room = np.maximum(limits[0] - float(answers.numbers.request_seconds) - p.alone, 0.0)
     turns = [
-        _pool(prompts, np.ones(len(p)), rate * p.busy, p.busy, p.chips, np.minimum(spare * share, p.alone), 1.0, alike=True)
+        _pool(prompts, np.ones(len(p)), rate * p.busy, p.busy, p.chips, np.minimum(room * share, p.alone), 1.0, alike=True)
         for share in _PATIENCE
     ]  # fmt: skip
     # inside one domain if the fleet fits there, else over the network
@@ -233,7 +264,7 @@ def split_fleet(
 def _sized(pair: _Pair, link: Link, turns: _Sized, seats: _Sized) -> tuple[float, int, int, Fleet] | None:
     """Return (score, row for prompts, row for answers, fleet) of the best pair of sized pools: prompts down, answers across."""
     p, a, output = pair.prompting, pair.answering, pair.answers.output
-    moved, used = handover(
+    moved, taken = handover(
         link, p.sent[:, None], (p.lanes * turns.count)[:, None], a.received[None, :], (a.lanes * seats.count)[None, :],
         np.array(pair.rate),
     )  # fmt: skip
@@ -241,11 +272,19 @@ def _sized(pair: _Pair, link: Link, turns: _Sized, seats: _Sized) -> tuple[float
     ttft = own + (p.alone + turns.wait)[:, None] + (seats.wait + a.step / 2)[None, :] + moved
     whole = ttft + (output - 1) * a.tpot[None, :]
     rent = pair.prompts.system.price or np.nan, pair.answers.system.price or np.nan
-    dollars = turns.chips[:, None] * rent[0] + seats.chips[None, :] * rent[1]
-    chips = turns.chips[:, None] + seats.chips[None, :]
+    used = turns.chips[:, None], seats.chips[None, :]
+    if pair.prompts is pair.answers:  # one kind of system: its pools share the last one
+        chips = rented(pair.answers, used[0] + used[1], pair.spare)
+        dollars = chips * rent[1]
+    else:
+        own_chips = rented(pair.prompts, used[0], pair.spare), rented(pair.answers, used[1], pair.spare)
+        chips, dollars = own_chips[0] + own_chips[1], own_chips[0] * rent[0] + own_chips[1] * rent[1]
+    finely = used[0] * rent[0] + used[1] * rent[1]
     money = pair.ranking == "cost" and np.isfinite(dollars).any()
-    score = whole if pair.ranking == "latency" else dollars if money else chips
-    good = (ttft <= pair.limits[0]) & (used < 1)
+    score = (
+        whole if pair.ranking == "latency" else dollars + _TIE * finely if money else chips + _TIE * (used[0] + used[1])
+    )
+    good = (ttft <= pair.limits[0]) & (taken < 1)
     good &= (turns.count < _LARGEST)[:, None] & (seats.count < _LARGEST)[None, :]
     score = np.where(good, score, np.inf)
     best = np.unravel_index(int(np.argmin(score)), score.shape)
@@ -256,7 +295,7 @@ def _sized(pair: _Pair, link: Link, turns: _Sized, seats: _Sized) -> tuple[float
     return float(score[best]), prompt, point, Fleet(
         float(seats.count[point]), float(turns.count[prompt]), float(chips[best]), float(dollars[best]), float(pair.rate / most),
         float(seats.chance[point]), float(seats.wait[point] + turns.wait[prompt]), float(ttft[best]), float(a.tpot[point]),
-        float(whole[best]), float(most),
+        float(whole[best]), float(most), pair.spare,
     )  # fmt: skip
 
 

@@ -1,19 +1,20 @@
 """Serving: what a question resolves to (Setting, Case), the memory account, load models, and the answer under load."""
 
 from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, interval, pass_times
-from headway.serving.capacity import Account, memory_account, refusal, require_fit, too_many
+from headway.serving.capacity import Account, Pool, kv_pool, memory_account, refusal, require_fit, too_many
 from headway.serving.case import Case, beat, case, decode_tokens, passes_of, workload
+from headway.serving.engine_memory import MemoryHabits
 from headway.serving.engines import Engine, engine
 from headway.serving.handover import Link, handover, link_between
 from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
 from headway.serving.names import named_system, served_model, stated_chips
+from headway.serving.numbers import numbers_on
 from headway.serving.setting import (
     Setting,
     asked_layout,
     checked_layout,
     given_ways,
     lengths,
-    numbers_on,
     place,
     setting,
     step_of,
@@ -29,6 +30,8 @@ __all__ = [
     "Floors",
     "Link",
     "Loop",
+    "MemoryHabits",
+    "Pool",
     "Served",
     "Setting",
     "Workload",
@@ -45,6 +48,7 @@ __all__ = [
     "handover",
     "ideal_times",
     "interval",
+    "kv_pool",
     "later_tokens",
     "lengths",
     "link_between",

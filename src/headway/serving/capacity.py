@@ -11,7 +11,9 @@ from headway.catalog import default
 from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Layout, activations_per_chip, candidates, kv_per_chip, weights_per_chip
+from headway.parallel import Layout, kv_per_chip, weights_per_chip
+from headway.serving.engine_memory import MemoryHabits, Taken, reserved, taken
+from headway.serving.remedies import remedies
 
 Policy = Literal["whole", "growing", "as run"]
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
@@ -24,9 +26,12 @@ class Account:
     Attributes
     ----------
     capacity, reserve : float
-        Memory of one chip; what is kept free of it. [bytes]
+        Memory of one chip that the driver shows; what the engine leaves free of it. [bytes]
     weights, activations : float
-        Weights; workspace of the largest pass: the widest part of a layer, all its inputs and outputs at once. [bytes]
+        Weights, towers and multi-token-prediction layers included; workspace of the profiling pass: the widest part of a
+        layer, all its inputs and outputs at once. [bytes]
+    engine : float
+        What the engine keeps for itself: context, buffers of collectives, sampling of the profiling batch. [bytes]
     kv_per_sequence : float
         Cache and state that a sequence keeps on each chip of its group, at the length that the policy counts. [bytes]
     logits_per_sequence : float
@@ -40,6 +45,8 @@ class Account:
         run is not doubted (no reserve, an even share of the weights per stage).
     kv_whole : float
         Cache and state of a sequence at its last token. [bytes]
+    share : float
+        The engine's share of memory, as its users type it. [share]
     """
 
     capacity: float
@@ -52,11 +59,13 @@ class Account:
     tokens: float = 0.0
     policy: Policy = "whole"
     kv_whole: float = 0.0
+    engine: float = 0.0
+    share: float = 1.0
 
     @property
     def free(self) -> float:
-        """Bytes left for sequences on one chip; negative when the weights do not fit."""
-        return self.capacity - self.reserve - self.weights - self.activations
+        """Bytes left for sequences on one chip (the engine's KV pool); negative when the weights do not fit."""
+        return self.capacity - self.reserve - self.engine - self.weights - self.activations
 
     @property
     def per_sequence(self) -> float:
@@ -99,7 +108,7 @@ class Account:
         batch : float
             In the replica. [sequences]
         """
-        return self.weights + self.activations + self.per_sequence * math.ceil(batch / self.groups)
+        return self.weights + self.engine + self.activations + self.per_sequence * math.ceil(batch / self.groups)
 
 
 def memory_account(
@@ -112,46 +121,112 @@ def memory_account(
     reserve: float | None = None,
     chunk_tokens: float | None = None,
     policy: Policy = "whole",
+    habits: MemoryHabits | None = None,
+    drafting: bool = False,
 ) -> Account:
     """Return the memory account of the fullest chip.
 
     Parameters
     ----------
-    model : Architecture
-    layout : Layout
-    system : System
+    model, layout, system : Architecture, Layout, System
     prompt, output : float
         Of each request. [tokens]
     reserve : float or None
-        Share of memory kept free; None takes the catalogue's default. [share]
+        1 less the share that the engine's users type (``gpu_memory_utilization``, ``mem_fraction_static``); None takes the
+        engine's default, or the catalogue's. [share]
     chunk_tokens : float or None
         New tokens of the largest pass in each data-parallel group; None takes the catalogue's `prefill_tokens`. [tokens]
     policy : str
         As of `Account`: which length of a sequence counts.
+    habits : MemoryHabits or None
+        What the engine takes for itself; None for nothing but its activations.
+    drafting : bool
+        Multi-token-prediction layers run, and keep a cache.
 
     Notes
     -----
     Sequences of one load are at random places of their answers, so that the mean length is prompt + output/2.
     """
-    share = default("memory_reserve") if reserve is None else reserve
     tokens = prompt + (output / 2 if policy == "growing" else output)
-    kept, whole = (float(kv_per_chip(model, layout, t)) for t in (tokens, prompt + output))
-    logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
-    memory, run = system.chip.memory, policy == "as run"
-    largest = default("prefill_tokens") if chunk_tokens is None else chunk_tokens
+    longest = max(prompt + output, 1.0)
+    kept, whole = (float(kv_per_chip(model, layout, t, drafting)) for t in (tokens, longest))
+    weights, memory, mine = weights_per_chip(model, layout, even=policy == "as run"), system.chip.usable, Taken()
+    if policy == "as run":  # cards sold as 24 GB hold 24 GiB: a batch that was run is not doubted for that
+        memory, logits = system.chip.memory * default("bytes_per_sold_byte"), 0.0
+    else:
+        logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
+        largest = default("prefill_tokens") if chunk_tokens is None else chunk_tokens
+        mine = taken(habits or MemoryHabits(), model, layout, system, weights,
+                     share=None if reserve is None else 1 - reserve, chunk=largest, longest=longest)  # fmt: skip
     return Account(
-        # Cards sold as 24 GB hold 24 GiB: a batch that was run is not doubted for that.
-        capacity=memory * default("bytes_per_sold_byte") if run else memory,
-        reserve=0.0 if run else share * memory,
-        weights=weights_per_chip(model, layout, even=run), kv_per_sequence=kept, groups=layout.dp,
-        activations=0.0 if run else activations_per_chip(model, layout, largest), logits_per_sequence=0.0 if run else logits,
-        tokens=tokens, policy=policy, kv_whole=whole,
+        memory, mine.reserve, weights, kept, layout.dp, mine.activations, logits, tokens, policy, whole, mine.engine, mine.share
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The KV pool as the engine's log counts it, over all data-parallel groups of a replica.
+
+    Attributes
+    ----------
+    bytes : float
+        On one chip. [bytes]
+    tokens, blocks : float
+        Tokens and pages that fit. [tokens, pages]
+    block : float
+        Tokens of a page. [tokens]
+    context : float
+        Tokens of the sequence that it is counted by. [tokens]
+    reserved, ideal : float
+        What the engine sets aside for such a sequence on a chip, in pages, with a whole pass beside each window; what it
+        needs there. [bytes]
+    concurrency : float
+        Such sequences for which memory is set aside. [sequences]
+    """
+
+    bytes: float
+    tokens: float
+    blocks: float
+    block: float
+    context: float
+    reserved: float
+    ideal: float
+    concurrency: float
+
+
+def kv_pool(
+    model: Architecture, layout: Layout, account: Account, habits: MemoryHabits, *, context: float, chunk: float,
+    drafting: bool = False,
+) -> Pool:  # fmt: skip
+    """Return the pool that an account leaves, as the engine counts it.
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    account : Account
+    habits : MemoryHabits
+    context : float
+        Tokens of the sequences that it is counted by. [tokens]
+    chunk : float
+        Budget of a pass. [tokens]
+    drafting : bool
+        The model's multi-token-prediction layers run.
+    """
+    ideal = float(kv_per_chip(model, layout, context, drafting))
+    drafts = ideal - float(kv_per_chip(model, layout, context))
+    aside = max(reserved(habits, model, layout, context, chunk) + drafts, ideal)
+    free = max(account.free, 0.0)
+    fits = free / aside * account.groups if aside > 0 else math.inf
+    tokens = fits * context if math.isfinite(fits) else math.inf
+    blocks = tokens // habits.block if math.isfinite(tokens) else math.inf
+    return Pool(free, tokens, blocks, habits.block, context, aside, ideal, fits)
+
+
 def refusal(
-    model: Architecture, layout: Layout, system: System, account: Account, reserve: float | None, remedy: str = ""
-) -> PhysicsError:
+    model: Architecture, layout: Layout, system: System, account: Account, reserve: float | None, remedy: str = "",
+    habits: MemoryHabits | None = None,
+) -> PhysicsError:  # fmt: skip
     """Build the error for what does not fit: the shortfall, and the nearest layout that fits (design rule 6).
 
     Parameters
@@ -164,18 +239,23 @@ def refusal(
         Share of memory kept free; None takes the catalogue's default. [share]
     remedy : str
         What to say instead of the nearest layout that fits.
+    habits : MemoryHabits or None
+        Of the engine.
     """
     tokens = account.tokens
     if account.free < 0:
         lack = -account.free
-        what = f"{account.weights / 1e9:,.1f} GB of weights and {account.activations / 1e9:,.1f} GB of activations per chip"
+        own = f" and {_gigabytes(account.engine)} of the engine's own" if account.engine else ""
+        what = (
+            f"{_gigabytes(account.weights)} of weights, {_gigabytes(account.activations)} of activations{own} per chip"
+        )
     else:
         lack = account.kv_whole + account.logits_per_sequence - account.free
         what = f"one sequence of {tokens:,.0f} tokens beside the weights"
     return PhysicsError(
         f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
         f"{(account.capacity - account.reserve) / 1e9:,.3g} GB usable of {account.capacity / 1e9:,.3g} GB by "
-        f"{_gigabytes(lack)} per chip; {remedy or _remedy(model, system, tokens, reserve)}"
+        f"{_gigabytes(lack)} per chip; {remedy or _remedies(model, system, tokens, reserve, habits)}"
     )
 
 
@@ -197,6 +277,15 @@ def too_many(system: System, held: Mapping[Layout, Account], batch: float) -> Ph
         f"--batch {batch:,.0f}: memory holds at most {account.holds:,.0f} sequences of {account.tokens:,.0f} tokens per replica "
         f"on {system.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
     )
+
+
+def _remedies(
+    model: Architecture, system: System, tokens: float, reserve: float | None, habits: MemoryHabits | None
+) -> str:  # fmt: skip
+    def fits(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> bool:
+        return memory_account(m, c, on, length, reserve=left, habits=habits).fits >= 1
+
+    return remedies(model, system, tokens, reserve, fits)
 
 
 def _gigabytes(amount: float) -> str:
@@ -232,18 +321,3 @@ def require_fit(
     if found.fits >= 1:
         return found
     raise refusal(model, layout, system, found, reserve)
-
-
-def _remedy(model: Architecture, system: System, tokens: float, reserve: float | None) -> str:
-    """Name the nearest layout that fits: on this system, else on the smallest number of such chips."""
-    for chips in (system.joined, *(2**i for i in range(1, 11) if 2**i > system.joined)):
-        good = [
-            c for c in candidates(model, chips) if memory_account(model, c, system, tokens, reserve=reserve).fits >= 1
-        ]
-        if good:
-            best = min(good, key=lambda c: (c.chips, c.dp))
-            if chips == system.joined:
-                return f"{best} on this system fits"
-            joined = f"{system.name} joins {system.joined}" if system.chips > 1 else "this is one"
-            return f"{best} on {best.chips} such chips in one scale-up domain fits ({joined})"
-    return "no layout on up to 1,024 such chips fits; use a smaller context or fewer bytes per weight"

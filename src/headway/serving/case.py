@@ -206,7 +206,7 @@ def _held(s: Setting, layout: Layout, batch: float | None, remedy: str) -> Accou
     """The memory account of a layout; what does not fit is refused. A static batch that was run is not doubted."""
     account, static = s.account(layout), s.kind == "static_batch"
     if account.weights > account.capacity or (account.holds < 1 and not static):
-        raise refusal(s.model, layout, s.system, account, s.reserve, remedy)
+        raise refusal(s.model, layout, s.system, account, s.reserve, remedy, s.engine.memory)
     if batch is not None and not static and batch > account.holds:
         raise too_many(s.system, {layout: account}, batch)
     return account

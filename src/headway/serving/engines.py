@@ -11,6 +11,7 @@ from typing import Literal
 from headway.catalog import Catalogue, Row, catalogue
 from headway.errors import unknown
 from headway.roofline import profile, profile_names
+from headway.serving.engine_memory import MemoryHabits, habits_of
 
 Admission = Literal["whole", "growing"]
 
@@ -27,6 +28,8 @@ class Engine:
     admission : str
         ``whole``: a request is admitted when its last token will fit. ``growing``: memory is given out as sequences grow,
         and the latest is put off when none is left.
+    memory : MemoryHabits
+        What it takes of a chip's memory, and what it makes of the share that its users type.
     prompt_piece : float
         Tokens of a prompt that it computes at a time, whatever its budget per pass; infinite for whole prompts. [tokens]
     """
@@ -34,6 +37,7 @@ class Engine:
     name: str
     profile: str
     admission: Admission
+    memory: MemoryHabits
     prompt_piece: float = math.inf
 
 
@@ -67,4 +71,4 @@ def _engine(facts: Catalogue, name: str) -> Engine:
         )
     row: Row = table.rows[number]
     admission: Admission = "whole" if row["holds"] == "whole" else "growing"
-    return Engine(row["name"], row["profile"], admission, float(row["prompt_piece"] or math.inf))
+    return Engine(row["name"], row["profile"], admission, habits_of(row), float(row["prompt_piece"] or math.inf))

@@ -9,12 +9,12 @@ import re
 from headway.catalog import Catalogue, catalogue
 from headway.errors import HeadwayError, InputError
 from headway.hardware import System, system
-from headway.models import Architecture, model, number_format
+from headway.models import Architecture, is_mixture, mixture_name, model, number_format
 
 # What releases of one model differ in: how the weights are stored, and how it was tuned (same shapes either way).
 _STORED = (
-    "nvfp4|mxfp4|mxfp8|fp4|fp8|bf16|fp16|int8|int4|awq|gptq|w4a16|w4a8|w8a8|w8a16|q4_k_m|gguf|dynamic|static|block|"
-    "kv|preview|quantized|pertensor"
+    "nvfp4|mxfp4|mxfp8|fp4|fp8|bf16|fp16|int8|int4|awq|gptq|w4a16|w4a8|w8a8|w8a16|gguf|dynamic|static|block|"
+    r"kv|preview|quantized|pertensor|i?q\d_(?:[01]|k(?:_[sml])?|xxs|xs|s|m|nl)"
 )
 _TUNED = "instruct|chat|it|hf|base|v2|mtp"
 _SUFFIX = re.compile(rf"[-_. ]({_STORED}|{_TUNED})$", re.IGNORECASE)
@@ -92,7 +92,9 @@ def is_bare_chip(name: str) -> bool:
     )
 
 
-def served_model(name: str, weights: str | None = None, kv: str | None = None) -> Architecture:
+def served_model(
+    name: str, weights: str | None = None, kv: str | None = None, family: str | None = None
+) -> Architecture:
     """Return a model as it is served.
 
     Parameters
@@ -103,6 +105,8 @@ def served_model(name: str, weights: str | None = None, kv: str | None = None) -
     weights, kv : str or None
         Formats of weights and KV cache; None or empty takes what the name or the checkpoint says (16 bits for a cache
         that the checkpoint says nothing of).
+    family : str or None
+        Read its config as this ``model_type``.
 
     Raises
     ------
@@ -120,26 +124,26 @@ def served_model(name: str, weights: str | None = None, kv: str | None = None) -
     cache = "" if cache == "auto" else _DTYPES.get(cache, cache)
     text = name.strip()
     read = _served.__wrapped__ if _is_path(text) else _served  # a file may change between two questions
-    return read(catalogue(), text, wanted, cache)
+    return read(catalogue(), text, wanted, cache, family)
 
 
 @functools.lru_cache(maxsize=1024)
-def _served(facts: Catalogue, name: str, weights: str, cache: str) -> Architecture:
-    found, precision = _resolved(facts, name, weights)
-    return model(found, precision=precision, kv_precision=cache or None)
+def _served(facts: Catalogue, name: str, weights: str, cache: str, family: str | None) -> Architecture:
+    found, precision = _resolved(facts, name, weights, family)
+    return model(found, precision=precision, kv_precision=cache or None, family=family)
 
 
 def _is_path(name: str) -> bool:
-    return name.endswith(".json") or name.startswith((".", "/", "~")) or os.path.isdir(name)
+    return name.endswith((".json", ".gguf")) or name.startswith((".", "/", "~")) or os.path.isdir(name)
 
 
-def _resolved(facts: Catalogue, name: str, weights: str) -> tuple[str, str | None]:
+def _resolved(facts: Catalogue, name: str, weights: str, family: str | None = None) -> tuple[str, str | None]:
     """Return (name that `model` knows, format to store the weights in instead of the checkpoint's)."""
     found, said = _find(facts, name, weights)
     wanted = _DTYPES.get(weights, weights) or said
     if not wanted:
         return found, None
-    arch = model(found)
+    arch = model(found, family=family)
     if _same(arch, wanted):
         return found, None
     released = _released(facts, found, name, wanted)
@@ -147,7 +151,7 @@ def _resolved(facts: Catalogue, name: str, weights: str) -> tuple[str, str | Non
         return released, None
     if wanted == "fp4" and arch.experts and arch.precision.weights.name.startswith("int4"):
         return found, None  # a checkpoint whose experts are 4-bit integers is "fp4" in tables that know only widths
-    return found, number_format(_converted(arch, wanted)).name
+    return found, mixture_name(wanted) if is_mixture(wanted) else number_format(_converted(arch, wanted)).name
 
 
 def _converted(arch: Architecture, wanted: str) -> str:
@@ -188,7 +192,7 @@ def _find(facts: Catalogue, name: str, weights: str) -> tuple[str, str]:
 
 
 def _known_formats(facts: Catalogue) -> set[str]:
-    return {n.lower() for n in facts.table("formats").names()}
+    return {n.lower() for table in ("formats", "gguf_mixtures") for n in facts.table(table).names()}
 
 
 def _same(arch: Architecture, wanted: str) -> bool:
@@ -202,6 +206,8 @@ def _same(arch: Architecture, wanted: str) -> bool:
         return stored.name.startswith("int4")
     if wanted in ("bf16", "fp16"):
         return stored.payload == 2.0
+    if is_mixture(wanted):
+        return arch.precision.mixture == mixture_name(wanted)
     return stored.name == number_format(wanted).name
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,9 +27,10 @@ from headway.roofline import (
     compiled,
     profile,
 )
-from headway.serving.capacity import Account, memory_account
+from headway.serving.capacity import Account, Pool, kv_pool, memory_account
 from headway.serving.engines import Engine, engine
 from headway.serving.names import is_bare_chip, named_system, served_model
+from headway.serving.numbers import numbers_on
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -154,7 +154,15 @@ class Setting:
         kept = self.reserve if self.reserve is not None else float(self.numbers.memory_reserve) or None
         return memory_account(
             self.model, layout, self.system, self.prompt, self.output, reserve=kept, chunk_tokens=self.chunk,
-            policy="as run" if self.kind == "static_batch" else self.engine.admission,
+            policy="as run" if self.kind == "static_batch" else self.engine.admission, habits=self.engine.memory,
+            drafting=self.drafts > 0,
+        )  # fmt: skip
+
+    def pool(self, layout: Layout, account: Account) -> Pool:
+        """Return the KV pool of a layout as the engine's log counts it, by sequences at half their answers."""
+        return kv_pool(
+            self.model, layout, account, self.engine.memory, context=max(self.prompt + self.output / 2, 1.0),
+            chunk=self.chunk, drafting=self.drafts > 0,
         )  # fmt: skip
 
     def step(self, layout: Layout) -> Step:
@@ -202,47 +210,6 @@ class Setting:
     def spread(self, what: str, outside: tuple[str, ...], kind: str | None = None) -> Spread | None:
         """Return the 80 % interval of ``tpot`` or ``ttft`` under this kind of load (or another); None for the ideal machine."""
         return self.profile.spread(kind or self.kind, what, outside)
-
-
-def numbers_on(
-    found: Profile, habits: Engine, system: System, release: str = "", rounds: float | None = None
-) -> Calibration:
-    """Return the calibration of an engine on a chip, with its budget per pass and the rounds of the run.
-
-    Parameters
-    ----------
-    found : Profile
-    habits : Engine
-    system : System
-    release : str
-        Date of the engine; "" for the latest.
-    rounds : float or None
-        Requests per slot of the run; None takes the profile's. [requests]
-    """
-    return _numbers_on(catalogue(), found.name, system.chip, release, habits.prompt_piece, rounds)
-
-
-@functools.lru_cache(maxsize=4096)
-def _numbers_on(
-    facts: Catalogue, name: str, chip: Chip, release: str, piece: float, rounds: float | None
-) -> Calibration:
-    fitted = profile(name).on(chip, release)
-    return budgeted(dataclasses.replace(fitted, run_rounds=fitted.run_rounds if rounds is None else rounds), piece)
-
-
-def budgeted(numbers: Calibration, piece: float = math.inf) -> Calibration:
-    """Return a calibration whose budget of prompt tokens per pass is finite: the catalogue's where it states none.
-
-    Parameters
-    ----------
-    numbers : Calibration
-    piece : float
-        The longest piece of a prompt that the engine puts in one pass. [tokens]
-    """
-    stated = float(numbers.chunk_tokens)
-    return dataclasses.replace(
-        numbers, chunk_tokens=min(default("prefill_tokens") if math.isinf(stated) else stated, piece)
-    )
 
 
 def system_of(name: str, chips: int | None, layout: Layout | None, price: float | None = None) -> System:
@@ -337,7 +304,7 @@ def setting(request: Request) -> Setting:
     InputError
         Unknown names, layouts that do not divide, lengths that contradict each other.
     """
-    arch = served_model(request.model, request.precision, request.kv_precision)
+    arch = _loaded(request)
     prompt, output = lengths(request, arch.max_context)
     return _setting(request, request.system, arch, prompt, output, request.load, request.convention)
 
@@ -350,9 +317,16 @@ def place(query: Query, name: str) -> Setting:
     InputError
         Unknown names.
     """
-    arch = served_model(query.model, query.precision, query.kv_precision)
+    arch = _loaded(query)
     found = _setting(query, name, arch, query.prompt, query.output, "closed_loop", "kernels")
     return dataclasses.replace(found, pays_all=not query.at_most)
+
+
+def _loaded(asked: Request | Query) -> Architecture:
+    """The model as the question has it loaded."""
+    return served_model(asked.model, asked.precision, asked.kv_precision, asked.family).loaded(
+        towers=asked.towers, mtp=asked.mtp
+    )
 
 
 def _setting(
@@ -368,7 +342,8 @@ def _setting(
     found = profile(habits.profile)
     numbers = numbers_on(found, habits, system, asked.release or "", asked.rounds)
     return Setting(
-        arch, system, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap, asked.reserve,
+        arch, system, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap,
+        asked.reserve if asked.memory_share is None else 1 - min(asked.memory_share, 1.0),
         convention, True, only,
     )  # fmt: skip
 

@@ -68,6 +68,7 @@ def calibrate(
         str | None,
         Parameter(name=["-o", "--out"], help="Catalogue folder that gets profiles/NAME.toml; default: yours."),
     ] = None,
+    replace: Annotated[bool, Parameter(negative="", help="Write over a profile of that name.")] = False,
     show: Annotated[str | None, Parameter(help="Print a profile's numbers instead: --show sglang.")] = None,
     json: Json = False,
     catalog: Folder = (),
@@ -76,7 +77,7 @@ def calibrate(
     _one_thread()
     from headway.cli import evidence
 
-    evidence.calibrate(file, name, engine, out, show, json=json, catalog=catalog)
+    evidence.calibrate(file, name, engine, out, show, replace=replace, json=json, catalog=catalog)
 
 
 def _one_thread() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from headway.cli.options import Folder, Json, app
 from headway.cli.output import emit, emit_csv
+from headway.cli.terminal import show
 
 _NAMES = {"prices": "rental_medians", "evidence": "evidence_sources"}
 
@@ -29,6 +31,7 @@ def lecture(
     import dataclasses
 
     from headway import lecture as proof
+    from headway import units
     from headway.catalog import use
     from headway.errors import InputError
     from headway.report.lecture import lecture_text
@@ -39,17 +42,19 @@ def lecture(
         name, sign, value = text.partition("=")
         if not sign:
             raise InputError(f"--set {text!r} must look like name=value, e.g. n_active=37e9")
+        with contextlib.suppress(ValueError):  # what is no number is refused by the lecture, with its inputs
+            units.parse(float(value), units.COUNT, f"--set {name.strip()}")
         given[name.strip()] = value.strip()
     chosen = proof.inputs(given)
     rows = proof.headlines(chosen)
     if json:
         emit([r.record() for r in rows])
         return
-    print(lecture_text(rows, changed=bool(given)))
+    show(lecture_text(rows, changed=bool(given)))
     if why:
-        print("\ninputs")
+        show("\ninputs")
         for f in dataclasses.fields(chosen):
-            print(f"  {f.name:<18} {getattr(chosen, f.name):<12g} {f.metadata['about']}")
+            show(f"  {f.name:<18} {getattr(chosen, f.name):<12g} {f.metadata['about']}")
 
 
 @app.command
@@ -76,8 +81,8 @@ def catalog(
         if json:
             emit(rows)
         else:
-            print(tables.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
-            print("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(user_folder()))
+            show(tables.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
+            show("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(user_folder()))
         return
     if table == "evidence" and query:
         found = _evidence(query)
@@ -91,7 +96,7 @@ def catalog(
         emit_csv(found)
     else:
         shown = "measurements" if table == "evidence" and query else _NAMES.get(table, table)
-        print(tables.catalogue_text(shown, found))
+        show(tables.catalogue_text(shown, found))
 
 
 def _evidence(query: str) -> list[dict[str, str]]:

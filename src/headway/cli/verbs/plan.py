@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Why, app
 from headway.cli.output import emit, emit_csv, names
+from headway.cli.terminal import show
 from headway.questions import Request
 
 
@@ -54,14 +55,14 @@ def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Ou
         left = [{"what": name, "why": str(e)} for name, e in refused]
         emit(records[0] if len(pairs) == 1 else {"plans": records, "refused": left})
         return
-    print(plan_text(plans[0]) if len(pairs) == 1 else comparison_text(plans))
+    show(plan_text(plans[0]) if len(pairs) == 1 else comparison_text(plans))
     for name, error in refused:
-        print(f"! {name}: {error}")
+        show(f"! {name}: {error}")
     if why:
         for p in plans:
-            print("\n" + why_text(p))
+            show("\n" + why_text(p))
     if out:
-        print(f"\nchart written to {out}")
+        show(f"\nchart written to {out}")
 
 
 @app.command
@@ -106,8 +107,8 @@ def curve(
     if csv:
         emit_csv(rows)
         return
-    print(curve_text(p, found.axis, rows))
+    show(curve_text(p, found.axis, rows))
     if why:
-        print("\n" + why_text(p))
+        show("\n" + why_text(p))
     if out:
-        print(f"\nchart written to {out}")
+        show(f"\nchart written to {out}")

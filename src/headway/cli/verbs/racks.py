@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from headway.cli.asking import asks, given
 from headway.cli.options import Folder, Json, Out, app
 from headway.cli.output import emit
+from headway.cli.terminal import show
 from headway.questions import Request
 
 _RACKS = ("model", "system", "context", "batch", "precision", "kv_precision", "engine")
@@ -58,9 +59,9 @@ def racks(
     if json:
         emit(racks_record(found))
         return
-    print(racks_text(found))
+    show(racks_text(found))
     if out:
-        print(f"\nchart written to {out}")
+        show(f"\nchart written to {out}")
 
 
 def _numbers(text: str) -> list[int]:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, app
 from headway.cli.output import emit, emit_csv
+from headway.cli.terminal import show
 from headway.questions import Request
 
 
@@ -45,4 +46,4 @@ def speculate(
     elif csv:
         emit_csv(drafting_rows(found))
     else:
-        print(speculation_text(found))
+        show(speculation_text(found))

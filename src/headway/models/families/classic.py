@@ -45,7 +45,7 @@ def _stack(
 
 def read_gpt2(keys: Keys) -> Draft:
     """Read GPT-2 (and GPT-3, Megatron and FasterTransformer GPTs in its keys): learned positions, tied head."""
-    hidden, layers, heads = keys.int("n_embd"), keys.int("n_layer"), keys.int("n_head")
+    hidden, layers, heads = keys.int("n_embd"), keys.count("n_layer"), keys.int("n_head")
     positions = keys.int("n_positions", "n_ctx", default=1024)
     inner = keys.int("n_inner", default=4 * hidden)
     tied = keys.flag("tie_word_embeddings", default=True)
@@ -54,7 +54,7 @@ def read_gpt2(keys: Keys) -> Draft:
 
 def read_gptj(keys: Keys) -> Draft:
     """Read GPT-J: one norm, attention and feed-forward side by side, rotary, an untied head with a bias."""
-    hidden, layers, heads = keys.int("n_embd"), keys.int("n_layer"), keys.int("n_head")
+    hidden, layers, heads = keys.int("n_embd"), keys.count("n_layer"), keys.int("n_head")
     inner = keys.int("n_inner", default=4 * hidden)
     keys.ignore("tie_word_embeddings")
     return _stack(
@@ -74,7 +74,7 @@ def read_gptj(keys: Keys) -> Draft:
 
 def read_opt(keys: Keys) -> Draft:
     """Read OPT: learned positions with an offset of 2, biases, tied head."""
-    hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
+    hidden, layers, heads = keys.int("hidden_size"), keys.count("num_hidden_layers"), keys.int("num_attention_heads")
     inner = keys.int("ffn_dim", default=4 * hidden)
     positions = keys.int("max_position_embeddings", default=2048) + 2
     keys.expect("word_embed_proj_dim", hidden)
@@ -87,7 +87,7 @@ def read_opt(keys: Keys) -> Draft:
 
 def read_falcon(keys: Keys) -> Draft:
     """Read Falcon: multi-query (7B) or grouped KV heads (40B, 180B), parallel blocks, tied head."""
-    hidden, layers = keys.int("hidden_size"), keys.int("num_hidden_layers", "n_layer")
+    hidden, layers = keys.int("hidden_size"), keys.count("num_hidden_layers", "n_layer")
     heads = keys.int("num_attention_heads", "n_head")
     grouped = keys.flag("new_decoder_architecture")
     multi = keys.flag("multi_query", default=True)
@@ -104,7 +104,7 @@ def read_falcon(keys: Keys) -> Draft:
 
 def read_mpt(keys: Keys) -> Draft:
     """Read MPT: no biases when `no_bias`, ALiBi or learned positions, tied head."""
-    hidden, layers, heads = keys.int("d_model"), keys.int("n_layers"), keys.int("n_heads")
+    hidden, layers, heads = keys.int("d_model"), keys.count("n_layers"), keys.int("n_heads")
     bias = not keys.flag("no_bias", default=True)
     attention = keys.raw("attn_config") or {}
     learned = keys.flag("learned_pos_emb", default=True) and not attention.get("alibi", False)
@@ -135,7 +135,7 @@ def read_mpt(keys: Keys) -> Draft:
 def read_bloom(keys: Keys) -> Draft:
     """Read BLOOM: ALiBi, biases, a norm after the embedding, tied head."""
     hidden = keys.int("hidden_size", "n_embed")
-    layers, heads = keys.int("n_layer", "num_hidden_layers"), keys.int("n_head", "num_attention_heads")
+    layers, heads = keys.count("n_layer", "num_hidden_layers"), keys.int("n_head", "num_attention_heads")
     keys.ignore("slow_but_exact", "apply_residual_connection_post_layernorm", "skip_bias_add", "skip_bias_add_qkv")
     keys.ignore("unk_token_id", "masked_softmax_fusion", "offset_alibi", "attention_softmax_in_fp32", "use_cache")
     tied = keys.flag("tie_word_embeddings", default=True)
@@ -144,7 +144,7 @@ def read_bloom(keys: Keys) -> Draft:
 
 def read_palm(keys: Keys) -> Draft:
     """Read PaLM: multi-query, SwiGLU with three matrices, attention and feed-forward side by side, tied, no biases."""
-    hidden, layers, heads = keys.int("hidden_size"), keys.int("num_hidden_layers"), keys.int("num_attention_heads")
+    hidden, layers, heads = keys.int("hidden_size"), keys.count("num_hidden_layers"), keys.int("num_attention_heads")
     side_by_side = keys.flag("parallel_attn_mlp", default=True)
     return _stack(
         keys, hidden, layers, heads, kv_heads=keys.int("num_key_value_heads", default=1),

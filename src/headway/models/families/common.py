@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headway.errors import InputError
@@ -10,7 +10,7 @@ from headway.models.architecture import Attend, Experts, Layer, Linear, State
 from headway.models.attention import Part
 from headway.models.keys import Keys
 
-_MOST_LAYERS = 10_000
+_MOST_MTP = 100  # no published model has more than a few
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Spine:
     tied: bool
 
 
-def spine(keys: Keys, *, layers: int | None = None) -> Spine:
+def spine(keys: Keys, *, layers: int | None = None, defaults: Mapping[str, int] | None = None) -> Spine:
     """Read the usual keys; `num_key_value_heads` defaults to all heads, `head_dim` to hidden / heads (as in the hub).
 
     Parameters
@@ -51,7 +51,11 @@ def spine(keys: Keys, *, layers: int | None = None) -> Spine:
     keys : Keys
     layers : int or None
         Number of layers; None reads `num_hidden_layers`. [layers]
+    defaults : mapping
+        Of keys that the family's configs leave out, as the reference library has them.
     """
+    if defaults:
+        keys.values = {**{k: v for k, v in defaults.items() if keys.values.get(k) is None}, **keys.values}
     hidden = keys.int("hidden_size")
     heads = keys.int("num_attention_heads")
     kv_heads = keys.int("num_key_value_heads", default=heads)
@@ -60,7 +64,7 @@ def spine(keys: Keys, *, layers: int | None = None) -> Spine:
     return Spine(
         hidden=hidden,
         vocabulary=keys.int("vocab_size"),
-        layers=layers if layers is not None else _count(keys),
+        layers=layers if layers is not None else keys.count("num_hidden_layers"),
         heads=heads,
         kv_heads=kv_heads,
         head_dim=keys.int("head_dim", "attention_head_dim", default=hidden // heads),
@@ -69,12 +73,9 @@ def spine(keys: Keys, *, layers: int | None = None) -> Spine:
     )
 
 
-def _count(keys: Keys) -> int:
-    """Number of layers, refused where no model has so many."""
-    found = keys.int("num_hidden_layers")
-    if found > _MOST_LAYERS:
-        raise InputError(f"{keys.where}: num_hidden_layers is {found:,}; no model has more than {_MOST_LAYERS:,}")
-    return found
+def mtp_count(keys: Keys, *names: str) -> int:
+    """Return the number of multi-token-prediction layers; none when the key is absent."""
+    return keys.count(*names, default=0, least=0, most=_MOST_MTP)
 
 
 def layer(

@@ -8,7 +8,7 @@ from headway.errors import InputError
 from headway.models.architecture import Experts, Layer, Linear
 from headway.models.attention import grouped_query
 from headway.models.experts import dense, routed, router
-from headway.models.families.common import Draft, Spine, layer, spine
+from headway.models.families.common import Draft, Spine, layer, mtp_count, spine
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
 
@@ -35,7 +35,7 @@ def read(keys: Keys) -> Draft:
         vectors = 2 * s.hidden + extra + ((s.heads + s.kv_heads) * s.head_dim if wide_norm else 0)
         layers.append(layer(f"attention + {kind}", part, ffn, experts=experts, vectors=vectors))
     notes: list[str] = []
-    mtp = keys.int("num_nextn_predict_layers", default=0, least=0)
+    mtp = mtp_count(keys, "num_nextn_predict_layers")
     extra_layers = [next_token_layer(layers[-1], s.hidden)] * mtp
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, extra_layers, notes=notes)
 
@@ -146,7 +146,7 @@ def read_minimax_m2(keys: Keys) -> Draft:
     ffn = (router(s.hidden, count, module="block_sparse_moe.gate"), *experts)
     norms = (s.heads + s.kv_heads) * s.head_dim if wide else 0
     one = layer("attention + experts", part, ffn, experts=Experts(count, active), vectors=2 * s.hidden + norms + count)
-    extra = keys.int("num_mtp_modules", default=0, least=0) * keys.int("mtp_transformer_layers", default=1)
+    extra = mtp_count(keys, "num_mtp_modules") * keys.int("mtp_transformer_layers", default=1, most=10)
     mtp = [next_token_layer(one, s.hidden)] * extra
     return Draft(s.hidden, s.vocabulary, [one] * s.layers, s.tied, s.max_context, s.hidden, mtp)
 

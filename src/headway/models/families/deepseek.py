@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from headway.errors import InputError
 from headway.models.architecture import Attend, Experts, Layer, Linear
 from headway.models.attention import Part, indexer, latent
 from headway.models.experts import dense, routed, router
-from headway.models.families.common import Draft, is_moe_layer, layer, spine
+from headway.models.families.common import Draft, is_moe_layer, layer, mtp_count, spine
 from headway.models.families.decoder import next_token_layer
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
@@ -55,8 +56,21 @@ def read(keys: Keys) -> Draft:
                 + (experts.count if sparse and keys.values.get("topk_method") == "noaux_tc" else 0),
             )
         )
-    mtp = [next_token_layer(layers[-1], s.hidden)] * keys.int("num_nextn_predict_layers", default=0, least=0)
+    mtp = [next_token_layer(layers[-1], s.hidden)] * mtp_count(keys, "num_nextn_predict_layers")
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, mtp)
+
+
+def read_dense(keys: Keys) -> Draft:
+    """Read MiniCPM3: latent attention with plain feed-forward blocks, tied head."""
+    s = spine(keys)
+    part = latent(
+        s.hidden, s.heads, keys.int("q_lora_rank", default=0, least=0) or None, keys.int("kv_lora_rank"), keys.int("qk_nope_head_dim"),
+        keys.int("qk_rope_head_dim"), keys.int("v_head_dim"), bias=keys.flag("attention_bias"),
+    )  # fmt: skip
+    keys.ignore("scale_emb", "dim_model_base", "scale_depth")
+    one = layer("latent attention + dense", part, dense(s.hidden, keys.int("intermediate_size")), vectors=2 * s.hidden)
+    tied = keys.flag("tie_word_embeddings", default=True)
+    return Draft(s.hidden, s.vocabulary, [one] * s.layers, tied, s.max_context, s.hidden)
 
 
 def _experts(keys: Keys, hidden: int) -> tuple[Experts, tuple[Linear, ...], tuple[Linear, ...], int]:
@@ -73,7 +87,7 @@ def read_v4(keys: Keys) -> Draft:
     """Read DeepSeek-V4: one 512-wide KV head with a window of 128, plus compressed entries (CSA by 4, HCA by 128)."""
     s = spine(keys)
     q_rank = keys.int("q_lora_rank")
-    keys.int("qk_rope_head_dim")  # part of head_dim: no size of its own
+    rope = keys.int("qk_rope_head_dim")  # part of head_dim: no size of its own
     o_rank, o_groups = keys.int("o_lora_rank"), keys.int("o_groups")
     window, top_k = keys.int("sliding_window"), keys.int("index_topk")
     index_heads, index_dim = keys.int("index_n_heads"), keys.int("index_head_dim")
@@ -96,7 +110,7 @@ def read_v4(keys: Keys) -> Draft:
     layers: list[Layer] = []
     for i in range(s.layers):
         reads = _compressed_reads(
-            int(ratios[i]), s.hidden, q_rank, s.heads, s.head_dim, window, top_k, index_heads, index_dim
+            int(ratios[i]), s.hidden, q_rank, s.heads, s.head_dim, rope, window, top_k, index_heads, index_dim
         )
         # Hyper-connections: per sub-layer a (2 + n) n-wide map of the n concatenated streams, biases and scales.
         mixing = 2 * ((2 + streams) * streams * (streams * s.hidden + 1) + 3) if streams > 1 else 0
@@ -108,7 +122,7 @@ def read_v4(keys: Keys) -> Draft:
                   vectors=vectors, extra=reads)
         )  # fmt: skip
     last = layers[-1]
-    mtp = [next_token_layer(last, s.hidden)] * keys.int("num_nextn_predict_layers", default=0, least=0)
+    mtp = [next_token_layer(last, s.hidden)] * mtp_count(keys, "num_nextn_predict_layers")
     head_mix = streams * (streams * s.hidden + 1) + 1 if streams > 1 else 0
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden + head_mix, mtp)
 
@@ -118,25 +132,43 @@ def _renamed(matrix: Linear, old: str, new: str) -> Linear:
 
 
 def _compressed_reads(
-    ratio: int, hidden: int, q_rank: int, heads: int, dim: int, window: int, top_k: int, i_heads: int, i_dim: int
+    ratio: int,
+    hidden: int,
+    q_rank: int,
+    heads: int,
+    dim: int,
+    rope: int,
+    window: int,
+    top_k: int,
+    i_heads: int,
+    i_dim: int,
 ) -> Part:
     """Reads of one V4 layer: the window always; ratio 4 adds top-k of the compressed cache with its indexer, 128 all."""
     pair = 2.0 * heads * 2 * dim  # the one cached vector serves as key and as value
-    near = Attend(Reach("window", window), dim, 1, pair)
+    overlap = 2 if ratio == 4 else 1  # CSA compresses from two overlapping windows: two streams of projections
+
+    def entry(reach: Reach, width: int = dim, **more: Any) -> Attend:
+        # FlashMLA's V4 layout in 8 bits: 448 + 64 x 2 + a byte of scale per 64 and one of padding = 584 bytes
+        if width == dim:
+            more = {"wide": float(rope), "entry_scales": float((dim - rope) // 64 + 1), "flops_per_pair": pair, **more}
+        if reach.ratio > 1:  # the compressor keeps inputs and scores in 32 bits until a block is full
+            more = {**more, "lookback": float(overlap * ratio), "lookback_bytes": 2.0 * overlap * width * 4}
+        return Attend(reach, width, 1, **more)
+
+    near = entry(Reach("window", window))
     if not ratio:
         return Part((), (near,))
-    overlap = 2 if ratio == 4 else 1  # CSA compresses from two overlapping windows: two streams of projections
     compressor = tuple(
         Linear(f"attn.compressor.{n}", "attention", hidden, overlap * dim, ways=1) for n in ("wkv", "wgate")
     )
     vectors = ratio * overlap * dim + dim
     if ratio != 4:
-        return Part(compressor, (near, Attend(Reach(ratio=ratio), dim, 1, pair)), vectors)
+        return Part(compressor, (near, entry(Reach(ratio=ratio))), vectors)
     index = (
         Linear("attn.indexer.wq_b", "index", q_rank, i_heads * i_dim, ways=1),
         Linear("attn.indexer.weights_proj", "index", hidden, i_heads, ways=1),
         *(Linear(f"attn.indexer.compressor.{n}", "index", hidden, overlap * i_dim, ways=1) for n in ("wkv", "wgate")),
     )
-    far = Attend(Reach("top-k", top_k, ratio=ratio), dim, 1, pair)
-    score = Attend(Reach(ratio=ratio), i_dim, 1, 2.0 * i_heads * (i_dim + 1), index=True)
+    far = entry(Reach("top-k", top_k, ratio=ratio))
+    score = entry(Reach(ratio=ratio), i_dim, flops_per_pair=2.0 * i_heads * (i_dim + 1), index=True)
     return Part((*compressor, *index), (near, far, score), vectors + ratio * overlap * i_dim + i_dim)

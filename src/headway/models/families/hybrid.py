@@ -6,8 +6,8 @@ from headway.errors import InputError
 from headway.models.architecture import Experts, Layer, Linear
 from headway.models.attention import grouped_query, latent
 from headway.models.experts import dense, routed, router
-from headway.models.families.common import Draft, is_moe_layer, layer, spine
-from headway.models.keys import Keys
+from headway.models.families.common import Draft, is_moe_layer, layer, mtp_count, spine
+from headway.models.keys import MOST_LAYERS, Keys
 from headway.models.precision import number_format
 from headway.models.state import gated_delta_net, kimi_delta, mamba2
 
@@ -37,7 +37,7 @@ def read_qwen(keys: Keys) -> Draft:
     layers = [full if k == "full_attention" else linear for k in kinds]
     joint = Linear("fc", "dense", 2 * s.hidden, s.hidden)
     mtp = [Layer(full.kind, (*full.linears, joint), full.attends, None, full.experts, full.vector_parameters)]
-    count = keys.int("mtp_num_hidden_layers", default=0, least=0)
+    count = mtp_count(keys, "mtp_num_hidden_layers")
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, mtp * count)
 
 
@@ -65,12 +65,12 @@ def read_nemotron_h(keys: Keys) -> Draft:
         raise InputError(f"{keys.where}: layers_block_type may hold only {', '.join(_NEMOTRON.values())}")
     if kinds is None:
         pattern = keys.text("hybrid_override_pattern")
-        if set(pattern) - set(_NEMOTRON):
-            raise InputError(f"{keys.where}: hybrid_override_pattern may hold only M, E, * and -, not {pattern!r}")
+        if set(pattern) - set(_NEMOTRON) or len(pattern) > MOST_LAYERS:
+            raise keys.wrong("hybrid_override_pattern", pattern, "one of M, E, * and - for each layer")
         kinds = [_NEMOTRON[c] for c in pattern]
     keys.ignore("hybrid_override_pattern")
     s = spine(keys, layers=len(kinds))
-    if keys.int("num_hidden_layers", default=s.layers) != s.layers:
+    if keys.count("num_hidden_layers", default=s.layers) != s.layers:
         raise InputError(f"{keys.where}: num_hidden_layers differs from the {s.layers} layers that the pattern names")
     groups, size = keys.int("n_groups"), keys.int("ssm_state_size")
     heads, dim = keys.int("mamba_num_heads"), keys.int("mamba_head_dim")
@@ -95,7 +95,7 @@ def read_nemotron_h(keys: Keys) -> Draft:
     if "moe" in kinds:
         built["moe"] = _latent_mixture(keys, s.hidden)
     layers = [built[k] for k in kinds]
-    count = keys.int("num_nextn_predict_layers", default=0, least=0)
+    count = mtp_count(keys, "num_nextn_predict_layers")
     joint = Linear("eh_proj", "dense", 2 * s.hidden, s.hidden)
     extra = [built["attention"], built.get("moe", layers[-1]), Layer("joint", (joint,), vector_parameters=2 * s.hidden)]
     mtp = extra * count

@@ -14,7 +14,7 @@ from headway.models.reach import FULL, Reach
 def read(keys: Keys) -> Draft:
     """Read a `block_configs` model: per block an attention (or none, or one matrix) and an FFN of its own width."""
     hidden, heads = keys.int("hidden_size"), keys.int("num_attention_heads")
-    blocks = keys.list("block_configs", length=keys.int("num_hidden_layers"))
+    blocks = keys.list("block_configs", length=keys.count("num_hidden_layers"))
     if blocks is None:
         raise InputError(f"{keys.where}: key 'block_configs' is missing")
     keys.ignore("intermediate_size", "num_key_value_heads", "attention_bias", "mlp_bias")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headway.models.architecture import Attend, Experts, Layer, Linear
 from headway.models.attention import Part, grouped_query
 from headway.models.experts import dense, routed, router
-from headway.models.families.common import Draft, is_moe_layer, layer, spine
+from headway.models.families.common import Draft, is_moe_layer, layer, mtp_count, spine
 from headway.models.families.decoder import next_token_layer
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
@@ -83,7 +83,7 @@ def read_step3p7(keys: Keys) -> Draft:
                 vectors=2 * s.hidden + (count if sparse else 0),
             )
         )
-    mtp = [next_token_layer(layers[-1], s.hidden)] * keys.int("num_nextn_predict_layers", default=0, least=0)
+    mtp = [next_token_layer(layers[-1], s.hidden)] * mtp_count(keys, "num_nextn_predict_layers")
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, mtp)
 
 
@@ -120,7 +120,7 @@ def read_minimax_m3(keys: Keys) -> Draft:
                 vectors=2 * s.hidden + (count if sparse else 0),
             )
         )
-    mtp = [next_token_layer(layers[-1], s.hidden)] * keys.int("num_nextn_predict_layers", default=0, least=0)
+    mtp = [next_token_layer(layers[-1], s.hidden)] * mtp_count(keys, "num_nextn_predict_layers")
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, mtp)
 
 

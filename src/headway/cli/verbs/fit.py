@@ -1,0 +1,61 @@
+"""The verb that says what fits on a machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from headway.cli.options import Csv, Folder, Json, app
+from headway.cli.output import emit, emit_csv, names
+from headway.cli.terminal import show
+
+
+@app.command
+def fit(
+    words: Annotated[
+        str, Parameter(help="Words that a model's name must contain, like qwen3.", show_default=False)
+    ] = "",
+    *,
+    on: Annotated[str, Parameter(help="System or chip, or CHIPxN: rtx4090, h100x8, m4-max.")],
+    context: Annotated[
+        str | None, Parameter(help="Context that must fit, and that the speed is for; default 8192.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        Parameter(help="Formats by comma (q4_k_m, q8_0, fp8, ...); default: what people run on such a machine."),
+    ] = None,
+    engine: Annotated[
+        str | None, Parameter(help="Default: llama.cpp on consumer machines, else the pooled one.")
+    ] = None,
+    memory_share: Annotated[
+        float | None,
+        Parameter(name=["--memory-share", "--gpu-memory-utilization"], help="Share of memory that the engine may use."),
+    ] = None,
+    json: Json = False,
+    csv: Csv = False,
+    catalog: Folder = (),
+) -> None:
+    """Say what fits on a machine: models x formats, the longest context of each, and its speed."""
+    from headway import units
+    from headway.catalog import use
+    from headway.plan.fits import what_fits
+    from headway.records.fits import fit_record
+    from headway.report.fits import fits_text
+
+    use(catalog)
+    length = None if context is None else units.parse(context, units.TOKENS, "--context")
+    found = what_fits(
+        on,
+        context=length,
+        words=words.split(),
+        formats=names(precision or ""),
+        engine=engine,
+        memory_share=memory_share,
+    )
+    if json:
+        emit([fit_record(f) for f in found])
+    elif csv:
+        emit_csv([fit_record(f) for f in found])
+    else:
+        show(fits_text(on, found))

@@ -1,0 +1,33 @@
+"""What fits, as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from headway import units
+from headway.plan.fits import Fitting
+from headway.tables import table_text
+
+
+def fits_text(system: str, found: Sequence[Fitting]) -> str:
+    """Return a table of models that fit, largest first."""
+    if not found:
+        return f"nothing of the catalogue fits on {system} at this context"
+    several = any(f.layout.chips > 1 for f in found)
+    heads = ["model", "stored as", "weights", "longest context", "tok/s", "sequences", *(["layout"] if several else [])]
+    body = [
+        [f.model.rsplit("/", 1)[-1], f.stored, f"{f.weights / 1e9:,.1f} GB", f"{f.longest:,.0f}", f"{1 / f.seconds:,.1f}",
+         "any" if math.isinf(f.sequences) else f"{f.sequences:,.0f}", *([str(f.layout)] if several else [])]
+        for f in found
+    ]  # fmt: skip
+    note = (
+        f"tok/s: of one user at {found[0].context:,.0f} tokens of context; sequences: that memory holds there. "
+        f"`headway plan MODEL --on {system} --precision FORMAT` says more."
+    )
+    return "\n".join([f"what fits on {system}", "", table_text(heads, body), "", note, _fastest(found)])
+
+
+def _fastest(found: Sequence[Fitting]) -> str:
+    best = min(found, key=lambda f: f.seconds)
+    return f"fastest: {best.model} in {best.stored}, {units.rate(1 / best.seconds)} tokens/s"
