@@ -22,7 +22,7 @@ from pathlib import Path
 from headway.catalog import SHIPPED, catalogue
 from headway.errors import InputError
 from headway.models import build, kv_bytes_stored
-from headway.models.quantization import read_precision
+from headway.models.config import stated_precision
 from headway.predictions import predicted_rows
 
 SLOW = 2.0  # seconds
@@ -83,8 +83,9 @@ def _mutated(config, rng):
 
 
 def _amounts(config):
-    arch = build(config, "x", read_precision(config.get("text_config") or config, "c"), where="c")
-    return arch.loaded_bytes, float(kv_bytes_stored(arch, 10_000.0))
+    arch = build(config, "x", stated_precision(config, "c"), where="c")
+    said = any("no matrix of the model matches" in n or "tower" in n for n in arch.notes)
+    return arch.loaded_bytes, float(kv_bytes_stored(arch, 10_000.0)), said
 
 
 def configs(count, rng):
@@ -101,7 +102,7 @@ def configs(count, rng):
         try:
             found = _amounts(config)
             seen["read"] += 1
-            if misspelt and found != plain[file]:
+            if misspelt and not found[2] and found[:2] != plain[file][:2]:
                 wrong.append((file.name, "a misspelt key changed the weights or the cache", config))
         except InputError as error:
             seen["refused"] += 1

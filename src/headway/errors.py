@@ -63,6 +63,12 @@ def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     return [by_key[k] for k in (close + inside)[:most]]
 
 
+def slips(name: str, known: Iterable[str]) -> list[str]:
+    """Return the entries of `known` that are `name` but for a slip of the keyboard: same start, as long, nearly the same letters."""
+    near = [k for k in known if k[:1] == name[:1] and abs(len(k) - len(name)) <= 1]
+    return difflib.get_close_matches(name, near, 1, 0.8)
+
+
 def unknown(what: str, name: str, known: Iterable[str], listing: str = "") -> InputError:
     """Build the error for a name that is not known, with the nearest names that are."""
     close = near_misses(name, known)

@@ -16,6 +16,7 @@ from headway.errors import InputError, unknown
 from headway.hardware import drain_time, hardware_ratio, weights_read_time
 from headway.models import bytes_per_token_closed_form
 from headway.models.quality import effective_dense_parameters
+from headway.units import si
 
 
 def _input(default: float, about: str) -> Any:
@@ -214,16 +215,22 @@ def _pipeline(i: Inputs) -> Iterator[Headline]:
     c = "4 pipeline"
     ratio = parallel.scale_up_over_scale_out(i.active_experts, 1, i.bandwidth_ratio)
     yield Headline(
-        "E12", c, "scale-up over scale-out time, 32 experts, 1 layer", 8.0, ratio, "x", "at least 1 is wanted"
+        "E12",
+        c,
+        f"scale-up over scale-out time, {i.active_experts:g} experts, 1 layer",
+        8.0,
+        ratio,
+        "x",
+        "at least 1 is wanted",
     )
     few = float(parallel.fewest_layers_per_stage(2, i.bandwidth_ratio))
     yield Headline("E12", c, "fewest layers per stage with 2 activated experts", 2, few, "layers")
     idle = float(parallel.decode_idle_fraction(i.pipeline_stages))
-    yield Headline("E13", c, "idle share of 4 racks with one inference at a time", 0.75, idle)
+    yield Headline("E13", c, f"idle share of {i.pipeline_stages:g} racks with one inference at a time", 0.75, idle)
     full = float(parallel.decode_idle_fraction(i.pipeline_stages, i.pipeline_stages))
-    yield Headline("E13", c, "idle share with 4 in flight", 0, full)
+    yield Headline("E13", c, f"idle share with {i.pipeline_stages:g} in flight", 0, full)
     bubble = float(parallel.training_bubble(i.pipeline_stages, 16))
-    yield Headline("4.3", c, "training bubble of 4 stages, 16 micro-batches", 0.1579, bubble)
+    yield Headline("4.3", c, f"training bubble of {i.pipeline_stages:g} stages, 16 micro-batches", 0.1579, bubble)
     for stages, weights in ((1, 15.625e9), (4, 3.90625e9)):
         held = parallel.capacity_per_chip(i.n_total, 1, 2400, 100e3, 2000, 64, stages)
         yield Headline("E17", c, f"weights per chip, {stages} racks", weights, held.weights, "bytes")
@@ -234,11 +241,21 @@ def _pipeline(i: Inputs) -> Iterator[Headline]:
 def _scale_up(i: Inputs) -> Iterator[Headline]:
     c = "5 scale-up"
     hopped = parallel.latency_with_hops(i.train_seconds, i.pipeline_stages, i.hop_seconds)
-    yield Headline("5.3", c, "step with 4 rack hops", 0.030, hopped, "s", "hop latency could be off by 10x (lecture)")
+    yield Headline(
+        "5.3",
+        c,
+        f"step with {i.pipeline_stages:g} rack hops",
+        0.030,
+        hopped,
+        "s",
+        "hop latency could be off by 10x (lecture)",
+    )
     h100 = weights_read_time(i.n_total, 1, 8, 3.35e12)
-    yield Headline("E18", c, "reading 1 TB of weights on 8 H100", 0.0373, h100, "s")
+    yield Headline("E18", c, f"reading {si(i.n_total, 'B')} of weights on 8 H100", 0.0373, h100, "s")
     rack = weights_read_time(i.n_total, 1, i.rack_chips, 8e12)
-    yield Headline("E18", c, "reading 1 TB of weights on 72 B200", 0.00174, rack, "s", "", 0.003)
+    yield Headline(
+        "E18", c, f"reading {si(i.n_total, 'B')} of weights on {i.rack_chips:g} B200", 0.00174, rack, "s", "", 0.003
+    )
 
 
 def _training(i: Inputs) -> Iterator[Headline]:

@@ -70,10 +70,18 @@ _SHOWN = {
 }
 
 
+def _priced(row: dict[str, str]) -> dict[str, str]:
+    """A system without a price of its own has its chip's."""
+    number = catalogue().table("chips").find(row.get("chip", ""))
+    own = row.get("price_usd_h") or ("" if number is None else catalogue().table("chips").rows[number]["price_usd_h"])
+    return {**row, "price_usd_h": own}
+
+
 def catalogue_text(table: str, rows: Sequence[dict[str, str]]) -> str:
     """Return catalogue rows as an aligned table of the columns that identify them."""
     if not rows:
         return f"no row of {table} matches"
+    rows = [_priced(r) for r in rows] if table == "systems" else rows
     heads = [h for h in _SHOWN.get(table) or list(rows[0]) if h in rows[0]]
     limit = 48
     body = [[r.get(h, "")[:limit] + ("…" if len(r.get(h, "")) > limit else "") for h in heads] for r in rows]

@@ -175,3 +175,16 @@ def rate(value: float) -> str:
         Events per second, e.g. tokens or requests. [1/s]
     """
     return f"{value:.3g}" if abs(value) < 1000 else si(value)
+
+
+def some(number: float, what: str) -> str:
+    """Print a number of things: ``some(1, "chip") == "1 chip"``, ``some(8, "chip") == "8 chips"``.
+
+    Parameters
+    ----------
+    number : float
+        How many. [1]
+    what : str
+        One of them.
+    """
+    return f"{number:,.0f} {what}" if number == 1 else f"{number:,.0f} {what}s"

@@ -137,3 +137,36 @@ def test_an_unknown_type_can_be_read_as_a_known_one():
     assert any("read as llama" in n and "odd_key" in n for n in found.notes)
     with pytest.raises(InputError, match="--as"):
         arch(model_type="newest", **plain)
+
+
+MPT = {"model_type": "mpt", "d_model": 64, "n_layers": 2, "n_heads": 4, "vocab_size": 100, "max_seq_len": 128}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"learned_pos_embb": False}, "learned_pos_embb"),  # falsy, and its default is another
+        ({"attn_config": {"alibbi": True}}, "attn_config.alibbi"),
+        ({"attn_config": {"kv_n_headz": 2}}, "attn_config.kv_n_headz"),
+        ({"ffn_config": {"ffn_typo": "mptmlp"}}, "ffn_config.ffn_typo"),
+    ],
+)
+def test_misspelt_keys_are_found_wherever_they_lie(change, says):
+    with pytest.raises(InputError, match=says):
+        arch(**MPT, **change)
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("hiden_size", "hidden_size"),
+        ("depht", "depth"),
+        ("patch_sise", "patch_size"),
+        ("deepstack_visual_indexs", "deepstack_visual_indexes"),
+    ],
+)
+def test_misspelt_keys_of_a_tower_are_found(key, near):
+    tower = {"depth": 2, "hidden_size": 64, "patch_size": 14, "deepstack_visual_indexes": [1], "spatial_merge_size": 2}
+    section = {key if k == near else k: v for k, v in tower.items()}
+    with pytest.raises(InputError, match=f"unknown key '{key}'; did you mean '{near}'"):
+        arch(model_type="llama", **spine(64, 2, 4, 2, 128, 100), vision_config=section)

@@ -221,6 +221,7 @@ def test_without_a_file_the_table_is_printed(capsys, tmp_path):
         "answered": 1,
         "refused": 0,
         "reasons": {},
+        "compared": [],
         "unread": {},
         "file": str(tmp_path / "o.csv"),
     }

@@ -105,6 +105,7 @@ _NUMBERS_IN_CODE = {
     "serving/names.py": {2.0: 1, 512: 1, 1024: 1},  # widths of formats; caches
     "evidence/cases.py": {},
     "evidence/measurements.py": {
+        1_000_000: 1,
         2: 1,
         8: 1,
         16: 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import io
 import os
@@ -20,6 +21,13 @@ for _file in sorted(m.name for m in pkgutil.iter_modules(verbs.__path__)):
 
 def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
+    for library in (
+        "OPENBLAS",
+        "MKL",
+        "OMP",
+    ):  # no matrix here is worth a second thread, and starting them takes a tenth of a second
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    gc.set_threshold(50_000)  # a verb is short: it makes many small objects and keeps them
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started this
         _reopened()
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer

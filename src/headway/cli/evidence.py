@@ -20,6 +20,7 @@ from headway.roofline import NUMBERS, profile
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
     """Predict every row of a table."""
     from headway.predictions import ADDED, opened, predict_file, predicted_rows, write_predictions
+    from headway.report.predictions import compared_text
     from headway.tables import table_text
 
     facts.use(catalog)
@@ -39,7 +40,7 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
     counts = predict_file(file, out, engine, (lambda done: bar(done, total)) if bar.shown else None)
     if json:
         _note(counts)
-        emit({**counts, "file": out})
+        emit({**counts, "compared": counts["compared"].record(), "file": out})
         return
     terminal.show(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
     _note(counts)
@@ -48,6 +49,9 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
         terminal.show("\n" + table_text(["rows", "refused because"], reasons[:20], left=True))
         if len(reasons) > 20:
             terminal.show(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
+    said = compared_text(counts["compared"])
+    if said:
+        terminal.show("\n" + said)
 
 
 def _note(counts: Mapping[str, Any]) -> None:

@@ -195,6 +195,9 @@ def _recipes(facts: Catalogue) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((r["name"].split(" ")[0], tuple(r["fp8_kv_engines"].split("|"))) for r in rows if r["fp8_kv_engines"])
 
 
+_MOST_CHIPS = 1_000_000
+
+
 def _layout(row: Row) -> dict[str, int]:
     pp = _ways(row, "pp")
     boxed = float(stated_chips(row["system"]))
@@ -227,6 +230,8 @@ def _layout(row: Row) -> dict[str, int]:
     if groups == 1 and tp < ep <= chips // pp and ep % tp == 0:  # experts over more chips than attention is cut over
         groups = ep // tp
     chips = max(chips, tp * groups * pp)
+    if chips > _MOST_CHIPS:
+        raise InputError(f"{chips:,} chips; no machine has more than {_MOST_CHIPS:,}")
     return {"chips": chips, "tp": tp, "pp": pp, "ep": ep, "dp": groups}
 
 

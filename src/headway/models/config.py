@@ -122,10 +122,14 @@ def _with_recipe(config: dict[str, Any], file: Path) -> dict[str, Any]:
     return {**config, "quantization_config": stated.get("quantization") or stated}
 
 
-def _precision(
-    config: Mapping[str, Any], where: str, row: Mapping[str, str], weights: str | None, kv: str | None
-) -> Precision:
-    """Decide number formats: the option, else config.json, else the catalogue row (quantised outside config.json)."""
+def stated_precision(config: Mapping[str, Any], where: str) -> Precision:
+    """Return the number formats that a config states, in its section for the language model or outside it.
+
+    Raises
+    ------
+    InputError
+        When they are not known, or have an unexpected form.
+    """
     text = config.get("text_config") or {}
     if not isinstance(text, Mapping):
         raise InputError(f"{where}: text_config must be an object")
@@ -134,6 +138,14 @@ def _precision(
         stated = read_precision(text if inside else config, where)
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise InputError(f"{where}: quantization_config has an unexpected form ({error})") from None
+    return stated
+
+
+def _precision(
+    config: Mapping[str, Any], where: str, row: Mapping[str, str], weights: str | None, kv: str | None
+) -> Precision:
+    """Decide number formats: the option, else config.json, else the catalogue row (quantised outside config.json)."""
+    stated = stated_precision(config, where)
     if weights:
         chosen = replace(uniform(weights), kv=stated.kv)
     elif row.get("weights_format"):

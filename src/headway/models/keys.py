@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from headway.errors import InputError, near_misses, quoted
+from headway.errors import InputError, near_misses, quoted, slips
 from headway.models.irrelevant import IN_ARCHITECTURE
 
 _MISSING: Any = object()
@@ -39,9 +39,11 @@ class Keys:
         self.prefix = prefix
         self.irrelevant = irrelevant
         self._read: set[str] = set()
+        self._absent: set[str] = set()
 
     def _take(self, names: tuple[str, ...], default: Any) -> tuple[str, Any]:
         self._read.update(n for n in names if n in self.values)
+        self._absent.update(n for n in names if n not in self.values)
         for name in names:
             if self.values.get(name) is not None:
                 return name, self.values[name]
@@ -190,11 +192,12 @@ class Keys:
 
     def unread(self) -> list[str]:
         """Return the keys that nobody read and that could change the model."""
-        return sorted(
-            k
-            for k, v in self.values.items()
-            if k not in self._read and k not in self.irrelevant and v not in (None, False, [], {})
-        )
+        left = [k for k in self.values if k not in self._read and k not in self.irrelevant]
+        return sorted(k for k in left if self.values[k] not in (None, False, [], {}) or self._resembles(k))
+
+    def _resembles(self, key: str) -> bool:
+        """Whether a key without a value of its own is a misspelt one that was asked for, whose default may be another."""
+        return bool(slips(key, self._absent))
 
     def finish(self) -> None:
         """Refuse keys that nobody read.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from headway.errors import InputError, quoted
+from headway.errors import InputError, quoted, slips
 from headway.models.architecture import Tower
 from headway.models.formats import Format
 
@@ -70,26 +69,37 @@ def _number(section: Mapping[str, Any], *names: str, default: int | None = None)
             value = value[-1]
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 10**9:
             return int(value)
-    for name in names:
-        close = difflib.get_close_matches(name, [k for k in section if k not in _KNOWN], 1, 0.85)
-        if close:  # a default would count another tower than the one that is meant
-            raise InputError(f"vision_config or audio_config: unknown key {quoted(close[0])}; did you mean {name!r}?")
+    _misspelt(section, *names)
     if default is None:
         raise KeyError(names[0])
     return default
 
 
+def _said(section: Mapping[str, Any], name: str, default: Any = None) -> Any:
+    """A value of another kind than a size."""
+    if name not in section:
+        _misspelt(section, name)
+    return section.get(name, default)
+
+
+def _misspelt(section: Mapping[str, Any], *names: str) -> None:
+    for name in names:
+        close = slips(name, [k for k in section if k not in _KNOWN])
+        if close:  # a default would count another tower than the one that is meant
+            raise InputError(f"vision_config or audio_config: unknown key {quoted(close[0])}; did you mean {name!r}?")
+
+
 def _vision(v: Mapping[str, Any], hidden: int, config: Mapping[str, Any]) -> int:
-    kind = str(v.get("model_type", ""))
+    kind = str(_said(v, "model_type", ""))
     layers = _number(v, "depth", "num_hidden_layers", "num_layers", "layers", "vt_num_hidden_layers")
     width = _number(v, "hidden_size", "embed_dim", "width", "vt_hidden_size")
     if kind == "qwen2_vl" and "embed_dim" in v:  # its hidden_size is the language model's
         width = int(v["embed_dim"])
-    ratio = float(v.get("mlp_ratio", 4))
+    ratio = float(_said(v, "mlp_ratio", 4))
     inner = _number(v, "intermediate_size", "mlp_hidden_size", "vt_intermediate_size", default=int(width * ratio))
     patch = _number(v, "patch_size", "spatial_patch_size", default=14)
     frames = _number(v, "temporal_patch_size", default=1)
-    gated = kind in _GATED or v.get("hidden_act") == "silu"
+    gated = kind in _GATED or _said(v, "hidden_act") == "silu"
     block = 4 * width * width + (3 if gated else 2) * width * inner
     block += 2 * width if gated else 9 * width + inner  # norms; biases where the block is not gated
     start = _CHANNELS * patch * patch * frames * width + (0 if gated else width)
@@ -100,7 +110,7 @@ def _vision(v: Mapping[str, Any], hidden: int, config: Mapping[str, Any]) -> int
     merge = _number(v, "spatial_merge_size", default=0) ** 2
     out = _number(v, "out_hidden_size", default=hidden)
     if merge > 1:
-        deep = v.get("deepstack_visual_indexes")
+        deep = _said(v, "deepstack_visual_indexes")
         mergers = 1 + (len(deep) if isinstance(deep, list) else 0)
         joined = merge * width
         projector = mergers * (joined * joined + joined + joined * out + out + 2 * width)

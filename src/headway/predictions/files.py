@@ -12,6 +12,7 @@ from typing import Any, TextIO, cast
 
 from headway.errors import InputError
 from headway.evidence import COLUMNS, Table, table
+from headway.predictions.compared import Compared
 from headway.predictions.rows import ADDED, predicted_rows
 from headway.writing import replacing
 
@@ -34,8 +35,8 @@ def predict_file(
     Returns
     -------
     dict
-        rows, answered, refused, reasons with their counts, and `unread`: columns that mean nothing to headway, each
-        with the known one that it resembles.
+        rows, answered, refused, reasons with their counts, `unread`: columns that mean nothing to headway, each with the
+        known one that it resembles; and `compared`: predictions beside the measurements of the table.
 
     Raises
     ------
@@ -98,10 +99,11 @@ def write_predictions(
     keys = [*(k for k, _ in kept), *ADDED]
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*(t for _, t in kept), *ADDED])
-    total, refused, reasons = 0, 0, dict[str, int]()
+    total, refused, reasons, compared = 0, 0, dict[str, int](), Compared()
     for row in predicted_rows(source.rows, name):
         writer.writerow([row.get(k, "") for k in keys])
         total += 1
+        compared.add(row)
         if row["refused"]:
             refused += 1
             reasons[row["refused"]] = reasons.get(row["refused"], 0) + 1
@@ -111,5 +113,5 @@ def write_predictions(
         progress(total)
     return {
         "rows": total, "answered": total - refused, "refused": refused, "reasons": reasons,
-        "unread": source.unread((*COLUMNS, *ADDED)),
+        "unread": source.unread((*COLUMNS, *ADDED)), "compared": compared,
     }  # fmt: skip

@@ -12,7 +12,6 @@ from typing import Any
 from headway import units
 from headway.models import Architecture
 from headway.plan import Plan, Point, curve
-from headway.roofline import Spread
 from headway.tables import table_text
 
 Cell = tuple[str, str, str]  # label, value, remark
@@ -98,7 +97,9 @@ def _machine(plan: Plan) -> list[Cell]:
     s, chip = plan.system, plan.system.chip
     price = "no price" if s.price is None else f"${s.price * 3600:.2f} per chip-hour"
     replicas = (
-        f"{plan.replicas} replicas of {plan.layout.chips} chips" if plan.replicas > 1 else f"{plan.layout.chips} chips"
+        f"{plan.replicas} replicas of {units.some(plan.layout.chips, 'chip')}"
+        if plan.replicas > 1
+        else units.some(plan.layout.chips, "chip")
     )
     idle = f", {plan.idle_chips} idle" if plan.idle_chips else ""
     asked = any(v is not None for v in (plan.request.tp, plan.request.dp, plan.request.ep, plan.request.layout))
@@ -188,8 +189,8 @@ def _loaded(plan: Plan) -> list[Cell]:
     a, cost = plan.loaded, plan.loaded.dollars_per_mtok
     floor = f"; floor {units.seconds(a.tpot_floor)}"
     rows = [
-        ("TPOT", units.seconds(a.tpot), f"{_sure(a.tpot_interval, plan.setting.spread('tpot', a.outside))}{floor}"),
-        ("TTFT", units.seconds(a.ttft), _sure(a.ttft_interval, plan.setting.spread("ttft", a.outside))),
+        ("TPOT", units.seconds(a.tpot), f"{_sure(plan, a.tpot_interval, 'tpot')}{floor}"),
+        ("TTFT", units.seconds(a.ttft), _sure(plan, a.ttft_interval, "ttft")),
         ("request", units.seconds(float(a.served.request)), f"prompts take {100 * float(a.served.prefill_share):.0f} % of the time"),
         ("user, loaded", f"{1 / a.tpot:,.1f} tok/s", f"system {units.rate(a.output_rate)} tok/s of output"),
     ]  # fmt: skip
@@ -200,11 +201,15 @@ def _loaded(plan: Plan) -> list[Cell]:
     return rows
 
 
-def _sure(ends: tuple[float, float], spread: Spread | None) -> str:
-    """An interval and how many measurements of that kind of load it comes from."""
+def _sure(plan: Plan, ends: tuple[float, float], what: str) -> str:
+    """An interval, and how many measurements of that kind of load it comes from, and of whom."""
+    spread, engine = plan.setting.spread(what, plan.loaded.outside), plan.setting.engine
     if spread is None or math.isnan(ends[0]):
         return "ideal machine"
-    return f"80 %: {units.seconds(ends[0])} to {units.seconds(ends[1])}, from {spread.rows:,} loaded measurements"
+    static = plan.setting.kind == "static_batch"
+    whose = "" if engine.loaded or static else f" of other engines, none of {engine.name}"
+    kind = "measurements of static batches" if static else "loaded measurements"
+    return f"80 %: {units.seconds(ends[0])} to {units.seconds(ends[1])}, from {spread.rows:,} {kind}{whose}"
 
 
 def _recommended(plan: Plan) -> tuple[str, str]:
@@ -244,9 +249,11 @@ def _estimate(plan: Plan) -> list[Cell]:
         return []
     about = plan.scene.calibration
     wider = ", widened" if plan.outside else ""
+    asked = plan.setting.engine.name
+    name = asked if asked == about.name else f"{asked}, with the numbers of {about.name}"
     return [
         ("80 % interval", f"{units.seconds(sure[0])} to {units.seconds(sure[1])}",
-         f"engine {about.name}, from {plan.spread.rows:,} measurements of static batches out of fold{wider}"),
+         f"engine {name}, from {plan.spread.rows:,} measurements of static batches out of fold{wider}"),
         ("ideal step", units.seconds(plan.ideal.seconds), f"the floor at this batch; {_over(plan)}"),
     ]  # fmt: skip
 

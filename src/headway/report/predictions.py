@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from headway import units
+from headway.predictions.compared import Compared
 from headway.serving import Answer
 from headway.tables import table_text
 
@@ -29,3 +32,42 @@ def answer_text(a: Answer) -> str:
 
 def _ends(ends: tuple[float, float]) -> str:
     return "" if math.isnan(ends[0]) else f"{units.seconds(ends[0])} to {units.seconds(ends[1])}"
+
+
+def compared_text(c: Compared) -> str:
+    """Return predictions against a table's own measurements, with a chart of the first quantity; "" without any.
+
+    Parameters
+    ----------
+    c : Compared
+    """
+    rows = c.record()
+    if not rows:
+        return ""
+    body = [
+        [r["what"], f"{r['rows']:,}", f"{100 * r['median_error']:.1f} %", f"{100 * r['p90_error']:.1f} %", f"{100 * r['bias']:+.1f} %",
+         "" if r["inside_80"] is None else f"{100 * r['inside_80']:.0f} %"]
+        for r in rows
+    ]  # fmt: skip
+    heads = ["predicted against measured", "rows", "median error", "p90", "bias", "in 80 % interval"]
+    return "\n".join([table_text(heads, body), "", *_scatter(rows[0]["what"], c)])
+
+
+def _scatter(what: str, c: Compared) -> list[str]:
+    """Draw predicted over measured with characters, on log axes; the line is where they are equal."""
+    import plotille
+
+    measured, predicted = np.log10(np.array(c.pairs[what])[:, :2]).T
+    low, high = float(min(measured.min(), predicted.min())) - 0.05, float(max(measured.max(), predicted.max())) + 0.05
+    figure = plotille.Figure()
+    figure.width, figure.height, figure.with_colors, figure.origin = 56, 14, False, False
+    figure.set_x_limits(low, high)
+    figure.set_y_limits(low, high)
+    figure.plot([low, high], [low, high], interp="linear")
+    figure.scatter(measured.tolist(), predicted.tolist())
+    figure.x_ticks_fkt = lambda a, _b: f"{10 ** float(a):.3g}"  # pyright: ignore[reportArgumentType]
+    figure.y_ticks_fkt = lambda a, _b: f"{10 ** float(a):>8.3g}"  # pyright: ignore[reportArgumentType]
+    figure.x_label, figure.y_label = "measured", "predicted"
+    unit = "" if "tok" in what else " in ms"
+    lines = [line.rstrip() for line in str(figure.show()).split("\n")]
+    return [f"{what}{unit}, predicted over measured (log scales; the line is where they are equal)", *lines]

@@ -65,9 +65,9 @@ def _ends(value: tuple[float, float, float]) -> str:
 
 def _best(o: Option) -> list[str]:
     d = o.deployment
-    pools = f"{d.decode.replicas} x {d.decode.layout.chips} chips"
+    pools = f"{d.decode.replicas} x {units.some(d.decode.layout.chips, 'chip')}"
     if d.prefill:
-        pools = f"prompts on {d.prefill.replicas} x {d.prefill.layout.chips} chips, answers on {pools}"
+        pools = f"prompts on {d.prefill.replicas} x {units.some(d.prefill.layout.chips, 'chip')}, answers on {pools}"
     idle = f", {o.idle:,.0f} of {o.chips:,.0f} chips idle" if o.idle else ""
     parts = spent(o)
     total = sum(parts.values())

@@ -28,7 +28,8 @@ def why_rows(plan: Plan) -> list[dict[str, str]]:
         ("KV cache", f"{kv.name}: {kv.bytes:.4g} bytes per element; per kind of layer", f"{kv.source} ({kv.date})"),
         ("chip", f"{units.si(chip.bandwidth, 'B/s')}, {units.si(chip.memory, 'B')}, dense peaks", f"{chip.source} ({chip.date})"),
         ("visible memory", f"{chip.usable / 2**30:.2f} GiB of {units.si(chip.memory, 'B')} as sold", chip.usable_says),
-        ("system", f"{s.chips} chips, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction", f"{s.source} ({s.date})"),
+        ("system", f"{units.some(s.chips, 'chip')}, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction",
+         f"{s.source} ({s.date})"),
         ("price", "none" if s.price is None else f"${s.price * 3600:.2f} per chip-hour", s.price_note or "catalogue"),
         ("engine's memory", f"share {f.share:.3g} of {_OF[habits.share_of]}: {units.si(f.reserve, 'B')} per chip left free, "
          f"{units.si(f.engine, 'B')} of its own", habits.source),
@@ -45,7 +46,7 @@ def why_rows(plan: Plan) -> list[dict[str, str]]:
         ("recommended", _recommended(plan), "lecture 1.3, DIS-6"),
         ("step", CONVENTIONS[scene.convention], "lecture E1 to E3"),
         ("engine", scene.calibration.name, scene.calibration.provenance),
-        ("cost", f"step x {s.chips} chips x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
+        ("cost", f"step x {units.some(s.chips, 'chip')} x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
         ("input", "prefill pass / its tokens; attention is causal, MLA in the form that multiplies less", "lecture E24"),
         ("cached input", "retrieve + hold, the cheapest of HBM, DDR, flash, disk, recompute", "lecture E25; tier prices are illustrative"),
         ("departures", "mean 1.5 T, worst 2 T", "lecture E8"),
@@ -58,6 +59,8 @@ def _recommended(plan: Plan) -> str:
         return (
             "the smallest batch whose cost is within 5 % of the lowest: KV binds at every batch, so there is no balance"
         )
+    if plan.recommended[0] < plan.balance_kv:
+        return "the smallest batch whose cost is within 5 % of the lowest: memory or KV binds before the balance batch"
     return "2 to 3 times the balance batch"
 
 

@@ -30,6 +30,8 @@ class Engine:
         and the latest is put off when none is left.
     memory : MemoryHabits
         What it takes of a chip's memory, and what it makes of the share that its users type.
+    loaded : bool
+        Whether the evidence has rows of it under load; else intervals under load are those of engines that have.
     prompt_piece : float
         Tokens of a prompt that it computes at a time, whatever its budget per pass; infinite for whole prompts. [tokens]
     """
@@ -38,6 +40,7 @@ class Engine:
     profile: str
     admission: Admission
     memory: MemoryHabits
+    loaded: bool = True
     prompt_piece: float = math.inf
 
 
@@ -71,4 +74,5 @@ def _engine(facts: Catalogue, name: str) -> Engine:
         )
     row: Row = table.rows[number]
     admission: Admission = "whole" if row["holds"] == "whole" else "growing"
-    return Engine(row["name"], row["profile"], admission, habits_of(row), float(row["prompt_piece"] or math.inf))
+    piece = float(row["prompt_piece"] or math.inf)
+    return Engine(row["name"], row["profile"], admission, habits_of(row), row["cohort"] == "present", piece)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -49,7 +48,6 @@ def validate(
     catalog: Folder = (),
 ) -> None:
     """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes a minute."""
-    _one_thread()
     from headway.cli import evidence
 
     evidence.validate(by, out, json=json, csv=csv, catalog=catalog)
@@ -74,13 +72,6 @@ def calibrate(
     catalog: Folder = (),
 ) -> None:
     """Fit a profile to your own measurements; it says which numbers they could not determine."""
-    _one_thread()
     from headway.cli import evidence
 
     evidence.calibrate(file, name, engine, out, show, replace=replace, json=json, catalog=catalog)
-
-
-def _one_thread() -> None:
-    """Keep linear algebra on one thread: the matrices of a fit are small, more threads only get in each other's way."""
-    for library in ("OPENBLAS", "MKL", "OMP"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")

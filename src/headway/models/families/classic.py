@@ -7,6 +7,7 @@ from headway.models.architecture import Layer
 from headway.models.attention import grouped_query
 from headway.models.experts import dense
 from headway.models.families.common import Draft, layer
+from headway.models.families.ignored import IGNORED
 from headway.models.keys import Keys
 
 
@@ -106,16 +107,20 @@ def read_mpt(keys: Keys) -> Draft:
     """Read MPT: no biases when `no_bias`, ALiBi or learned positions, tied head."""
     hidden, layers, heads = keys.int("d_model"), keys.count("n_layers"), keys.int("n_heads")
     bias = not keys.flag("no_bias", default=True)
-    attention = keys.raw("attn_config") or {}
-    learned = keys.flag("learned_pos_emb", default=True) and not attention.get("alibi", False)
+    attention, block = keys.section("attn_config") or Keys({}, keys.where), keys.section("ffn_config")
+    learned = keys.flag("learned_pos_emb", default=True) and not attention.flag("alibi")
     positions = keys.int("max_seq_len", default=2048) if learned else 0
-    kv_heads = int(
-        attention.get("kv_n_heads") or (1 if attention.get("attn_type") == "multiquery_attention" else heads)
-    )
+    multi = attention.text("attn_type", default="multihead_attention") == "multiquery_attention"
+    kv_heads = attention.int("kv_n_heads", default=1 if multi else heads)
+    attention.ignore(*IGNORED["mpt attention"])
+    attention.finish()
     keys.ignore("init_config", "init_device", "logit_scale", "norm_type", "emb_pdrop", "verbose")
     keys.ignore("use_pad_tok_in_ffn", "fc_type", "custom_bias")
-    if (keys.raw("ffn_config") or {}).get("ffn_type", "mptmlp") != "mptmlp":
-        raise InputError(f"{keys.where}: ffn_config {keys.raw('ffn_config')!r} is not known to headway (known: mptmlp)")
+    if block is not None:
+        if block.text("ffn_type", default="mptmlp") != "mptmlp":
+            raise InputError(f"{keys.where}: ffn_config {block.values!r} is not known to headway (known: mptmlp)")
+        block.ignore("fc_type", "ffn_act_fn", "ffn_hidden_size")
+        block.finish()
     tied = keys.flag("tie_word_embeddings", default=True)
     inner = int(keys.number("expansion_ratio", default=4) * hidden)
     return _stack(

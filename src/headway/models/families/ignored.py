@@ -115,4 +115,9 @@ IGNORED: dict[str, tuple[str, ...]] = {
         "text_start_id", "pad_id", "pool_type", "dense_list", "enable_lm_head_fp32", "class_num",
         "anyres_pooling_size", "anyres_vit_max_image_size", "vit_type", "vit_path",
     ),
+    "mpt attention": (
+        "attn_impl", "attn_pdrop", "attn_uses_sequence_id", "alibi_bias_max", "clip_qkv", "prefix_lm", "qk_ln",
+        "softmax_scale", "rope", "rope_theta", "rope_impl", "rope_dail_config", "rope_hf_config",
+        "sliding_window_size", "fused_qkv", "qk_gn",
+    ),
 }  # fmt: skip
