@@ -21,12 +21,6 @@ for _file in sorted(m.name for m in pkgutil.iter_modules(verbs.__path__)):
 
 def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
-    for library in (
-        "OPENBLAS",
-        "MKL",
-        "OMP",
-    ):  # no matrix here is worth a second thread, and starting them takes a tenth of a second
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # a verb is short: it makes many small objects and keeps them
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started this
         _reopened()
@@ -38,6 +32,9 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line with `arguments` and return the exit status: 0, 2 (malformed) or 3 (physics)."""
+    # Linear algebra on one thread: more take a tenth of a second to start, and in a fit's workers only wait for one another.
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()  # a reader that has gone is met here, not at the interpreter's exit
