@@ -13,8 +13,10 @@ from headway.plan.fits import what_fits
 
 
 def test_each_row_is_what_a_plan_says():
-    found = what_fits("rtx4090", words=["qwen3"])
-    assert {f.stored for f in found} == {"q8_0", "q4_k_m"}
+    found = what_fits("rtx4090", words=["qwen/qwen3"])
+    assert {f.stored for f in found} == {"q8_0", "q4_k_m"}  # released in 16 bits
+    narrow = what_fits("rtx4090", words=["nvidia/qwen3"])
+    assert {f.stored for f in narrow} == {"nvfp4a16", "q4_k_m"}  # released in four bits: as released too
     for f in found[:4]:
         plan = hw.make_plan(
             hw.Request(f.model, "rtx4090", precision=f.stored, engine="llama.cpp", context=f.context, batch=1.0)
@@ -41,7 +43,12 @@ def test_the_longest_context_fits_and_a_longer_one_does_not():
 
 def test_formats_and_machines():
     assert {f.stored for f in what_fits("h100x8", words=["llama-3.1-70b"])} == {"bf16", "fp8-tensor", "int4"}
-    assert not [f for f in what_fits("rtx4090") if f.weights > 24.5e9]
+    own = 0.5e9  # CUDA context and compute buffer of llama.cpp
+    found = what_fits("rtx4090")
+    assert max(f.weights for f in found) < hw.chip("rtx4090").usable - own
+    assert len({(f.model, f.stored) for f in found}) == len(found)
+    nano = [f.model for f in found if "Nemotron-3-Nano" in f.model and f.stored == "q4_k_m"]
+    assert nano == ["nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"]  # not its NVFP4 release once more
     assert [f.stored for f in what_fits("rtx4090", words=["gpt-oss-20b"], formats=[""])] == ["mxfp4"]
     assert len(what_fits("m4-max", context=32_768.0)) < len(what_fits("m4-max", context=2048.0))
     with pytest.raises(InputError, match="no model of the catalogue has nonesuch"):

@@ -102,7 +102,7 @@ def what_fits(
 def _models(words: Sequence[str]) -> Iterator[tuple[str, float]]:
     """Names of the catalogue's models with their parameters: releases in another format of the same model left out."""
     rows = catalogue().table("models").rows
-    known = {r["id"].rsplit("/", 1)[-1].lower() for r in rows}
+    known = {r["id"].rsplit("/", 1)[-1].lower().removesuffix("-bf16") for r in rows}
     chosen = [r for r in rows if all(w.lower() in f"{r['id']} {r['aliases']}".lower() for w in words)]
     if not chosen:
         raise InputError(
