@@ -5,6 +5,18 @@ from __future__ import annotations
 from headway.evidence import measurements as evidence
 from headway.serving import LOOPS, answer
 
+# The smallest Llama that has every part; small enough to write its tensors to a file.
+TINY_LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "num_hidden_layers": 2,
+    "intermediate_size": 128,
+    "vocab_size": 256,
+    "tie_word_embeddings": False,
+}
+
 
 def closed_loop(w, seconds, c):
     return LOOPS["closed_loop"].served(w, seconds, c, 0.0)

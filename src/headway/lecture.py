@@ -16,7 +16,7 @@ from headway.errors import InputError, unknown
 from headway.hardware import drain_time, hardware_ratio, weights_read_time
 from headway.models import bytes_per_token_closed_form
 from headway.models.quality import effective_dense_parameters
-from headway.units import si
+from headway.units import COUNT, parse, si
 
 
 def _input(default: float, about: str) -> Any:
@@ -115,9 +115,7 @@ def inputs(overrides: Mapping[str, str | float] | None = None) -> Inputs:
             value = float(text)
         except ValueError:
             raise InputError(f"--set {name}={text}: the value must be a number like 37e9") from None
-        if not 0 < value < float("inf"):
-            raise InputError(f"--set {name}={text}: the value must be positive and finite")
-        values[name] = value
+        values[name] = parse(value, COUNT, f"--set {name}")
     return dataclasses.replace(Inputs(), **values)
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headway.catalog import catalogue
+
+
+def columns() -> int:
+    """Return the columns of the terminal; 0 when the output goes elsewhere and COLUMNS says nothing."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdigit() and int(said) > 0:
+        return max(int(said), 40)
+    return max(shutil.get_terminal_size((100, 40)).columns, 40) if sys.stdout.isatty() else 0
 
 
 def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, left: bool = False) -> str:
@@ -15,7 +26,7 @@ def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, left: boo
     lines = ["  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip()]
     lines.append("  ".join("-" * w for w in widths))
     for row in cells:
-        shown = [c.rjust(w) if _numeric(c) and not left else c.ljust(w) for c, w in zip(row, widths, strict=True)]
+        shown = [c.rjust(w) if numeric(c) and not left else c.ljust(w) for c, w in zip(row, widths, strict=True)]
         lines.append("  ".join(shown).rstrip())
     return "\n".join(lines)
 
@@ -25,7 +36,8 @@ def plain_cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def _numeric(text: str) -> bool:
+def numeric(text: str) -> bool:
+    """Say whether a cell is set right like a number."""
     return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
 
 

@@ -11,17 +11,8 @@ import time
 
 import pytest
 
+from cases import TINY_LLAMA
 from headway.cli.app import run
-
-CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 64,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "num_hidden_layers": 2,
-    "intermediate_size": 128,
-    "vocab_size": 256,
-}
 
 
 def headway(*arguments, **more):
@@ -37,7 +28,7 @@ def line(capsys, *arguments):
 
 @pytest.fixture
 def config(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "config.json").write_text(json.dumps(TINY_LLAMA))
     return tmp_path / "config.json"
 
 
@@ -225,7 +216,7 @@ def test_a_page_is_not_ended_by_a_name(tmp_path, capsys):
     folder = tmp_path / "cat"
     folder.mkdir()
     (folder / "models.csv").write_text(f'id,file,source,date\n"{name}",m.json,me,2025\n')
-    (folder / "m.json").write_text(json.dumps(CONFIG))
+    (folder / "m.json").write_text(json.dumps(TINY_LLAMA))
     page = tmp_path / "c.html"
     assert run(["curve", name, "--on", "h100x1", "--catalog", str(folder), "-o", str(page)]) == 0
     capsys.readouterr()

@@ -7,19 +7,10 @@ import struct
 
 import pytest
 
+from cases import TINY_LLAMA
 from headway.errors import InputError
 from headway.models import model
 
-CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 64,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "num_hidden_layers": 2,
-    "intermediate_size": 128,
-    "vocab_size": 256,
-    "tie_word_embeddings": False,
-}
 _BYTES = {"BF16": 2, "F32": 4, "F8_E4M3": 1, "U8": 1, "I32": 4, "F16": 2}
 
 
@@ -59,7 +50,7 @@ ENDS = {
 }
 
 
-def _folder(tmp_path, config=CONFIG):
+def _folder(tmp_path, config=TINY_LLAMA):
     (tmp_path / "config.json").write_text(json.dumps(config))
     return tmp_path
 
@@ -97,7 +88,7 @@ def test_what_is_stored_overrules_the_config(tmp_path):
 
 def test_packed_experts_fused_projections_and_towers(tmp_path):
     config = {
-        **CONFIG,
+        **TINY_LLAMA,
         "model_type": "mixtral",
         "num_local_experts": 4,
         "num_experts_per_tok": 2,

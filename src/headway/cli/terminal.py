@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
 import textwrap
+
+from headway.tables import columns, numeric
 
 _RULE = re.compile(r"-+(?:  -+)*")
 _CHART = re.compile(r"[\u2800-\u28ff]|^.{0,14}\|")
@@ -26,14 +26,6 @@ def show(text: str) -> None:
     except UnicodeEncodeError:  # a terminal of ASCII gets a chart of ASCII
         text = text.translate(_PLAIN)
     print(text)
-
-
-def columns() -> int:
-    """Return the columns of the terminal; 0 when the output goes elsewhere and COLUMNS says nothing."""
-    said = os.environ.get("COLUMNS", "")
-    if said.isdigit() and int(said) > 0:
-        return max(int(said), 40)
-    return max(shutil.get_terminal_size((100, 40)).columns, 40) if sys.stdout.isatty() else 0
 
 
 def fitted(text: str, wide: int) -> str:
@@ -140,5 +132,4 @@ def _least(cells: list[list[str]]) -> list[int]:
 
 
 def _set(text: str, width: int, numbers: bool) -> str:
-    numeric = numbers and bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
-    return text.rjust(width) if numeric else text.ljust(width)
+    return text.rjust(width) if numbers and numeric(text) else text.ljust(width)

@@ -11,6 +11,7 @@ from headway.models.experts import (
     hottest_expert,
     touched_experts,
 )
+from headway.models.files import is_path
 from headway.models.gguf_mixtures import is_mixture, mixture_name
 from headway.models.kv import (
     bytes_per_token_closed_form,
@@ -43,6 +44,7 @@ __all__ = [
     "group_reached",
     "hottest_expert",
     "is_mixture",
+    "is_path",
     "kv_bytes_per_token",
     "kv_bytes_read",
     "kv_bytes_stored",

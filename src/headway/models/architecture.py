@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from headway.catalog import catalogue
 from headway.models.formats import Format
 from headway.models.parts import Attend, Experts, Layer, Linear, State
 from headway.models.precision import Precision, uniform
@@ -82,18 +83,8 @@ class Architecture:
         """Hash once: an architecture is a key of every cache of steps, and a deep one."""
         found: int | None = self.__dict__.get("_hash")
         if found is None:
-            found = hash(
-                (
-                    self.name,
-                    self.layers,
-                    self.embedding,
-                    self.head,
-                    self.kv_format,
-                    self.kernel_counts,
-                    self.mtp,
-                    self.towers,
-                )
-            )
+            parts = self.layers, self.embedding, self.head, self.mtp, self.towers
+            found = hash((self.name, parts, self.kv_format, self.kernel_counts))
             object.__setattr__(self, "_hash", found)
         return found
 
@@ -147,8 +138,7 @@ class Architecture:
     @property
     def mtp_bytes(self) -> float:
         """Bytes of the multi-token-prediction layers."""
-        vectors = sum(x.count * x.vector_parameters for x in self.mtp) * self.precision.base.bytes
-        return vectors + sum(x.count * sum(m.bytes for m in x.linears) for x in self.mtp)
+        return sum(x.count * x.stored_bytes(self.precision.base) for x in self.mtp)
 
     @property
     def loaded_bytes(self) -> float:
@@ -182,16 +172,20 @@ class Architecture:
     @property
     def weight_bytes(self) -> float:
         """Bytes of all stored weights in their own formats."""
-        body = sum(x.count * sum(m.bytes for m in x.linears) for x in self.layers)
-        vectors = sum(x.count * x.vector_parameters for x in self.layers) + self.final_parameters
-        ends = self.embedding.bytes + (0 if self.tied else self.head.bytes)
-        return body + ends + vectors * self.precision.base.bytes
+        base = self.precision.base
+        ends = self.embedding.bytes + (0 if self.tied else self.head.bytes) + self.final_parameters * base.bytes
+        return sum(x.count * x.stored_bytes(base) for x in self.layers) + ends
 
     def attends(self) -> Iterator[tuple[int, Attend]]:
         """Yield (number of layers, attention read) over all kinds of layer."""
         for layer in self.layers:
             for attend in layer.attends:
                 yield layer.count, attend
+
+
+def kernel_counts() -> tuple[tuple[str, int], ...]:
+    """Return the catalogue's kernels for the parts of a layer, as `Architecture` has them."""
+    return tuple((r["name"], int(r["kernels"])) for r in catalogue().table("kernel_counts").rows)
 
 
 def stored_as(model: Architecture, weights: str) -> Architecture:

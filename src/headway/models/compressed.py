@@ -39,9 +39,7 @@ def compressed_tensors(keys: Keys) -> Groups:
     usual: Format | None = None
     rules: list[tuple[str, Format]] = []
     for name, group in groups.items():
-        if (
-            isinstance(group, list) and isinstance(name, str) and name.isupper()
-        ):  # a preset scheme: {"W8A8": ["Linear"]}
+        if isinstance(group, list) and name.isupper():  # a preset scheme: {"W8A8": ["Linear"]}
             found, targets = preset(name, keys.where), group
         else:
             if not isinstance(group, dict):

@@ -12,10 +12,10 @@ from typing import Any
 
 from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError, near_misses, quoted, visible
-from headway.models.architecture import Architecture, Layer, Linear, group
+from headway.models.architecture import Architecture, Layer, Linear, group, kernel_counts
 from headway.models.families import READERS, REFUSED
 from headway.models.families.common import Draft
-from headway.models.files import from_hub, inside, read_json
+from headway.models.files import from_hub, inside, is_path, read_json
 from headway.models.gguf_file import is_gguf, read_gguf
 from headway.models.gguf_mixtures import Mixture, Shape
 from headway.models.keys import Keys
@@ -50,8 +50,8 @@ def model(
     """
     path = Path(os.path.expanduser(name))  # a user that nobody knows stays in the name
     row: Mapping[str, str] = {}
-    looks_like_path = name.endswith((".json", ".gguf")) or name.startswith((".", "/", "~")) or os.path.isdir(path)
-    if looks_like_path:
+    by_path = is_path(name)
+    if by_path:
         file = inside(path) if os.path.isdir(path) else path
         label = (
             (path if os.path.isdir(path) else path.parent).resolve().name if file.name == "config.json" else path.stem
@@ -63,7 +63,7 @@ def model(
             label = row.get("id") or file.stem.replace("--", "/")
         else:
             file, label = from_hub(name), name
-    label, where = visible(label), visible(str(file) if looks_like_path else file.name)
+    label, where = visible(label), visible(str(file) if by_path else file.name)
     facts = (label, where, tuple(sorted(row.items())), _stamps(file), precision, kv_precision, family)
     return _read_model(catalogue(), file, *facts)
 
@@ -172,7 +172,7 @@ def build(
     source: str = "",
     family: str | None = None,
     stored: StoredTensors | None = None,
-) -> Architecture:  # fmt: skip
+) -> Architecture:
     """Build the Architecture that a parsed config.json describes.
 
     Parameters
@@ -200,7 +200,7 @@ def build(
     kind = family or said
     _known(kind, where, asked=family is not None)
     if family:
-        keys.values = {**keys.values, "model_type": family}
+        keys.state(model_type=family)
     keys.ignore("expert_dtype")  # read with the number formats
     draft = _draft(kind, keys, outer)
     if keys is not outer:
@@ -220,7 +220,7 @@ def _sections(config: Mapping[str, Any], where: str) -> tuple[Keys, Keys]:
     outer = Keys(config, where)
     section = outer.section("text_config") or outer.section("llm_config") or outer.section("language_config")
     if section is not None and "tie_word_embeddings" in config and "tie_word_embeddings" not in section.values:
-        section.values = {**section.values, "tie_word_embeddings": config["tie_word_embeddings"]}
+        section.state(tie_word_embeddings=config["tie_word_embeddings"])
     return outer, section or outer
 
 
@@ -328,7 +328,7 @@ def _finish(
         side_by_side=draft.side_by_side,
         notes=tuple(notes),
         source=source,
-        kernel_counts=tuple((r["name"], int(r["kernels"])) for r in catalogue().table("kernel_counts").rows),
+        kernel_counts=kernel_counts(),
     )
     return _checked_total(built, stored)
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 from pathlib import Path
 from typing import Any
 
 from headway.catalog import catalogue
 from headway.errors import InputError, near_misses, quoted, unknown
+from headway.models.gguf_file import series
+
+
+def is_path(name: str) -> bool:
+    """Say whether a model is named by a path to its file or folder, not as in the catalogue or on the hub."""
+    return name.endswith((".json", ".gguf")) or name.startswith((".", "/", "~")) or os.path.isdir(name)
 
 
 def inside(folder: Path) -> Path:
     """The file of a folder that says what the model is: its config.json, else its only GGUF file."""
     config, found = folder / "config.json", sorted(folder.glob("*.gguf"))
-    parts = {re.sub(r"-\d{5}-of-\d{5}$", "", f.stem) for f in found}
-    return found[0] if len(parts) == 1 and not config.is_file() else config
+    return found[0] if len({series(f) for f in found}) == 1 and not config.is_file() else config
 
 
 _MOST_BYTES = 64_000_000

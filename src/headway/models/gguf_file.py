@@ -10,7 +10,7 @@ from typing import Any
 
 from headway.catalog import catalogue
 from headway.errors import InputError, quoted
-from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State, group
+from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State, group, kernel_counts
 from headway.models.attention import indexer, latent_cache
 from headway.models.formats import Format, number_format
 from headway.models.keys import MOST_LAYERS
@@ -56,6 +56,12 @@ class _Block:
 def is_gguf(file: Path) -> bool:
     """Say whether a path is that of a GGUF file."""
     return file.suffix.lower() == ".gguf"
+
+
+def series(file: Path) -> str:
+    """Return the name that the parts of a split GGUF file share; of a whole one its own."""
+    found = _PART.match(file.name)
+    return found[1] if found else file.stem
 
 
 def read_gguf(file: Path, name: str, kv: Format, where: str) -> Architecture:
@@ -167,7 +173,7 @@ class _Reader:
             precision=Precision(number_format("fp32"), usual.format if usual else last.format, kv, source=self.where),
             final_parameters=vectors, source=self.where, side_by_side=bool(self.facts.get(f"{self.arch}.use_parallel_residual")),
             notes=("read from a GGUF header: every tensor as it stands in the file",),
-            kernel_counts=tuple((r["name"], int(r["kernels"])) for r in catalogue().table("kernel_counts").rows),
+            kernel_counts=kernel_counts(),
         )  # fmt: skip
 
     def _add(self, block: _Block, stem: str, tensor: _Tensor) -> None:

@@ -70,8 +70,19 @@ class Keys:
             Smallest and largest value allowed. [1]
         """
         name, value = self._take(names, default)
-        if value is default and default is not _MISSING:
-            return value
+        return value if value is default and default is not _MISSING else self.whole(name, value, least, most)
+
+    def whole(self, name: str, value: Any, least: int = 1, most: int = _LARGEST) -> int:
+        """Return a value of `name` (or an entry of its list) as a whole number between `least` and `most`.
+
+        Parameters
+        ----------
+        name : str
+            For the message.
+        value : object
+        least, most : int
+            Smallest and largest value allowed. [1]
+        """
         number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         number = number and not isinstance(value, bool)
         if not number or value != int(value) or not least <= value <= most:
@@ -185,6 +196,10 @@ class Keys:
         if not isinstance(value, dict):
             raise InputError(f"{self.where}: {self.prefix}{name} must be an object")
         return Keys(value, self.where, f"{self.prefix}{name}.", self.irrelevant)
+
+    def state(self, **values: Any) -> None:
+        """Take values for keys whatever the config says: what another section, an option or the family states."""
+        self.values = {**self.values, **values}
 
     def ignore(self, *names: str) -> None:
         """Mark keys as looked at: they are known not to matter for this family."""

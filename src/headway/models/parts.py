@@ -251,6 +251,16 @@ class Layer:
         """Stored parameters of one such layer."""
         return self.vector_parameters + sum(x.parameters for x in self.linears)
 
+    def stored_bytes(self, vectors: Format) -> float:
+        """Return stored bytes of one such layer.
+
+        Parameters
+        ----------
+        vectors : Format
+            Of what is no matrix.
+        """
+        return self.vector_parameters * vectors.bytes + sum(x.bytes for x in self.linears)
+
     def used_share(self, role: str) -> float:
         """Share of the matrices of a role that one token goes through: k/E for routed experts, else 1."""
         return self.experts.active / self.experts.count if self.experts and role == "expert" else 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from headway.models.formats import UNSTATED, Format, integers, number_format
 from headway.models.gguf_mixtures import is_mixture, mixture_name, usual_format
@@ -34,8 +34,6 @@ class Precision:
         Roles that stay in `base` unless a rule names them.
     mixture : str
         A llama.cpp mixture (``q4_k_m``): formats by tensor, see `gguf_mixtures`.
-    stored : mapping
-        Formats by module path as a file holds them: they win over everything else.
     """
 
     base: Format
@@ -46,13 +44,10 @@ class Precision:
     only: tuple[str, ...] = ()
     kept: tuple[str, ...] = KEPT
     mixture: str = ""
-    stored: dict[str, Format] = field(default_factory=dict[str, Format], hash=False)
     source: str = "config.json"
 
     def of(self, path: str, role: str) -> Format:
         """Return the format of the module at `path` (``layers.3.self_attn.q_proj``) with that `role`."""
-        if path in self.stored:
-            return self.stored[path]
         chosen = self.rules.first(path)
         if chosen is not None:
             return self.rule_formats[chosen]

@@ -6,7 +6,7 @@ Read as strictly as the architecture: a key that nobody reads is an error, since
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from headway.errors import InputError, near_misses, quoted
@@ -261,17 +261,3 @@ READERS: dict[str, Reader] = {
     "mlx": _mlx,
     **{name: _integer(read) for name, read in integer_methods.READERS.items()},
 }
-
-
-def with_rules(precision: Precision, *more: tuple[str, Format]) -> Precision:
-    """Return a precision with rules that win over its own.
-
-    Parameters
-    ----------
-    precision : Precision
-    *more : (str, Format)
-        Pattern and format.
-    """
-    texts = (*(t for t, _ in more), *precision.rules.texts)
-    formats = (*(f for _, f in more), *precision.rule_formats)
-    return replace(precision, rules=Patterns(texts, precision.rules.where), rule_formats=formats)

@@ -116,7 +116,6 @@ class _Found:
     modules: dict[str, float]
     spare: dict[int, float]
     towers: dict[str, float]
-    drafts: float
 
 
 def overruled(
@@ -171,8 +170,7 @@ def _as_stored(usual: Format, each: float) -> Format:
 
 
 def _placed(tensors: dict[str, int], size: dict[str, int], count: int) -> _Found:
-    found = _Found({}, {}, {}, 0.0)
-    drafts = 0.0
+    found = _Found({}, {}, {})
     for name, amount in tensors.items():
         kind = next((k for k, pattern in _TOWERS if pattern.search(name)), None)
         short = plain(name)
@@ -180,14 +178,14 @@ def _placed(tensors: dict[str, int], size: dict[str, int], count: int) -> _Found
         if kind:
             found.towers[kind] = found.towers.get(kind, 0.0) + amount
         elif _DRAFTS.search(name) or (layer and int(layer[1]) >= count):
-            drafts += amount
+            continue  # multi-token prediction keeps the formats of the config
         elif layer:
             _in_layer(found, size, int(layer[1]), layer[2], amount)
         elif _HEAD.search(name):
             found.modules["lm_head"] = found.modules.get("lm_head", 0.0) + amount
         elif _EMBEDDING.search(name):
             found.modules["embed_tokens"] = found.modules.get("embed_tokens", 0.0) + amount
-    return replace(found, drafts=drafts)
+    return found
 
 
 def _in_layer(found: _Found, size: dict[str, int], number: int, rest: str, amount: float) -> None:

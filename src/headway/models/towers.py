@@ -122,8 +122,8 @@ def _vision(v: Mapping[str, Any], hidden: int, config: Mapping[str, Any]) -> int
 
 def _audio(a: Mapping[str, Any], hidden: int, config: Mapping[str, Any]) -> int:
     del config
-    inner = a.get("audio_config") if isinstance(a.get("audio_config"), Mapping) else a
-    assert isinstance(inner, Mapping)
+    nested = a.get("audio_config")
+    inner = nested if isinstance(nested, Mapping) else a
     layers = _number(inner, "encoder_layers", "num_hidden_layers", "conf_num_hidden_layers")
     width = _number(inner, "d_model", "hidden_size")
     wide = _number(inner, "encoder_ffn_dim", "intermediate_size", default=4 * width)

@@ -93,21 +93,18 @@ def reserved_per_chip(model: Architecture, layout: Layout, context: float, ahead
     A hybrid model has pages of one size: a page of attention holds as many tokens as fill the largest state, and every
     state takes a page (vLLM, hybrid cache manager).
     """
-    whole = math.ceil(context / block) * block
     states = [(x.count, x.state.bytes * share_of(x.state.ways, layout.tp)) for x in model.layers if x.state]
     reads = list(model.attends())
-    if not states or not reads:
-        cache = sum(
-            fullest_stage(n, layout) * a.reserved_bytes(whole, ahead) * share_of(a.ways, layout.tp) for n, a in reads
-        )
-        return float(cache / layout.cp + sum(fullest_stage(n, layout) * b for n, b in states))
-    each = max(a.entry_bytes * share_of(a.ways, layout.tp) for _, a in reads)
-    tokens = max(math.ceil(max(b for _, b in states) / each / block) * block, block)
-    whole = math.ceil(context / tokens) * tokens
+    page = block
+    if states and reads:
+        each = max(a.entry_bytes * share_of(a.ways, layout.tp) for _, a in reads)
+        page = max(math.ceil(max(b for _, b in states) / each / block) * block, block)
+        states = [(n, page * each) for n, _ in states]
+    whole = math.ceil(context / page) * page
     cache = sum(
         fullest_stage(n, layout) * a.reserved_bytes(whole, ahead) * share_of(a.ways, layout.tp) for n, a in reads
     )
-    return float(cache / layout.cp + sum(fullest_stage(n, layout) * tokens * each for n, _ in states))
+    return float(cache / layout.cp + sum(fullest_stage(n, layout) * b for n, b in states))
 
 
 _KEPT = 2  # copies of the residual stream: itself and its norm

@@ -102,17 +102,22 @@ def what_fits(
 def _models(words: Sequence[str]) -> Iterator[tuple[str, float]]:
     """Names of the catalogue's models with their parameters: releases in another format of the same model left out."""
     rows = catalogue().table("models").rows
-    known = {r["id"].rsplit("/", 1)[-1].lower().removesuffix("-bf16") for r in rows}
+    known = {_short(r["id"]).removesuffix("-bf16") for r in rows}
     chosen = [r for r in rows if all(w.lower() in f"{r['id']} {r['aliases']}".lower() for w in words)]
     if not chosen:
         raise InputError(
             f"no model of the catalogue has {' and '.join(words)} in its name; `headway catalog models` lists them"
         )
     for row in chosen:
-        base = _RELEASE.sub("", row["id"].rsplit("/", 1)[-1]).lower()
-        if base != row["id"].rsplit("/", 1)[-1].lower() and base in known:
+        short = _short(row["id"])
+        base = _RELEASE.sub("", short)
+        if base != short and base in known:
             continue
         yield row["id"], float(row["published_total_B"] or 0) * 1e9
+
+
+def _short(name: str) -> str:
+    return name.rsplit("/", 1)[-1].lower()
 
 
 def _one(

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headway import units
 from headway.models import Architecture
 from headway.plan import Plan, Point, curve
-from headway.tables import table_text
+from headway.report.charts import log_chart
+from headway.tables import columns, table_text
 
 Cell = tuple[str, str, str]  # label, value, remark
-
-
-def width() -> int:
-    """Return the terminal's width (or what COLUMNS says), 100 when there is none."""
-    asked = os.environ.get("COLUMNS", "").isdigit()
-    return shutil.get_terminal_size((100, 40)).columns if asked or sys.stdout.isatty() else 100
 
 
 def _per_cent(value: float) -> str:
@@ -327,24 +319,19 @@ def plan_text(plan: Plan, *, chart: bool = True) -> str:
 def _chart(plan: Plan) -> list[str]:
     """Draw cost against latency (or step time against batch without a price) with characters."""
     import numpy as np
-    import plotille
 
     found = curve(plan)
     priced = plan.system.price is not None
     x = np.log10(found.seconds if priced else found.x)
     y = np.log10(found.cost * 1e6 if priced else found.seconds)
-    figure = plotille.Figure()
-    figure.width, figure.height, figure.with_colors, figure.origin = max(30, min(64, width() - 36)), 10, False, False
-    figure.set_x_limits(float(x.min()), max(float(x.max()), float(x.min()) + 0.3))
-    figure.set_y_limits(float(y.min()) - 0.05, float(y.max()) + 0.05)
-    figure.plot(x.tolist(), y.tolist(), interp="linear")
     at = (plan.point.seconds, plan.point.dollars_per_mtok) if priced else (plan.point.batch, plan.point.seconds)
-    figure.scatter([math.log10(at[0])], [math.log10(at[1] or 1.0)], marker="o")
     across, up = (units.seconds, units.dollars) if priced else (_tick, units.seconds)
-    figure.x_ticks_fkt = lambda low, _high: across(10 ** float(low))  # pyright: ignore[reportArgumentType]
-    figure.y_ticks_fkt = lambda low, _high: f"{up(10 ** float(low)):>9}"  # pyright: ignore[reportArgumentType]
-    figure.x_label, figure.y_label = ("a token", "$/Mtok") if priced else ("batch", "step")
-    lines = [line.rstrip() for line in str(figure.show()).split("\n")]
+    lines = log_chart(
+        (x.tolist(), y.tolist()), ([math.log10(at[0])], [math.log10(at[1] or 1.0)]),
+        ((float(x.min()), max(float(x.max()), float(x.min()) + 0.3)), (float(y.min()) - 0.05, float(y.max()) + 0.05)),
+        (max(30, min(64, (columns() or 100) - 36)), 10), ("a token", "$/Mtok") if priced else ("batch", "step"),
+        (across, lambda value: f"{up(value):>9}"), marker="o",
+    )  # fmt: skip
     title = "cost against latency" if priced else "latency against batch"
     return [f"{title}, batch 1 to {found.x[-1]:,.0f} (log scales; o marks batch {plan.point.batch:,.0f})", *lines]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from headway import units
 from headway.predictions.compared import Compared
+from headway.report.charts import log_chart
 from headway.serving import Answer
 from headway.tables import table_text
 
@@ -55,19 +56,11 @@ def compared_text(c: Compared) -> str:
 
 def _scatter(what: str, c: Compared) -> list[str]:
     """Draw predicted over measured with characters, on log axes; the line is where they are equal."""
-    import plotille
-
     measured, predicted = np.log10(np.array(c.pairs[what])[:, :2]).T
     low, high = float(min(measured.min(), predicted.min())) - 0.05, float(max(measured.max(), predicted.max())) + 0.05
-    figure = plotille.Figure()
-    figure.width, figure.height, figure.with_colors, figure.origin = 56, 14, False, False
-    figure.set_x_limits(low, high)
-    figure.set_y_limits(low, high)
-    figure.plot([low, high], [low, high], interp="linear")
-    figure.scatter(measured.tolist(), predicted.tolist())
-    figure.x_ticks_fkt = lambda a, _b: f"{10 ** float(a):.3g}"  # pyright: ignore[reportArgumentType]
-    figure.y_ticks_fkt = lambda a, _b: f"{10 ** float(a):>8.3g}"  # pyright: ignore[reportArgumentType]
-    figure.x_label, figure.y_label = "measured", "predicted"
+    lines = log_chart(
+        ([low, high], [low, high]), (measured.tolist(), predicted.tolist()), ((low, high), (low, high)), (56, 14),
+        ("measured", "predicted"), (lambda value: f"{value:.3g}", lambda value: f"{value:>8.3g}"),
+    )  # fmt: skip
     unit = "" if "tok" in what else " in ms"
-    lines = [line.rstrip() for line in str(figure.show()).split("\n")]
     return [f"{what}{unit}, predicted over measured (log scales; the line is where they are equal)", *lines]

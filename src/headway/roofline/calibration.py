@@ -83,7 +83,9 @@ class Calibration:
     )
     ramp_ranks: Real = _number(float("inf"), "ranks", "beyond which that square-root term grows no more", 2.0)
     draft_acceptance: Real = _share("of drafted tokens accepted, each given the one before (speculative decoding)")
-    memory_reserve: Real = _number(0.0, "share", "of memory that the engine gives neither weights nor KV", 0.0, 0.999)
+    memory_reserve: Real = _number(
+        0.0, "share", "of memory for neither weights nor KV; 0: as the engine has it", 0.0, 0.999
+    )
     run_rounds: Real = _number(
         float("inf"), "requests", "per slot in a benchmark's run, of which the first start all at once", 1.0
     )

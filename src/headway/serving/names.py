@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 
 from headway.catalog import Catalogue, catalogue
 from headway.errors import HeadwayError, InputError
 from headway.hardware import System, system
-from headway.models import Architecture, is_mixture, mixture_name, model, number_format
+from headway.models import Architecture, is_mixture, is_path, mixture_name, model, number_format
 
 # What releases of one model differ in: how the weights are stored, and how it was tuned (same shapes either way).
 _STORED = (
@@ -123,7 +122,7 @@ def served_model(
     wanted, cache = (weights or "").strip().lower(), (kv or "").strip().lower()
     cache = "" if cache == "auto" else _DTYPES.get(cache, cache)
     text = name.strip()
-    read = _served.__wrapped__ if _is_path(text) else _served  # a file may change between two questions
+    read = _served.__wrapped__ if is_path(text) else _served  # a file may change between two questions
     return read(catalogue(), text, wanted, cache, family)
 
 
@@ -131,10 +130,6 @@ def served_model(
 def _served(facts: Catalogue, name: str, weights: str, cache: str, family: str | None) -> Architecture:
     found, precision = _resolved(facts, name, weights, family)
     return model(found, precision=precision, kv_precision=cache or None, family=family)
-
-
-def _is_path(name: str) -> bool:
-    return name.endswith((".json", ".gguf")) or name.startswith((".", "/", "~")) or os.path.isdir(name)
 
 
 def _resolved(facts: Catalogue, name: str, weights: str, family: str | None = None) -> tuple[str, str | None]:
@@ -170,7 +165,7 @@ def _find(facts: Catalogue, name: str, weights: str) -> tuple[str, str]:
     """Return (name that `model` knows, storage format that its suffix says)."""
     table = facts.table("models")
     said = ""
-    if _is_path(name):
+    if is_path(name):
         return name, said
     for start in dict.fromkeys((name, name.rsplit("/", 1)[-1])):
         text = start

@@ -151,10 +151,7 @@ class Setting:
 
     def account(self, layout: Layout) -> Account:
         """Return the memory account of a layout: sequences count as the engine admits them."""
-        own = float(self.numbers.memory_reserve)  # a profile of the user's may say another share than its engine's
-        kept = (
-            self.reserve if self.reserve is not None else own if own not in (0.0, default("memory_reserve")) else None
-        )
+        kept = self.reserve if self.reserve is not None else float(self.numbers.memory_reserve) or None
         return memory_account(
             self.model, layout, self.system, self.prompt, self.output, reserve=kept, chunk_tokens=self.chunk,
             policy="as run" if self.kind == "static_batch" else self.engine.admission, habits=self.engine.memory,

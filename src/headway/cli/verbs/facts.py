@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -31,7 +30,6 @@ def lecture(
     import dataclasses
 
     from headway import lecture as proof
-    from headway import units
     from headway.catalog import use
     from headway.errors import InputError
     from headway.report.lecture import lecture_text
@@ -42,8 +40,6 @@ def lecture(
         name, sign, value = text.partition("=")
         if not sign:
             raise InputError(f"--set {text!r} must look like name=value, e.g. n_active=37e9")
-        with contextlib.suppress(ValueError):  # what is no number is refused by the lecture, with its inputs
-            units.parse(float(value), units.COUNT, f"--set {name.strip()}")
         given[name.strip()] = value.strip()
     chosen = proof.inputs(given)
     rows = proof.headlines(chosen)

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from headway.cli.options import Csv, Folder, Json, app
 from headway.cli.output import emit, emit_csv, names
 from headway.cli.terminal import show
+from headway.questions import FIELDS
 
 
 @app.command
@@ -30,7 +31,7 @@ def fit(
     ] = None,
     memory_share: Annotated[
         float | None,
-        Parameter(name=["--memory-share", "--gpu-memory-utilization"], help="Share of memory that the engine may use."),
+        Parameter(name=list(FIELDS["memory_share"].flags), help=FIELDS["memory_share"].about),
     ] = None,
     json: Json = False,
     csv: Csv = False,

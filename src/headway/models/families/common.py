@@ -55,7 +55,7 @@ def spine(keys: Keys, *, layers: int | None = None, defaults: Mapping[str, int] 
         Of keys that the family's configs leave out, as the reference library has them.
     """
     if defaults:
-        keys.values = {**{k: v for k, v in defaults.items() if keys.values.get(k) is None}, **keys.values}
+        keys.state(**{k: v for k, v in defaults.items() if k not in keys.values})
     hidden = keys.int("hidden_size")
     heads = keys.int("num_attention_heads")
     kv_heads = keys.int("num_key_value_heads", default=heads)

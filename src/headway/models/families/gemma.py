@@ -115,7 +115,7 @@ def read_gemma3n(keys: Keys) -> Draft:
         part = grouped_query(
             s.hidden, s.heads, s.kv_heads, s.head_dim, query_key_norm=True, reach=FULL if far else window, stores=i < own,
         )  # fmt: skip
-        ffn = (*dense(s.hidden, _width(keys, inner[i])), *small)
+        ffn = (*dense(s.hidden, keys.whole("intermediate_size", inner[i])), *small)
         # shared layers keep projections of their own in the checkpoint, which nothing multiplies
         unused = 0 if i < own else 2 * s.hidden * s.kv_heads * s.head_dim
         layers.append(
@@ -127,11 +127,6 @@ def read_gemma3n(keys: Keys) -> Draft:
     tables = table * s.layers * narrow + s.hidden * s.layers * narrow + narrow
     joins = 2 * (streams - 1) * s.hidden * s.hidden
     return Draft(s.hidden, s.vocabulary, layers, _tied(keys), s.max_context, s.hidden + tables + joins)
-
-
-def _width(keys: Keys, value: object) -> int:
-    keys.values = {**keys.values, "intermediate_size": value}
-    return keys.int("intermediate_size")
 
 
 def _mixture(keys: Keys, s: Spine) -> tuple[tuple[Linear, ...], Experts, int]:

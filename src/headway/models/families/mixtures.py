@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from headway.models.attention import grouped_query
 from headway.models.experts import dense
 from headway.models.families.common import Draft, layer, mtp_count, spine
@@ -176,8 +174,8 @@ def read_hunyuan(keys: Keys) -> Draft:
     """Read Hunyuan-A13B: top-k and shared experts are lists per layer, Q and K normed per head, tied head."""
     s = spine(keys)
     count, active = keys.int("num_experts"), _same(keys, "moe_topk", s.layers)
-    width = _same(keys, "moe_intermediate_size", s.layers, keys.int("intermediate_size"))
-    shared = width * _same(keys, "num_shared_expert", s.layers, 0)
+    width = _same(keys, "moe_intermediate_size", s.layers, default=keys.int("intermediate_size"))
+    shared = width * _same(keys, "num_shared_expert", s.layers, default=0)
     mixture = experts_of(s.hidden, width, count, active, shared=shared)
     keys.flag("use_mixed_mlp_moe", default=True)
     norm = keys.flag("use_qk_norm", default=True)
@@ -190,12 +188,11 @@ def read_hunyuan(keys: Keys) -> Draft:
     return draft
 
 
-def _same(keys: Keys, name: str, layers: int, default: Any = None) -> int:
-    """Return a number that is alone or a list of equal ones."""
-    value = keys.raw(name, default)
-    if isinstance(value, list):
-        if len(set(map(str, value))) != 1:
-            raise keys.wrong(name, value, f"one number, or {layers} equal ones")
-        value = value[0]
-    keys.values = {**keys.values, name: value}
-    return keys.int(name, least=0)
+def _same(keys: Keys, name: str, layers: int, **otherwise: int) -> int:
+    """Return a number that is alone or a list of equal ones; `default=` where the key may be absent."""
+    value = keys.raw(name)
+    if not isinstance(value, list):
+        return keys.int(name, least=0, **otherwise)
+    if len(set(map(str, value))) != 1:
+        raise keys.wrong(name, value, f"one number, or {layers} equal ones")
+    return keys.whole(name, value[0], least=0)
