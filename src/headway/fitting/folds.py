@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from headway.fitting.compare import ratios
 from headway.fitting.estimate import Estimate, estimate
 from headway.fitting.fit import Data, Fitted, Prior, fit, predict_with
+from headway.workers import end_with_parent
 
 Array = NDArray[np.float64]
 _JOB: list[tuple[Data, NDArray[np.str_], Mapping[str, Prior] | None]] = []  # what forked workers inherit
@@ -81,19 +80,8 @@ def _predicted(names: list[str]) -> Iterator[tuple[str, Array, Array]]:
     if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(_without, names)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _with_parent, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), end_with_parent) as pool:
         yield from pool.map(_without, names)
-
-
-def _with_parent(parent: int) -> None:
-    """Let a worker end when its parent does, killed or not."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _without(name: str) -> tuple[str, Array, Array]:

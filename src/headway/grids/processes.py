@@ -7,17 +7,16 @@ message for ever. With a pipe each, whose far end only the worker holds, a worke
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import threading
 from collections.abc import Generator, Iterator, Sequence
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, cast
 
 from headway.errors import LostWorkerError
 from headway.grids.grid import Cell, solve
+from headway.workers import end_with_parent
 
 Result = dict[str, Any]
 KEPT = "the results so far are kept, and a rerun goes on from them"
@@ -90,7 +89,7 @@ def _heard(near: Connection) -> Any:
 
 def _work(far: Connection) -> None:
     """Solve what comes until the pipe ends, in the worker process."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with contextlib.suppress(EOFError, OSError):  # the parent left
         while True:
             cell = far.recv()
@@ -99,14 +98,6 @@ def _work(far: Connection) -> None:
             except Exception as error:  # the parent's to raise, whatever it is
                 result = error
             far.send(result)
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as its parent has ended, killed or not: nobody is left to take the result."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-    os._exit(1)
 
 
 @contextlib.contextmanager
