@@ -26,6 +26,7 @@ DEEPSEEK, LLAMA = "deepseek-ai/DeepSeek-V3", "meta-llama/Llama-3.1-70B"
     ("tp8", "tp8", 8), ("TP8", "tp8", 8), ("tp4pp2", "tp4pp2", 8), ("dp8ep64", "tp8dp8ep64", 64), ("ep8", "tp8ep8", 8),
     ("tp2ep8", "tp2dp4ep8", 8), ("dp32ep32", "dp32ep32", 32), ("tp=8, pp=2", "tp8pp2", 16), ("tp4 cp2", "tp4cp2", 8),
     ("dp144ep144r32", "dp144ep144r32", 144), ("tp8+shared", "tp8+shared", 8), ("tp1", "tp1", 1),
+    ("tp1+cpu12", "tp1+cpu12", 1), ("TP2 + cpumoe40", "tp2+cpumoe40", 2), ("tp1+cpumoe9+cpu3", "tp1+cpu3+cpumoe9", 1),
 ])  # fmt: skip
 def test_layouts_as_people_write_them(text, layout, chips):
     found = read_layout(text)

@@ -23,7 +23,7 @@ from headway.roofline import (
     pass_overhead,
     pass_seconds,
     row_amounts,
-    row_kind,
+    row_ways,
     send_amounts,
     split,
     wire,
@@ -214,8 +214,9 @@ class _Builder:
         self.sequences.append(float(load.busiest(step.groups, lambda _: 1.0)))
         self.prompt_layers.append(float(load.carries_prompt) * step.layers)
         for row in step.rows:
-            amounts = row_amounts(row, step, load, chip)
-            self.kernels[row_kind(row, chip)].append((where, number, *(getattr(amounts, f) for f in _AMOUNTS)))
+            (way,) = row_ways(row, chip)
+            amounts = row_amounts(row, step, load, way)
+            self.kernels[way.kind].append((where, number, *(getattr(amounts, f) for f in _AMOUNTS)))
         for send in step.sends:
             sent = send_amounts(send, load, chip)
             self.sends[Kind(send.kind)].append((where, number, *(getattr(sent, f) for f in _TRANSFER)))

@@ -80,6 +80,8 @@ class Chip:
     status: str = column("", "shipping, consumer, pre-release figures, ...", default="")
     note: str = column("", "remarks", default="")
     aliases: tuple[str, ...] = column("", "other names, separated by |", default=())
+    cpu: Chip | None = None  # this chip's share of its host's processors and memory, where something is left to them
+    cpu_link: float = 0.0  # per direction, to the host's memory [bytes/s]
 
     @property
     def usable(self) -> float:

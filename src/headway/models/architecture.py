@@ -58,6 +58,8 @@ class Architecture:
         What was left out or assumed, in words.
     kernel_counts : tuple of (str, int)
         Kernels that engines run for a part of a layer beside its matrix products (catalogue `kernel_counts`).
+    order : tuple of int
+        Place in `layers` of the kind of each layer, first layer to last. [1]
     """
 
     name: str
@@ -78,6 +80,7 @@ class Architecture:
     notes: tuple[str, ...] = ()
     source: str = ""
     kernel_counts: tuple[tuple[str, int], ...] = ()
+    order: tuple[int, ...] = ()
 
     def __hash__(self) -> int:
         """Hash once: an architecture is a key of every cache of steps, and a deep one."""
@@ -214,6 +217,12 @@ def group(layers: list[Layer]) -> tuple[Layer, ...]:
     for layer in layers:
         counts[layer] = counts.get(layer, 0) + layer.count
     return tuple(replace(layer, count=n) for layer, n in counts.items())
+
+
+def order(layers: list[Layer]) -> tuple[int, ...]:
+    """Return the place of each layer's kind among those that `group` returns."""
+    kinds = {layer: i for i, layer in enumerate(dict.fromkeys(layers))}
+    return tuple(kinds[layer] for layer in layers for _ in range(layer.count))
 
 
 __all__ = ["FULL", "Architecture", "Attend", "Experts", "Format", "Layer", "Linear", "Precision", "State", "group"]

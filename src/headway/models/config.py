@@ -12,7 +12,7 @@ from typing import Any
 
 from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError, near_misses, quoted, visible
-from headway.models.architecture import Architecture, Layer, Linear, group, kernel_counts
+from headway.models.architecture import Architecture, Layer, Linear, group, kernel_counts, order
 from headway.models.families import READERS, REFUSED
 from headway.models.families.common import Draft
 from headway.models.files import from_hub, inside, is_path, read_json
@@ -329,6 +329,7 @@ def _finish(
         notes=tuple(notes),
         source=source,
         kernel_counts=kernel_counts(),
+        order=order(layers),
     )
     return _checked_total(built, stored)
 

@@ -10,7 +10,17 @@ from typing import Any
 
 from headway.catalog import catalogue
 from headway.errors import InputError, quoted
-from headway.models.architecture import Architecture, Attend, Experts, Layer, Linear, State, group, kernel_counts
+from headway.models.architecture import (
+    Architecture,
+    Attend,
+    Experts,
+    Layer,
+    Linear,
+    State,
+    group,
+    kernel_counts,
+    order,
+)
 from headway.models.attention import indexer, latent_cache
 from headway.models.formats import Format, number_format
 from headway.models.keys import MOST_LAYERS
@@ -173,7 +183,7 @@ class _Reader:
             precision=Precision(number_format("fp32"), usual.format if usual else last.format, kv, source=self.where),
             final_parameters=vectors, source=self.where, side_by_side=bool(self.facts.get(f"{self.arch}.use_parallel_residual")),
             notes=("read from a GGUF header: every tensor as it stands in the file",),
-            kernel_counts=kernel_counts(),
+            kernel_counts=kernel_counts(), order=order(every[: self.layers - spare]),
         )  # fmt: skip
 
     def _add(self, block: _Block, stem: str, tensor: _Tensor) -> None:

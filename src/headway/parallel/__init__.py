@@ -1,15 +1,13 @@
 """How a model lies on chips: Layout, memory, Architecture x Layout -> Step, racks and pipelines in closed form."""
 
+from headway.parallel.deployment import Deployment, Pool, read_deployment
 from headway.parallel.layout import (
-    Deployment,
     Dimensions,
     Layout,
     LayoutColumns,
-    Pool,
     candidates,
     check,
     completed,
-    read_deployment,
     read_layout,
     widest_tensor,
 )
@@ -21,6 +19,7 @@ from headway.parallel.memory import (
     reserved_per_chip,
     weights_per_chip,
 )
+from headway.parallel.offload import host_bytes, least_offload, places
 from headway.parallel.pipeline import (
     activations_held,
     decode_idle_fraction,
@@ -62,9 +61,12 @@ __all__ = [
     "decode_token_latency",
     "fewest_layers_per_stage",
     "hops",
+    "host_bytes",
     "kv_per_chip",
     "latency_with_hops",
+    "least_offload",
     "place_experts",
+    "places",
     "read_deployment",
     "read_layout",
     "reserved_per_chip",

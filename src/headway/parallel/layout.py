@@ -1,11 +1,11 @@
-"""Layout: how one copy of a model is cut over chips, and pools of copies, written as people write them."""
+"""Layout: how one copy of a model is cut over chips, written as people write it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from headway.parallel.racks import largest_divisor, nearest_divisor
 Column = NDArray[np.float64]
 _NAMES = ("tp", "cp", "dp", "ep", "pp")
 _PART = re.compile(r"(tp|cp|dp|ep|pp|r)[ =]*(\d+)", re.IGNORECASE)
+_ON_CPU = {"cpu": "cpu_layers", "cpumoe": "cpu_experts"}  # as written after a plus
+_FLAG = re.compile(r"(cpumoe|cpu)(\d+)|(shared|sharedcopies)")
 
 
 class Dimensions(NamedTuple):
@@ -36,6 +38,8 @@ class Dimensions(NamedTuple):
         pp.
     shared_copies : bool
         Shared experts whole on every chip.
+    cpu_layers, cpu_experts : int
+        Layers, and experts of layers, on the host. [layers]
     """
 
     sliced: bool
@@ -45,6 +49,8 @@ class Dimensions(NamedTuple):
     sliced_experts: bool
     staged: bool
     shared_copies: bool
+    cpu_layers: int = 0
+    cpu_experts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,10 @@ class Layout:
         Experts with a second copy: the busiest chip has less to do (DeepSeek: 32 of 256 on 144 chips). [experts]
     shared_copies : bool
         Keep shared experts whole on every chip instead of slicing them over tp.
+    cpu_layers : int
+        Layers, counted from the first, that lie in the host's memory with their cache and run on its processor. [layers]
+    cpu_experts : int
+        MoE layers, counted from the first, whose routed experts do. [layers]
     """
 
     tp: int = 1
@@ -79,6 +89,8 @@ class Layout:
     cp: int = 1
     redundant: int = 0
     shared_copies: bool = False
+    cpu_layers: int = 0
+    cpu_experts: int = 0
 
     def __post_init__(self) -> None:
         for name in _NAMES:
@@ -91,6 +103,10 @@ class Layout:
         if self.stage_chips % self.ep:
             cut = "tp x dp" if self.cp == 1 else "tp x cp x dp"
             raise InputError(f"layout {self}: ep{self.ep} must divide the {self.stage_chips} chips of {cut}")
+        if min(self.cpu_layers, self.cpu_experts) < 0:
+            raise InputError(f"layout {self}: layers on the host's processor must not be negative")
+        if self.offloads and self.chips > self.tp:
+            raise InputError(f"layout {self}: layers or experts on the host's processor go with tp only")
 
     @property
     def stage_chips(self) -> int:
@@ -108,17 +124,24 @@ class Layout:
         return self.stage_chips // self.ep
 
     @property
+    def offloads(self) -> bool:
+        """Whether something lies in the host's memory and runs on its processor."""
+        return self.cpu_layers > 0 or self.cpu_experts > 0
+
+    @property
     def dimensions(self) -> Dimensions:
         """Which dimensions it uses: they decide which kernels and collectives a pass has."""
         return Dimensions(
             sliced=self.tp > 1, shared_sequences=self.cp > 1, groups=self.dp > 1, spread_experts=self.ep > 1,
             sliced_experts=self.slices > 1, staged=self.pp > 1, shared_copies=self.shared_copies,
+            cpu_layers=self.cpu_layers, cpu_experts=self.cpu_experts,
         )  # fmt: skip
 
     def __str__(self) -> str:
         parts = [f"{k}{getattr(self, k)}" for k in _NAMES if getattr(self, k) > 1]
         text = "".join(parts) or "tp1"
-        return text + (f"r{self.redundant}" if self.redundant else "") + ("+shared" if self.shared_copies else "")
+        text += (f"r{self.redundant}" if self.redundant else "") + ("+shared" if self.shared_copies else "")
+        return text + "".join(f"+{word}{n}" for word, name in _ON_CPU.items() if (n := getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +155,8 @@ class LayoutColumns:
     cp: Column
     redundant: Column
     shared_copies: bool
+    cpu_layers: int = 0
+    cpu_experts: int = 0
 
     @classmethod
     def of(cls, layouts: Sequence[Layout]) -> LayoutColumns:
@@ -145,7 +170,10 @@ class LayoutColumns:
         if len({x.dimensions for x in layouts}) != 1:
             raise InputError("only layouts that use the same dimensions can be built together")
         numbers = {k: np.array([getattr(x, k) for x in layouts], dtype=float)[:, None] for k in (*_NAMES, "redundant")}
-        return cls(**numbers, shared_copies=layouts[0].shared_copies)
+        first = layouts[0]
+        return cls(
+            **numbers, shared_copies=first.shared_copies, cpu_layers=first.cpu_layers, cpu_experts=first.cpu_experts
+        )
 
     @property
     def stage_chips(self) -> Column:
@@ -168,7 +196,12 @@ class LayoutColumns:
         tp, cp, dp, ep, slices, pp = (
             bool(np.all(x > 1)) for x in (self.tp, self.cp, self.dp, self.ep, self.slices, self.pp)
         )
-        return Dimensions(tp, cp, dp, ep, slices, pp, self.shared_copies)
+        return Dimensions(tp, cp, dp, ep, slices, pp, self.shared_copies, self.cpu_layers, self.cpu_experts)
+
+    @property
+    def offloads(self) -> bool:
+        """Whether something lies in the host's memory and runs on its processor."""
+        return self.cpu_layers > 0 or self.cpu_experts > 0
 
     def __str__(self) -> str:
         return f"{len(self.tp)} layouts"
@@ -187,13 +220,18 @@ def read_layout(text: str) -> Layout:
 
     Notes
     -----
-    ``r32`` gives 32 experts a second copy; ``+shared`` keeps shared experts whole on every chip. Where ep is larger than
+    ``r32`` gives 32 experts a second copy; ``+shared`` keeps shared experts whole on every chip; ``+cpu12`` leaves the first 12
+    layers to the host's processor, ``+cpumoe40`` the routed experts of the first 40 that have any. Where ep is larger than
     tp x cp x dp, the missing ways are data-parallel groups when dp is not given, else tensor-parallel.
     """
     plain = text.strip().lower().replace("tensor", "tp").replace(" ", "")
-    body, plus, flag = plain.partition("+")
-    if plus and flag not in ("shared", "sharedcopies"):
-        raise InputError(f"layout {text!r}: +{flag} is not known; accepted: +shared")
+    body, *flags = plain.split("+")
+    beside: dict[str, Any] = {}
+    for flag in flags:
+        match = _FLAG.fullmatch(flag)
+        if not match:
+            raise InputError(f"layout {text!r}: +{flag} is not known; accepted: +shared, +cpu12, +cpumoe40")
+        beside |= {"shared_copies": True} if match[3] else {_ON_CPU[match[1]]: int(match[2])}
     rest = re.sub(r"[-_,x/;]", "", body)
     found: dict[str, int] = {}
     while rest:
@@ -207,7 +245,7 @@ def read_layout(text: str) -> Layout:
     if not found:
         raise InputError("a layout is empty; write it like tp8, tp4pp2 or dp8ep64")
     redundant = found.pop("r", 0)
-    return Layout(**completed(found), redundant=redundant, shared_copies=bool(plus))
+    return Layout(**completed(found), redundant=redundant, **beside)
 
 
 def completed(given: dict[str, int]) -> dict[str, int]:
@@ -228,73 +266,6 @@ def completed(given: dict[str, int]) -> dict[str, int]:
     if "dp" not in given:
         return {**given, "dp": missing}
     return given if "tp" in given else {**given, "tp": missing}
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """So many replicas of one layout, for prompts, for answers, or for both."""
-
-    layout: Layout
-    replicas: int = 1
-
-    @property
-    def chips(self) -> int:
-        """Chips of the pool."""
-        return self.layout.chips * self.replicas
-
-    def __str__(self) -> str:
-        return f"{self.layout} x {self.replicas}" if self.replicas > 1 else str(self.layout)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """One pool that does everything, or one for prompts and one for answers.
-
-    Attributes
-    ----------
-    decode : Pool
-    prefill : Pool or None
-        None: `decode` computes the prompts too.
-    """
-
-    decode: Pool
-    prefill: Pool | None = None
-
-    @property
-    def chips(self) -> int:
-        """Chips of both pools."""
-        return self.decode.chips + (self.prefill.chips if self.prefill else 0)
-
-    def __str__(self) -> str:
-        return str(self.decode) if self.prefill is None else f"prefill: {self.prefill}, decode: {self.decode}"
-
-
-_REPLICAS = re.compile(r"\s*[x*×]\s*(\d+)\s*$", re.IGNORECASE)
-
-
-def read_deployment(text: str) -> Deployment:
-    """Read a deployment: ``tp8``, ``tp4pp2 x 3``, ``prefill: tp4 x 2, decode: dp32ep32``.
-
-    Raises
-    ------
-    InputError
-        When a part has no layout, or only one of prefill and decode is given.
-    """
-    named = re.findall(r"(prefill|decode)\s*:\s*([^:]*?)(?=,?\s*(?:prefill|decode)\s*:|$)", text, re.IGNORECASE)
-    if not named:
-        return Deployment(_pool(text))
-    pools = {name.lower(): _pool(body.rstrip(" ,;")) for name, body in named}
-    if len(named) != 2 or set(pools) != {"prefill", "decode"}:
-        raise InputError(f"{text!r}: give both pools once, like `prefill: tp4 x 2, decode: dp32ep32`")
-    return Deployment(pools["decode"], pools["prefill"])
-
-
-def _pool(text: str) -> Pool:
-    match = _REPLICAS.search(text)
-    replicas = int(match[1]) if match else 1
-    if replicas < 1:
-        raise InputError(f"{text!r}: a pool has at least one replica")
-    return Pool(read_layout(text[: match.start()] if match else text), replicas)
 
 
 def check(model: Architecture, layout: Layout) -> None:
@@ -324,9 +295,15 @@ def check(model: Architecture, layout: Layout) -> None:
     if heads and heads % layout.tp:
         fit = nearest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
-    layers = sum(x.count for x in model.layers)
+    layers = model.layer_count
     if layout.pp > layers:
         raise InputError(f"--pp {layout.pp}: {model.name} has {layers} layers; at most pp{layers}")
+    if layout.cpu_layers > layers:
+        raise InputError(f"--cpu-layers {layout.cpu_layers}: {model.name} has {layers} layers")
+    routed = sum(x.count for x in model.layers if x.experts)
+    if layout.cpu_experts > routed:
+        has = f"{routed} layers with experts" if routed else "no experts; use --cpu-layers"
+        raise InputError(f"--cpu-experts {layout.cpu_experts}: {model.name} has {has}")
 
 
 def widest_tensor(model: Architecture, most: int) -> int:

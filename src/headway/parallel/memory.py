@@ -8,6 +8,7 @@ from typing import Any
 
 from headway.models import Architecture
 from headway.parallel.layout import Layout
+from headway.parallel.offload import places
 from headway.parallel.sharding import fullest_stage, share_of, stage_share, weight_share
 from headway.parallel.steps import activation_bytes
 
@@ -26,6 +27,7 @@ def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) ->
     even : bool
         Count an even share of everything per pipeline stage: the least that the fullest one can hold.
     """
+    stage, model = stage_share(model, layout), places(model, layout).chip
     embedding, head = model.embedding.bytes / layout.tp, 0.0 if model.tied else model.head.bytes / layout.tp
     if layout.pp > 1:
         ends = max(embedding, model.head.bytes / layout.tp)
@@ -37,7 +39,7 @@ def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) ->
     beside = _beside(model, layout)
     if even:
         return (embedding + head + rest + beside + sum(n * b for n, b in kinds)) / layout.pp
-    return ends + beside + rest * stage_share(model, layout) + sum(fullest_stage(n, layout) * b for n, b in kinds)
+    return ends + beside + rest * stage + sum(fullest_stage(n, layout) * b for n, b in kinds)
 
 
 def _beside(model: Architecture, layout: Layout) -> float:
@@ -61,6 +63,7 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real, drafting: bo
     drafting : bool
         The multi-token-prediction layers run, and keep a cache of their own.
     """
+    model = places(model, layout).chip
     cache = sum(
         fullest_stage(n, layout) * a.stored_bytes(context) * share_of(a.ways, layout.tp) for n, a in model.attends()
     )
@@ -93,6 +96,7 @@ def reserved_per_chip(model: Architecture, layout: Layout, context: float, ahead
     A hybrid model has pages of one size: a page of attention holds as many tokens as fill the largest state, and every
     state takes a page (vLLM, hybrid cache manager).
     """
+    model = places(model, layout).chip
     states = [(x.count, x.state.bytes * share_of(x.state.ways, layout.tp)) for x in model.layers if x.state]
     reads = list(model.attends())
     page = block
@@ -125,7 +129,7 @@ def activations_per_chip(model: Architecture, layout: Layout, tokens: float) -> 
     The residual stream, its norm, and the widest part of a layer with all its inputs and outputs at once; under expert
     parallelism those of an even share of all groups' tokens. Engines reuse buffers from layer to layer.
     """
-    here = max(tokens / layout.cp, 1.0)
+    model, here = places(model, layout).chip, max(tokens / layout.cp, 1.0)
     widest = 0.0
     for layer in model.layers:
         parts: dict[str, float] = {}

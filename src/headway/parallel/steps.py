@@ -22,6 +22,7 @@ from headway.models import (
 )
 from headway.models.architecture import Linear
 from headway.parallel.layout import AnyLayout, Layout, check
+from headway.parallel.offload import places
 from headway.parallel.sharding import is_sliced, share_of
 from headway.roofline import Row, Send, Step
 
@@ -99,11 +100,14 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
     """
     if isinstance(layout, Layout):
         check(model, layout)
-    rows = _Rows()
-    for layer in model.layers:
+    rows, (chip, host, crossings) = _Rows(), places(model, layout)
+    for layer in chip.layers:
         for row in _layer_rows(model, layer, layout):
             rows.add(row, layer.count)
-    sends = tuple(_sends(model, layout, adds_in_network))
+    for layer in host:
+        for row in _layer_rows(model, layer, Layout()):
+            rows.add(_on_host(row, layout), layer.count)
+    sends = (*_sends(chip, layout, adds_in_network), *_to_host(model, layout, crossings))
     first, last = _ends(model, layout)
     body = (first, *rows.finish(), last)
     return Step(
@@ -117,6 +121,30 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
         hottest_expert,
         busiest_group,
     )
+
+
+def _on_host(row: Row, layout: AnyLayout) -> Row:
+    """A layer's row on the host, whose processor works for all chips at once: each has its share of both."""
+    n = layout.chips
+    return replace(
+        row,
+        host=True,
+        name=f"{row.name} on the CPU",
+        weight_bytes=row.weight_bytes / n,
+        flops_per_token=row.flops_per_token / n,
+        bytes_per_token=row.bytes_per_token / n,
+        temporaries_per_token=row.temporaries_per_token / n,
+        bytes_per_sequence=row.bytes_per_sequence / n,
+        read_bytes=row.read_bytes / n,
+        share=row.share / n,
+    )
+
+
+def _to_host(model: Architecture, layout: AnyLayout, crossings: int) -> Iterable[Send]:
+    """The residual stream on its way between chips and host: each chip carries its slice."""
+    if crossings:
+        payload = crossings * model.hidden * activation_bytes() / layout.chips
+        yield Send("host hand-over", "host", payload=payload, messages=crossings)
 
 
 def _ends(model: Architecture, layout: AnyLayout) -> tuple[Row, Row]:

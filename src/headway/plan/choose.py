@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from headway.batching import FAR, Scene, lines, recommended_range
@@ -12,7 +12,7 @@ from headway.errors import PhysicsError
 from headway.parallel import Layout, candidates, check, completed
 from headway.parallel.sharding import stage_share
 from headway.questions import Request
-from headway.serving import Setting, checked_layout, decode_tokens, given_ways, refusal, too_many
+from headway.serving import Setting, checked_layout, decode_tokens, given_ways, left_to_host, refusal, too_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,14 @@ def _options(s: Setting, request: Request) -> list[Layout]:
     """Layouts that match what was asked, inside one scale-up domain unless one is named in full."""
     if request.layout is not None and s.only is not None:
         return [checked_layout(s, s.only)]
-    given, domain = given_ways(request), s.system.joined
+    given, away, domain = given_ways(request), left_to_host(request), s.system.joined
     options = [c for c in candidates(s.model, domain) if all(getattr(c, k) == v for k, v in given.items())]
+    if away:
+        options = [replace(c, **away) for c in options if c.ep == 1 and c.chips == c.tp]
     if options:
+        check(s.model, options[0])
         return options
-    layout = Layout(**cast(dict[str, Any], completed(given)))
+    layout = Layout(**cast(dict[str, Any], {**completed(given), **away}))
     if layout.chips > s.reach:
         raise PhysicsError(
             f"layout {layout} needs {layout.chips} chips, but {s.system.name} joins only {domain} in one scale-up domain; "

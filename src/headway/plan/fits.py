@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from headway.catalog import catalogue, default
 from headway.errors import HeadwayError, InputError
-from headway.parallel import Layout, candidates
+from headway.hardware import System, with_host
+from headway.parallel import Layout, candidates, least_offload
 from headway.plan.choose import scene_of
 from headway.questions import ENGINE, Request
 from headway.serving import Setting, named_system, setting
@@ -42,6 +43,8 @@ class Fitting:
         That fit at that context. [sequences]
     seconds : float
         A token of one sequence there. [s]
+    on_host : float
+        Weights in the host's memory. [bytes]
     """
 
     model: str
@@ -54,11 +57,12 @@ class Fitting:
     context: float
     sequences: float
     seconds: float
+    on_host: float = 0.0
 
 
 def what_fits(
     system: str, *, context: float | None = None, words: Sequence[str] = (), formats: Sequence[str] = (), engine: str | None = None,
-    memory_share: float | None = None,
+    memory_share: float | None = None, offload: bool | None = None, host: str | None = None, ram: float | None = None,
 ) -> list[Fitting]:  # fmt: skip
     """Return the catalogue's models that fit on a system, largest first.
 
@@ -76,6 +80,12 @@ def what_fits(
         Default: llama.cpp on consumer machines, else the pooled one.
     memory_share : float or None
         As of `Request`. [share]
+    offload : bool or None
+        List models, too, that fit with experts or layers in the host's memory, as few as do; default: on consumer machines.
+    host : str or None
+        Processors of the host, as of `Request`.
+    ram : float or None
+        Memory of the host. [bytes]
 
     Raises
     ------
@@ -86,17 +96,29 @@ def what_fits(
     home = on.chip.status == "consumer"
     used = engine or ("llama.cpp" if home else ENGINE)
     length = default("default_context") if context is None else context
+    beside = _host(on, host, ram) if (home if offload is None else offload) else None
+    room = on.memory + (beside.chip.cpu.memory * beside.chips if beside and beside.chip.cpu else 0.0)
     found: list[Fitting] = []
     for name, total in _models(words):
-        if total * _LEAST_BYTES > on.memory:
+        if total * _LEAST_BYTES > room:
             continue
         seen: set[str] = set()
         for stored in formats or (_AT_HOME if home else _AT_WORK):
-            one = _one(name, system, stored, used, length, memory_share, narrow=home and not stored)
+            asked = _Asked(name, system, stored, used, length, memory_share, host, ram)
+            one = _one(asked, beside, narrow=home and not stored)
             if one is not None and one.stored not in seen:
                 seen.add(one.stored)
                 found.append(one)
     return sorted(found, key=lambda f: (-f.parameters, -f.weights))
+
+
+def _host(on: System, host: str | None, ram: float | None) -> System | None:
+    try:
+        return with_host(on, host, ram)
+    except InputError:
+        if host or ram:
+            raise
+        return None  # the chip's memory is the host's
 
 
 def _models(words: Sequence[str]) -> Iterator[tuple[str, float]]:
@@ -120,29 +142,46 @@ def _short(name: str) -> str:
     return name.rsplit("/", 1)[-1].lower()
 
 
-def _one(
-    name: str, system: str, stored: str, engine: str, context: float, share: float | None, *, narrow: bool
-) -> Fitting | None:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    name: str
+    system: str
+    stored: str
+    engine: str
+    context: float
+    share: float | None
+    host: str | None
+    ram: float | None
+
+
+def _one(a: _Asked, beside: System | None, *, narrow: bool) -> Fitting | None:
     """A model in a format, or None where it does not fit, or is what nobody runs there."""
-    output = min(default("default_output"), context / 2)
+    output = min(default("default_output"), a.context / 2)
     try:
         s = setting(
-            Request(model=name, system=system, precision=stored or None, engine=engine, prompt=context - output / 2, output=output,
-                    memory_share=share)
+            Request(model=a.name, system=a.system, precision=a.stored or None, engine=a.engine, prompt=a.context - output / 2,
+                    output=output, memory_share=a.share)
         )  # fmt: skip
     except HeadwayError:
         return None
     model = s.model
     if narrow and model.weight_bytes > _NARROW * model.total_parameters:
         return None
-    fitting = [c for c in candidates(model, s.system.joined) if c.dp == 1 and s.account(c).fits >= 1]
-    if not fitting or context > model.max_context:
+    options = [c for c in candidates(model, s.system.joined) if c.dp == 1]
+    fitting = [c for c in options if s.account(c).fits >= 1]
+    if not fitting and beside is not None:
+        s = dataclasses.replace(s, system=beside)
+        plain = [c for c in options if c.ep == 1]
+        away = least_offload(model, plain[-1], lambda c: s.account(c).fits_chips >= 1) if plain else None
+        fitting = [away] if away and s.account(away).fits >= 1 else []
+    if not fitting or a.context > model.max_context:
         return None
-    times = {c: float(scene_of(s, c).seconds(1.0, context)) for c in fitting}
+    times = {c: float(scene_of(s, c).seconds(1.0, a.context)) for c in fitting}
     layout = min(fitting, key=lambda c: times[c])
+    account = s.account(layout)
     return Fitting(
         model.name, model.weights_format, model.total_parameters, model.active_parameters, model.loaded_bytes, layout,
-        _longest(s, layout), context, s.account(layout).fits, times[layout],
+        _longest(s, layout), a.context, account.fits, times[layout], account.host.weights if account.host else 0.0,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point
 from headway.plan.choose import Choice, cheap_batch, choose_layout
 from headway.questions import Request
-from headway.roofline import IDEAL
+from headway.roofline import IDEAL, weights_once
 from headway.serving import Answer, Setting, answer, case, setting
 
 
@@ -91,7 +91,7 @@ def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
         cheap_batch=cheap_batch(scene, context, held.holds),
         goldilocks=goldilocks(ideal),
         floor=point(1.0, ideal),
-        all_weights_seconds=straight.weights,
+        all_weights_seconds=float(weights_once(scene.step, system.chip)),
         point=now,
         at_full=point(held.holds) if math.isfinite(held.holds) else now,
         alone=point(1.0),

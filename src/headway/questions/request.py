@@ -51,14 +51,19 @@ class Request:
     towers: bool = asked("towers", default=True)
     mtp: bool = asked("mtp", default=True)
     family: str | None = asked("family", default=None)
+    cpu_layers: int | None = asked("cpu_layers", default=None)
+    cpu_experts: int | None = asked("cpu_experts", default=None)
+    host: str | None = asked("host", default=None)
+    ram: float | None = asked("ram", default=None, converter=written)
 
     def __post_init__(self) -> None:
         check(self)
         _one_share(self.reserve, self.memory_share)
         if self.batch is not None and self.concurrency is not None:
             raise InputError("--batch is per replica and --concurrency of all together: give one of them")
-        if self.layout is not None and any(x is not None for x in (self.tp, self.dp, self.ep, self.pp)):
-            raise InputError("--layout says it all: leave out --tp, --dp, --ep and --pp")
+        ways = self.tp, self.dp, self.ep, self.pp, self.cpu_layers, self.cpu_experts
+        if self.layout is not None and any(x is not None for x in ways):
+            raise InputError("--layout says it all: leave out --tp, --dp, --ep, --pp, --cpu-layers and --cpu-experts")
 
 
 @question
@@ -103,6 +108,8 @@ class Query:
     towers: bool = asked("towers", default=True)
     mtp: bool = asked("mtp", default=True)
     family: str | None = asked("family", default=None)
+    host: str | None = asked("host", default=None)
+    ram: float | None = asked("ram", default=None, converter=written)
 
     def __post_init__(self) -> None:
         check(self)

@@ -25,7 +25,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "layout": {
             "name": str(plan.layout), "tp": plan.layout.tp, "dp": plan.layout.dp, "ep": plan.layout.ep,
             "chips_per_replica": plan.layout.chips, "replicas": plan.replicas, "idle_chips": plan.idle_chips,
-            "compared": plan.layouts_tried,
+            "compared": plan.layouts_tried, "cpu_layers": plan.layout.cpu_layers, "cpu_experts": plan.layout.cpu_experts,
         },
         "load": {"context": plan.context, "prompt": plan.prompt, "output": plan.output},
         "engine": plan.setting.engine.name, "calibration": plan.scene.calibration.name, "convention": plan.request.convention,
@@ -79,6 +79,10 @@ def _memory_record(a: Account) -> dict[str, Any]:
         "kv_bytes_per_sequence_per_chip": a.kv_per_sequence,
         "counted_tokens": a.tokens, "policy": a.policy, "max_batch": finite(a.holds),
         "max_batch_to_the_last_token": finite(a.held_whole),
+        "host": None if a.host is None else {
+            "processors": a.host.name, "capacity_bytes": a.host.capacity, "weight_bytes": a.host.weights,
+            "kv_bytes_per_sequence": a.host.kv_per_sequence,
+        },
     }  # fmt: skip
 
 

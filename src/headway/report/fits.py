@@ -14,11 +14,12 @@ def fits_text(system: str, found: Sequence[Fitting]) -> str:
     """Return a table of models that fit, largest first."""
     if not found:
         return f"nothing of the catalogue fits on {system} at this context"
-    several = any(f.layout.chips > 1 for f in found)
-    heads = ["model", "stored as", "weights", "longest context", "tok/s", "sequences", *(["layout"] if several else [])]
+    several, away = any(f.layout.chips > 1 for f in found), any(f.on_host for f in found)
+    heads = ["model", "stored as", "weights", "longest context", "tok/s", "sequences"]
+    heads += [*(["layout"] if several else []), *(["in the host's memory"] if away else [])]
     body = [
         [f.model.rsplit("/", 1)[-1], f.stored, f"{f.weights / 1e9:,.1f} GB", f"{f.longest:,.0f}", f"{1 / f.seconds:,.1f}",
-         "any" if math.isinf(f.sequences) else f"{f.sequences:,.0f}", *([str(f.layout)] if several else [])]
+         "any" if math.isinf(f.sequences) else f"{f.sequences:,.0f}", *([str(f.layout)] if several else []), *([_left(f)] if away else [])]
         for f in found
     ]  # fmt: skip
     note = (
@@ -26,6 +27,13 @@ def fits_text(system: str, found: Sequence[Fitting]) -> str:
         f"`headway plan MODEL --on {system} --precision FORMAT` says more."
     )
     return "\n".join([f"what fits on {system}", "", table_text(heads, body), "", note, _fastest(found)])
+
+
+def _left(f: Fitting) -> str:
+    if not f.on_host:
+        return ""
+    option = f"--cpu-experts {f.layout.cpu_experts}" if f.layout.cpu_experts else f"--cpu-layers {f.layout.cpu_layers}"
+    return f"{f.on_host / 1e9:,.1f} GB, {option}"
 
 
 def _fastest(found: Sequence[Fitting]) -> str:

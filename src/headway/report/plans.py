@@ -100,6 +100,7 @@ def _machine(plan: Plan) -> list[Cell]:
     return [
         ("system", f"{s.chips} x {chip.name}", f"{_gigabytes(s.memory)} at {units.si(s.bandwidth, 'B/s')}; {price}"),
         ("layout", str(plan.layout), f"{replicas}{idle}; {chosen}"),
+        *_host(plan),
         (
             "FLOP per byte",
             f"{plan.flop_per_byte:,.0f}",
@@ -107,6 +108,18 @@ def _machine(plan: Plan) -> list[Cell]:
         ),
         ("drain time", units.seconds(chip.drain_time), "to read all of a chip's memory once"),
     ]
+
+
+def _host(plan: Plan) -> list[Cell]:
+    """What lies in the host's memory, of how much, and how fast it comes."""
+    host, cpu = plan.account.host, plan.system.chip.cpu
+    if host is None or cpu is None:
+        return []
+    cache = f" and {units.si(host.kv_per_sequence, 'B')} of cache per sequence" if host.kv_per_sequence else ""
+    return [
+        ("left to the host", _gigabytes(host.weights), f"of weights{cache}, of {_gigabytes(host.capacity)} at "
+         f"{units.si(cpu.bandwidth * plan.layout.chips, 'B/s')}: {host.name}; {units.si(plan.system.chip.cpu_link, 'B/s')} to each chip")
+    ]  # fmt: skip
 
 
 def _floors(plan: Plan) -> list[Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from headway import units
+from headway.hardware import Chip
 from headway.plan import Plan
 from headway.roofline import CONVENTIONS
 from headway.search import SearchAnswer
@@ -13,6 +14,14 @@ _OF = {
     "visible": "visible memory", "started": "what is free once the engine has started",
     "left": "what weights and activations leave",
 }  # fmt: skip
+
+
+def _host_row(chip: Chip) -> list[tuple[str, str, str]]:
+    cpu = chip.cpu
+    if cpu is None:
+        return []
+    share = f"each chip's share: {units.si(cpu.bandwidth, 'B/s')}, {units.si(cpu.memory, 'B')}; {units.si(chip.cpu_link, 'B/s')} to it"
+    return [("host", f"{cpu.name}, {share}", f"{cpu.source} ({cpu.date})")]
 
 
 def why_rows(plan: Plan) -> list[dict[str, str]]:
@@ -30,6 +39,7 @@ def why_rows(plan: Plan) -> list[dict[str, str]]:
         ("visible memory", f"{chip.usable / 2**30:.2f} GiB of {units.si(chip.memory, 'B')} as sold", chip.usable_says),
         ("system", f"{units.some(s.chips, 'chip')}, domain of {s.domain}, {units.si(s.link, 'B/s')} per direction",
          f"{s.source} ({s.date})"),
+        *_host_row(chip),
         ("price", "none" if s.price is None else f"${s.price * 3600:.2f} per chip-hour", s.price_note or "catalogue"),
         ("engine's memory", f"share {f.share:.3g} of {_OF[habits.share_of]}: {units.si(f.reserve, 'B')} per chip left free, "
          f"{units.si(f.engine, 'B')} of its own", habits.source),

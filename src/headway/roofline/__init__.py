@@ -35,9 +35,10 @@ from headway.roofline.time import (
     RowTime,
     StepTime,
     row_amounts,
-    row_kind,
+    row_ways,
     row_work,
     step_time,
+    weights_once,
 )
 from headway.roofline.work import Work
 
@@ -89,7 +90,7 @@ __all__ = [
     "roofline",
     "roofline_lecture_units",
     "row_amounts",
-    "row_kind",
+    "row_ways",
     "row_work",
     "send_amounts",
     "split",
@@ -97,6 +98,7 @@ __all__ = [
     "together",
     "traffic",
     "transfer",
+    "weights_once",
     "wire",
     "years_since",
 ]

@@ -140,6 +140,8 @@ def transfer(send: Send, payload: Real, chip: Machine) -> Transfer:
     outside); a token's copies for experts cross once to each other domain that holds one, and are handed on inside; of
     hand-overs between pipeline stages those from one domain to the next cross.
     """
+    if send.kind == "host":  # between a chip and its host's processor
+        return Transfer(payload, send.messages, 2, chip.cpu_link)
     if not chip.link:
         raise InputError(
             f"{send.name}: the chip has no link in the catalogue, so a layout over several chips has no time"
@@ -237,7 +239,7 @@ def wire(kind: str, t: Transfer, c: Numbers) -> Wire:
     Parameters
     ----------
     kind : str
-        ``all-reduce``, ``all-to-all``, ``all-gather``, ``reduce-scatter``, ``send``.
+        ``all-reduce``, ``all-to-all``, ``all-gather``, ``reduce-scatter``, ``send``, ``host``.
     t : Transfer
     c : Calibration
 

@@ -7,6 +7,7 @@ entries and pairs over all its sequences. They add, so a simulator keeps them up
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -17,14 +18,14 @@ from headway.numeric import larger, plain, smaller
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import Wire, transfer, wire
 from headway.roofline.join import pass_seconds, split, together
-from headway.roofline.kernels import kernel_overhead, kernel_rates
+from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates
 from headway.roofline.load import Group, Load, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
 from headway.roofline.step import Row, Step
-from headway.roofline.time import Convention, expert_groups, expert_work, row_kind
+from headway.roofline.sums import Amount, Meters, Sums
+from headway.roofline.time import Convention, Way, expert_groups, expert_work, row_ways, shorter
 
 Real = Any  # a float or a NumPy array; everything broadcasts
-Amount = Callable[[Group], Real]
 _MANY = 12  # groups of a load from which they are summed as arrays
 _REMEMBERED = 4096  # token counts whose expert work a pass function keeps
 _BLOCK = 8_192  # points of a long sweep that are timed together: they stay in the processor's cache
@@ -40,61 +41,6 @@ class PassParts(NamedTuple):
     network: Real
     overhead: Real
     on_compute: Real = 0.0  # of `busy`, in kernels whose multiplying is the longer
-
-
-class Sums(NamedTuple):
-    """What a pass carries, summed over its sequences; `together_with` adds what others carry.
-
-    Attributes
-    ----------
-    totals, singles : sequence of float
-        Of each quantity that the step meters: the sum over sequences, and the largest single one. [unit of
-        the meter: tokens, sequences, 1 (positions, cache entries), FLOP (pairs)]
-    tokens : float
-        New tokens in the pass. [tokens]
-    prompt : float
-        1 where part of a prompt is among them, else 0. [1]
-    skew : float
-        Zipf exponent of expert popularity. [1]
-    """
-
-    totals: Sequence[Real]
-    singles: Sequence[Real]
-    tokens: Real
-    prompt: Real
-    skew: float = 0.0
-
-    def together_with(self, other: Sums) -> Sums:
-        """Return the sums of a pass that carries both."""
-        return Sums(
-            [a + b for a, b in zip(self.totals, other.totals, strict=True)],
-            [larger(a, b) for a, b in zip(self.singles, other.singles, strict=True)],
-            self.tokens + other.tokens, larger(self.prompt, other.prompt), self.skew,
-        )  # fmt: skip
-
-
-class _Meters:
-    """The quantities that a step's rows need of a load, each read once however many rows use it."""
-
-    def __init__(self) -> None:
-        self.amounts: list[Amount] = []
-        self.parts: list[Real] = []
-        self._known: dict[Any, int] = {}
-
-    def add(self, name: str, amount: Amount, parts: Real, *key: Any) -> int:
-        """Return the number of a meter: `amount` of each sequence, on the busiest of `parts` data-parallel groups."""
-        spread = parts if plain(parts) else parts.tobytes()
-        full = (name, spread, *(k if plain(k) or not isinstance(k, np.ndarray) else k.tobytes() for k in key))
-        if full not in self._known:
-            self._known[full] = len(self.amounts)
-            self.amounts.append(amount)
-            self.parts.append(parts)
-        return self._known[full]
-
-    @property
-    def alone(self) -> bool:
-        """Whether every quantity is of one group, so that no largest single one matters."""
-        return all(plain(p) and p == 1 for p in self.parts)
 
 
 class _Kernel(NamedTuple):
@@ -137,20 +83,22 @@ class CompiledStep:
         self, step: Step, chip: Machine, calibration: Calibration = IDEAL, convention: Convention = "kernels"
     ) -> None:
         self.step, self.chip, self.calibration, self.convention = step, chip, calibration, convention
-        self._meters = _Meters()
+        self._meters = Meters()
         c = calibration
         self._kernels: list[_Kernel] = []
         self._experts: list[_Experts] = []
+        self._either: list[list[_Kernel | _Experts]] = []  # rows that can run in several ways
         overhead: Real = c.step_seconds
         for row in step.rows:
-            kind = row_kind(row, chip)
-            rates = kernel_rates(kind, chip.peak(row.chain), chip.bandwidth, c)
-            overhead = overhead + kernel_overhead(kind, row.kernels, row.products, row.layers, c)
-            if row.experts:
-                groups = expert_groups(row)
-                self._experts.append(_Experts(row, rates.flop, rates.byte, c.activation_traffic * rates.byte, groups))
+            ways = row_ways(row, chip)
+            overhead = overhead + kernel_overhead(ways[0].kind, row.kernels, row.products, row.layers, c)
+            found = [self._coefficients(row, way) for way in ways]
+            if len(found) > 1:
+                self._either.append(found)
+            elif isinstance(found[0], _Experts):
+                self._experts.append(found[0])
             else:
-                self._kernels.append(self._kernel(row, rates.flop, rates.byte))
+                self._kernels.append(found[0])
         self._wires: list[tuple[int, Wire, Callable[[float], Real] | None]] = []
         for send in step.sends:
             found = wire(send.kind, transfer(send, send.payload, chip), c)
@@ -172,10 +120,18 @@ class CompiledStep:
         self._parts_of = [(i, p) for i, p in enumerate(self._meters.parts) if not (plain(p) and p == 1)]
         self._uneven = bool(np.any(c.expert_imbalance)) and step.busiest is not None
         # coefficients that are single numbers: a pass of plain numbers then needs no array arithmetic
+        every = (*self._kernels, *(k for ways in self._either for k in ways if isinstance(k, _Kernel)))
         self._single = all(map(plain, (self._constant, c.knee, c.network_overlap, *self._meters.parts))) and all(
-            plain(k.constant) and plain(k.compute) and plain(k.memory) for k in self._kernels
+            plain(k.constant) and plain(k.compute) and plain(k.memory) for k in every
         )
         self._known: dict[tuple[float, float], tuple[float, float]] = {}
+
+    def _coefficients(self, row: Row, way: Way) -> _Kernel | _Experts:
+        """A row in one of its ways."""
+        flop, byte = kernel_rates(way.kind, way.peak, way.bandwidth, self.calibration)
+        if row.experts:
+            return _Experts(row, flop, byte, self.calibration.activation_traffic * byte, expert_groups(row))
+        return self._kernel(row, flop, byte)
 
     def _kernel(self, row: Row, flop: Real, byte: Real) -> _Kernel:
         add, more = self._meters.add, []
@@ -277,15 +233,26 @@ class CompiledStep:
 
     def _each(self, s: Sums, values: Sequence[Real]) -> Iterator[tuple[Real, Real]]:
         """Compute and memory seconds of each kernel."""
-        for constant, token, compute_each, memory_each, more in self._kernels:
-            tokens = values[token]
-            compute, memory = tokens * compute_each, constant + tokens * memory_each
-            for meter, c, m in more:
-                amount = values[meter]
-                compute, memory = compute + amount * c, memory + amount * m
-            yield compute, memory
-        for e in self._experts:
-            yield self._expert(e, s.tokens, s.skew)
+        for k in (*self._kernels, *self._experts):
+            yield self._one(k, s, values)
+        yield from self._quickest(s, values)
+
+    def _one(self, k: _Kernel | _Experts, s: Sums, values: Sequence[Real]) -> tuple[Real, Real]:
+        """Compute and memory seconds of a kernel."""
+        if isinstance(k, _Experts):
+            return self._expert(k, s.tokens, s.skew)
+        tokens = values[k.token]
+        compute, memory = tokens * k.compute, k.constant + tokens * k.memory
+        for meter, c, m in k.more:
+            amount = values[meter]
+            compute, memory = compute + amount * c, memory + amount * m
+        return compute, memory
+
+    def _quickest(self, s: Sums, values: Sequence[Real]) -> Iterator[tuple[Real, Real]]:
+        """Compute and memory seconds of each kernel that can run in several ways, in the shortest of them."""
+        for ways in self._either:
+            found = [Parts(*(t := self._one(k, s, values)), together(*t, self.calibration.knee), 0.0) for k in ways]
+            yield functools.reduce(shorter, found)[:2]
 
     def _joined(self, s: Sums, values: Sequence[Real], kernels: tuple[Real, Real, Real, Real]) -> PassParts:
         busy, in_compute, in_memory, on_compute = kernels
@@ -319,6 +286,7 @@ class CompiledStep:
                 if len(self._known) < _REMEMBERED:
                     self._known[key] = found
             times.append(found)
+        times.extend(self._quickest(s, values))
         for compute, memory in times:
             in_compute, in_memory = in_compute + compute, in_memory + memory
             if compute >= memory:

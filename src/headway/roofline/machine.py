@@ -28,6 +28,16 @@ class Machine(Protocol):
         """Chips that the link joins."""
         ...
 
+    @property
+    def cpu(self) -> Machine | None:
+        """The chip's share of its host's processors and memory; None where nothing is left to them."""
+        ...
+
+    @property
+    def cpu_link(self) -> Any:
+        """Bandwidth per direction between chip and host. [bytes/s]"""
+        ...
+
     def peak(self, chain: tuple[str, ...]) -> Any:
         """Dense peak of the first compute kind in the chain that the chip has. [FLOP/s]"""
         ...

@@ -155,7 +155,11 @@ class Profile:
         return f"fitted on {about.get('rows', 0):,} rows ({about.get('fitted_on', 'not stated')}){error}; {about.get('date', '')}"
 
     def spread(self, load: str, what: str, unseen: tuple[str, ...] = ()) -> Spread | None:
-        """Return the spread for a kind of load and a quantity, wider for each thing in `unseen` that has no evidence."""
+        """Return the spread for a kind of load and a quantity, wider for each thing in `unseen` that has no evidence.
+
+        No profile has measurements with layers on a host's processor: that is as if the chips were of an unseen vendor.
+        """
+        unseen = tuple(dict.fromkeys("vendor" if u == "host" else u for u in unseen))
         found = self.spreads.get(load, {}).get(what)
         if found is None:
             return None

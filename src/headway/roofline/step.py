@@ -76,6 +76,8 @@ class Row:
         Data-parallel groups over which sequences spread; the busiest one counts. [groups]
     ways : float
         Chips that share the tokens of each sequence (context parallelism); one token is never split. [chips]
+    host : bool
+        It lies in the host's memory and runs on its processor (`Machine.cpu`, this chip's share of it).
     """
 
     name: str
@@ -101,6 +103,7 @@ class Row:
     copies: Real = 1.0
     groups: Real = 1.0
     ways: Real = 1.0
+    host: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class Send:
     Attributes
     ----------
     name, kind : str
-        What it is for; ``all-reduce``, ``all-to-all``, ``all-gather``, ``send`` (to the next pipeline stage).
+        What it is for; ``all-reduce``, ``all-to-all``, ``all-gather``, ``send`` (to the next pipeline stage), ``host``
+        (to the host's processor or back).
     payload : float
         Vectors of all messages together for each new token of the pass on the busiest chip: of an all-reduce or
         all-gather what every chip ends up with, of an all-to-all or a send what leaves the chip. [bytes]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from headway.numeric import larger, plain, smaller
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import send_amounts, wire
 from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_seconds, split, together
-from headway.roofline.kernels import Amounts, Kind, kernel_time, pass_overhead
+from headway.roofline.kernels import Amounts, Kind, Parts, kernel_time, pass_overhead
 from headway.roofline.load import Load, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
 from headway.roofline.step import Row, Send, Step
@@ -163,19 +164,68 @@ def step_time(
     return StepTime(seconds, (*kernels, *links), compute, memory, network, overhead, convention, beside)
 
 
+class Way(NamedTuple):
+    """How the kernels of a row can run: which efficiencies they meet, at what peak, with their bytes coming how fast."""
+
+    kind: Kind
+    peak: Real
+    bandwidth: Real
+
+
 def row_kind(row: Row, chip: Machine) -> Kind:
     """Return which efficiencies and overheads the kernels of a row meet on a chip."""
     rate = chip.rate_kind(row.chain)
     return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < _WIDE, row.block_scales)
 
 
-def row_amounts(row: Row, step: Step, load: Load, chip: Machine) -> Amounts:
-    """Return what the kernels of a row do in a pass on the busiest chip."""
+def row_ways(row: Row, chip: Machine) -> tuple[Way, ...]:
+    """Return the ways in which the kernels of a row can run; the shortest counts.
+
+    Raises
+    ------
+    InputError
+        When a row lies on a host that the machine does not have.
+
+    Notes
+    -----
+    What lies on the host runs on its processor, or, of weights, comes over the link for the chip to multiply: large passes
+    do (llama.cpp from 32 tokens on).
+    """
+    here = Way(row_kind(row, chip), chip.peak(row.chain), chip.bandwidth)
+    if not row.host:
+        return (here,)
+    cpu = chip.cpu
+    if cpu is None:
+        raise InputError(f"{row.name}: the machine has no host processor in the catalogue")
+    beside = Way(row_kind(row, cpu), cpu.peak(row.chain), cpu.bandwidth)
+    streamed = here._replace(bandwidth=smaller(chip.cpu_link, cpu.bandwidth))
+    return (beside,) if row.kind in CACHES else (beside, streamed)
+
+
+def row_amounts(row: Row, step: Step, load: Load, way: Way) -> Amounts:
+    """Return what the kernels of a row do in a pass on the busiest chip, one way."""
     work, temporaries = row_work(row, step, load)
     return Amounts(
-        work.flops, work.bytes, temporaries, chip.peak(row.chain), chip.bandwidth, row.kernels, row.products, row.layers,
+        work.flops, work.bytes, temporaries, way.peak, way.bandwidth, row.kernels, row.products, row.layers,
         *_uneven(row, step, load),
     )  # fmt: skip
+
+
+def weights_once(step: Step, chip: Machine) -> Real:
+    """Return the time to read all of a chip's weights once, those on the host at the rate of its memory. [s]"""
+
+    def rate(row: Row) -> Real:
+        return chip.cpu.bandwidth if row.host and chip.cpu is not None else chip.bandwidth
+
+    return sum(r.weight_bytes / rate(r) for r in step.rows)
+
+
+def shorter(one: Parts, other: Parts) -> Parts:
+    """Return the parts of the way that takes less time, element by element."""
+    if plain(one.busy) and plain(other.busy):
+        return one if one.busy <= other.busy else other
+    first = np.asarray(one.busy) <= other.busy
+    return Parts(*(np.where(first, a, b) for a, b in zip(one, other, strict=True)))
 
 
 def _uneven(row: Row, step: Step, load: Load) -> tuple[Real, Real]:
@@ -193,8 +243,10 @@ def expert_groups(row: Row) -> Real:
 
 
 def _row_time(row: Row, step: Step, load: Load, chip: Machine, calibration: Calibration) -> RowTime:
-    amounts = row_amounts(row, step, load, chip)
-    found = kernel_time(row_kind(row, chip), amounts, calibration)
+    ways = [(w, row_amounts(row, step, load, w)) for w in row_ways(row, chip)]
+    timed = [kernel_time(w.kind, a, calibration) for w, a in ways]
+    found = functools.reduce(shorter, timed)._replace(overhead=timed[0].overhead)
+    amounts = ways[0][1]
     work = Work(amounts.flops, amounts.bytes + calibration.activation_traffic * amounts.temporaries)
     return RowTime(
         row.name, row.kind, work, found.compute, found.memory, 0.0, found.overhead, found.busy + found.overhead

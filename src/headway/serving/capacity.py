@@ -11,12 +11,44 @@ from headway.catalog import default
 from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Layout, kv_per_chip, weights_per_chip
+from headway.parallel import Layout, host_bytes, kv_per_chip, weights_per_chip
 from headway.serving.engine_memory import MemoryHabits, Taken, reserved, taken
 from headway.serving.remedies import remedies
 
 Policy = Literal["whole", "growing", "as run"]
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
+
+
+@dataclass(frozen=True, slots=True)
+class HostAccount:
+    """Bytes of a replica in the host's memory.
+
+    Attributes
+    ----------
+    name : str
+        Processors, and the chips' share of them.
+    capacity, weights, kv_per_sequence : float
+        Memory for it; weights left there; cache and state of a sequence's layers there, to its last token. [bytes]
+    """
+
+    name: str
+    capacity: float
+    weights: float
+    kv_per_sequence: float
+
+    @property
+    def lacks(self) -> float:
+        """Bytes that are missing for the weights and one sequence; 0 where they fit."""
+        return max(self.weights + self.kv_per_sequence - self.capacity, 0.0)
+
+    @property
+    def fits(self) -> float:
+        """Sequences whose caches fit beside the weights; infinite where they keep nothing here."""
+        if self.lacks:
+            return 0.0
+        if self.kv_per_sequence <= 0:
+            return math.inf
+        return float(math.floor((self.capacity - self.weights) / self.kv_per_sequence + 1e-9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +79,8 @@ class Account:
         Cache and state of a sequence at its last token. [bytes]
     share : float
         The engine's share of memory, as its users type it. [share]
+    host : HostAccount or None
+        What is left to the host, and its memory.
     """
 
     capacity: float
@@ -61,6 +95,7 @@ class Account:
     kv_whole: float = 0.0
     engine: float = 0.0
     share: float = 1.0
+    host: HostAccount | None = None
 
     @property
     def free(self) -> float:
@@ -75,6 +110,11 @@ class Account:
     @property
     def fits(self) -> float:
         """Sequences that fit beside weights, activations and reserve (all groups together); infinite where one keeps nothing."""
+        return min(self.fits_chips, self.host.fits) if self.host else self.fits_chips
+
+    @property
+    def fits_chips(self) -> float:
+        """Sequences that fit on the chips, whatever the host holds."""
         if self.free < 0:
             return 0.0
         if self.kv_per_sequence <= 0:
@@ -86,6 +126,8 @@ class Account:
     @property
     def tight(self) -> bool:
         """Whether only an engine that is started with less in reserve holds a sequence."""
+        if self.host is not None and self.host.lacks:
+            return False
         return self.fits < 1 and self.capacity - self.weights >= self.kv_whole + self.logits_per_sequence
 
     @property
@@ -158,9 +200,16 @@ def memory_account(
         largest = default("prefill_tokens") if chunk_tokens is None else chunk_tokens
         mine = taken(habits or MemoryHabits(), model, layout, system, weights,
                      share=None if reserve is None else 1 - reserve, chunk=largest, longest=longest)  # fmt: skip
-    return Account(
-        memory, mine.reserve, weights, kept, layout.dp, mine.activations, logits, tokens, policy, whole, mine.engine, mine.share
-    )  # fmt: skip
+    host = _on_host(model, layout, system, longest)
+    return Account(memory, mine.reserve, weights, kept, layout.dp, mine.activations, logits, tokens, policy, whole,
+                   mine.engine, mine.share, host)  # fmt: skip
+
+
+def _on_host(model: Architecture, layout: Layout, system: System, tokens: float) -> HostAccount | None:
+    cpu = system.chip.cpu
+    if not layout.offloads or cpu is None:
+        return None
+    return HostAccount(cpu.name, cpu.memory * layout.chips, *host_bytes(model, layout, tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +267,7 @@ def kv_pool(
     aside = max(reserved(habits, model, layout, context, chunk) + drafts, ideal)
     free = max(account.free, 0.0)
     fits = free / aside * account.groups if aside > 0 else math.inf
+    fits = min(fits, account.host.fits) if account.host else fits
     tokens = fits * context if math.isfinite(fits) else math.inf
     blocks = tokens // habits.block if math.isfinite(tokens) else math.inf
     return Pool(free, tokens, blocks, habits.block, context, aside, ideal, fits)
@@ -243,12 +293,18 @@ def refusal(
         Of the engine.
     """
     tokens = account.tokens
+    if account.host is not None and account.host.lacks:
+        at = account.host
+        return PhysicsError(
+            f"{model.name} as {layout} does not fit on {system.name}: {_gigabytes(at.weights + at.kv_per_sequence)} left to the host "
+            f"exceed the {at.capacity / 1e9:,.1f} GB of its memory ({at.name}) that its system leaves by {_gigabytes(at.lacks)}; "
+            "leave fewer layers there, or more memory: --ram"
+        )
     if account.free < 0:
         lack = -account.free
-        own = f" and {_gigabytes(account.engine)} of the engine's own" if account.engine else ""
-        what = (
-            f"{_gigabytes(account.weights)} of weights, {_gigabytes(account.activations)} of activations{own} per chip"
-        )
+        parts = {"weights": account.weights, "activations": account.activations, "the engine's own": account.engine}
+        *first, last = [f"{_gigabytes(b)} of {name}" for name, b in parts.items() if b > 0]
+        what = f"{', '.join(first)} and {last} per chip" if first else f"{last} per chip"
     else:
         lack = account.kv_whole + account.logits_per_sequence - account.free
         what = f"one sequence of {tokens:,.0f} tokens beside the weights"
@@ -282,10 +338,16 @@ def too_many(system: System, held: Mapping[Layout, Account], batch: float) -> Ph
 def _remedies(
     model: Architecture, system: System, tokens: float, reserve: float | None, habits: MemoryHabits | None
 ) -> str:  # fmt: skip
-    def fits(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> bool:
-        return memory_account(m, c, on, length, reserve=left, habits=habits).fits >= 1
+    def held(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> Account:
+        return memory_account(m, c, on, length, reserve=left, habits=habits)
 
-    return remedies(model, system, tokens, reserve, fits)
+    def fits(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> bool:
+        return held(m, c, on, length, left).fits >= 1
+
+    def on_chips(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> bool:
+        return held(m, c, on, length, left).fits_chips >= 1
+
+    return remedies(model, system, tokens, reserve, fits, on_chips)
 
 
 def _gigabytes(amount: float) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from headway.catalog import default
 from headway.errors import InputError
-from headway.hardware import System
+from headway.hardware import System, with_host
 from headway.models import Architecture, stored_as
-from headway.parallel import Layout, candidates, check
+from headway.parallel import Layout, candidates, check, least_offload
 
 Fits = Callable[[Architecture, Layout, System, float, float | None], bool]
 
@@ -16,7 +16,9 @@ Fits = Callable[[Architecture, Layout, System, float, float | None], bool]
 _NARROWER = ("fp8-tensor", "int4")
 
 
-def remedies(model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits) -> str:
+def remedies(
+    model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits, on_chips: Fits
+) -> str:
     """Name what fits: the nearest layout, and what would make the question fit as it is asked.
 
     Parameters
@@ -29,8 +31,12 @@ def remedies(model: Architecture, system: System, tokens: float, reserve: float 
         Share of memory left alone. [share]
     fits : callable
         Whether a model under a layout fits on a system, at so many tokens and such a reserve.
+    on_chips : callable
+        Whether what it leaves to the chips does.
     """
-    found = [_layouts(model, system, tokens, reserve, fits), *_cheaper(model, system, tokens, reserve, fits)]
+    nearest, cheaper = _layouts(model, system, tokens, reserve, fits), _cheaper(model, system, tokens, reserve, fits)
+    away = _on_host(model, system, tokens, reserve, fits, on_chips)
+    found = [away, nearest, *cheaper] if system.chip.status == "consumer" else [nearest, *cheaper, away]
     said = [x for x in found if x]
     return "; or ".join(said[:3]) or "no layout on up to 1,024 such chips fits; use fewer bytes per weight"
 
@@ -51,6 +57,24 @@ def _layouts(model: Architecture, system: System, tokens: float, reserve: float 
         return ""
     joined = f"{system.name} joins {system.joined}" if system.chips > 1 else "this is one"
     return f"{grown} on {grown.chips} such chips in one scale-up domain fits ({joined})"
+
+
+def _on_host(
+    model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits, on_chips: Fits
+) -> str:
+    """Experts or layers in the host's memory, as few as do."""
+    try:
+        on = with_host(system)
+    except InputError:
+        return ""
+    options = [c for c in candidates(model, system.joined) if c.ep == 1 and c.chips == c.tp]
+    if not options:
+        return ""
+    found = least_offload(model, options[-1], lambda c: on_chips(model, c, on, tokens, reserve))
+    if found is None or not fits(model, found, on, tokens, reserve):
+        return ""
+    option = f"--cpu-experts {found.cpu_experts}" if found.cpu_experts else f"--cpu-layers {found.cpu_layers}"
+    return f"{option} fits ({'experts of ' if found.cpu_experts else ''}so many layers in the host's memory)"
 
 
 def _joined(model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits) -> Layout | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from headway.catalog import Catalogue, catalogue, default
 from headway.errors import InputError, PhysicsError
-from headway.hardware import Chip, System
+from headway.hardware import Chip, System, with_host
 from headway.models import Architecture
 from headway.parallel import Layout, build_step, check, completed, read_layout
 from headway.questions import ENGINE, LoadKind, Query, Request
@@ -205,6 +205,8 @@ class Setting:
             *self.profile.covers.get("engines", ()),
         ):
             found = (*found, "engine")
+        if self.system.chip.cpu is not None:
+            found = (*found, "host")
         return (*found, "context") if self.prompt + self.output > self.model.max_context else found
 
     def spread(self, what: str, outside: tuple[str, ...], kind: str | None = None) -> Spread | None:
@@ -239,8 +241,8 @@ def asked_layout(request: Request | Query) -> Layout | None:
     """Return the layout that a question names in full, or None where something is left open."""
     if request.layout is not None:
         return read_layout(request.layout)
-    ways = given_ways(request)
-    return Layout(**cast(dict[str, Any], completed(ways))) if ways else None
+    ways = {**completed(given_ways(request)), **left_to_host(request)}
+    return Layout(**cast(dict[str, Any], ways)) if ways else None
 
 
 def given_ways(request: Request | Query) -> dict[str, int]:
@@ -248,6 +250,12 @@ def given_ways(request: Request | Query) -> dict[str, int]:
     if isinstance(request, Query):
         return {}
     return {k: v for k in ("tp", "dp", "ep", "pp") if (v := getattr(request, k)) is not None}
+
+
+def left_to_host(request: Request | Query) -> dict[str, int]:
+    """Return what a request leaves to the host's processor, as fields of a layout."""
+    names = ("cpu_layers", "cpu_experts")
+    return {k: v for k in names if (v := getattr(request, k))} if isinstance(request, Request) else {}
 
 
 def lengths(request: Request, most: float) -> tuple[float, float]:
@@ -339,6 +347,10 @@ def _setting(
         raise InputError(f"--drafts: {asked.drafts} must be at most {longest:g}")
     only = asked_layout(asked)
     system = system_of(name, asked.chips, only, asked.price)
+    if only is not None and only.offloads:
+        system = with_host(system, asked.host, asked.ram)
+    elif asked.host is not None or asked.ram is not None:
+        raise InputError("--host and --ram are for what is left to the host: give --cpu-layers or --cpu-experts, too")
     found = profile(habits.profile)
     numbers = numbers_on(found, habits, system, asked.release or "", asked.rounds)
     return Setting(

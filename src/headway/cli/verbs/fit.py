@@ -11,6 +11,21 @@ from headway.cli.output import emit, emit_csv, names
 from headway.cli.terminal import show
 from headway.questions import FIELDS
 
+_Share = Annotated[float | None, Parameter(name=list(FIELDS["memory_share"].flags), help=FIELDS["memory_share"].about)]
+_Formats = Annotated[
+    str | None,
+    Parameter(help="Formats by comma (q4_k_m, q8_0, fp8, ...); default: what people run on such a machine."),
+]
+_Offload = Annotated[
+    bool | None,
+    Parameter(
+        help="List models, too, with experts or layers in the host's memory; default: on consumer machines.",
+        negative="--no-offload",
+    ),
+]
+_Host = Annotated[str | None, Parameter(help=FIELDS["host"].about)]
+_Memory = Annotated[str | None, Parameter(help=FIELDS["ram"].about)]
+
 
 @app.command
 def fit(
@@ -22,17 +37,14 @@ def fit(
     context: Annotated[
         str | None, Parameter(help="Context that must fit, and that the speed is for; default 8192.")
     ] = None,
-    precision: Annotated[
-        str | None,
-        Parameter(help="Formats by comma (q4_k_m, q8_0, fp8, ...); default: what people run on such a machine."),
-    ] = None,
+    precision: _Formats = None,
     engine: Annotated[
         str | None, Parameter(help="Default: llama.cpp on consumer machines, else the pooled one.")
     ] = None,
-    memory_share: Annotated[
-        float | None,
-        Parameter(name=list(FIELDS["memory_share"].flags), help=FIELDS["memory_share"].about),
-    ] = None,
+    memory_share: _Share = None,
+    offload: _Offload = None,
+    host: _Host = None,
+    ram: _Memory = None,
     json: Json = False,
     csv: Csv = False,
     catalog: Folder = (),
@@ -53,6 +65,9 @@ def fit(
         formats=names(precision or ""),
         engine=engine,
         memory_share=memory_share,
+        offload=offload,
+        host=host,
+        ram=None if ram is None else units.parse(ram, units.BYTES, "--ram"),
     )
     if json:
         emit([fit_record(f) for f in found])
