@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,6 +29,7 @@ SOURCE = ROOT / "src" / "headway"
 def shown(command: str) -> str:
     """Run a headway command and return it with its real output, as a code block."""
     out = io.StringIO()
+    os.environ.pop("COLUMNS", None)  # unwrapped, whatever the terminal at hand
     with contextlib.redirect_stdout(out):
         app.run(command.split()[1:])
     return f"```\n$ {command}\n{out.getvalue().rstrip()}\n```"
