@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a fit's matrices are small
 
@@ -43,6 +45,18 @@ def page(result: dict[str, object], parts: list[tuple[str, list[str], list[list[
     return "\n".join(out).rstrip() + "\n"
 
 
+def history(result: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]]]:
+    """Return what earlier states of the code reached on the evidence of their day, and this one."""
+    past = json.loads((DOCS / "accuracy_history.json").read_text(encoding="utf-8"))
+    rows: list[list[str]] = []
+    for state in [*past, {"date": "now", "change": "this state", **result}]:
+        own = {r["what"]: r for r in state["accuracy"] if r.get("who", "headway") == "headway"}
+        cells = [f"{own[w]['n']:,}: {100 * own[w]['median']:.1f} %, {100 * own[w]['mean']:.1f} %" for w in own]
+        rows.append([state["date"], state["change"], *cells, str(state["floor_violations"])])
+    heads = ["state", "", "closed-loop TPOT (n: median, mean)", "closed-loop TTFT", "static batch", "below floor"]
+    return "What changes did to it", heads, rows
+
+
 def main() -> int:
     """Write the three files."""
     found, cases = validate(evidence(), Bar("out of fold")), anchors()
@@ -56,6 +70,7 @@ def main() -> int:
     parts = validation.tables(found, None)
     for by in ("engine", "layout", "chip", "model"):
         parts += [(f"{title}, by {by}", heads, rows) for title, heads, rows in validation.tables(found, by) if rows]
+    parts.append(history(result))
     parts.append(("Public anchors", validation.ANCHOR_HEADS, validation.anchor_rows(cases)))
     notes = "\n".join(f"- {a.name}: {a.note}. {a.source}" for a in cases)
     (DOCS / "accuracy.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
