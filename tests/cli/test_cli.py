@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import importlib
+import inspect
 import io
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 
@@ -13,6 +16,7 @@ import pytest
 
 from headway.catalog import catalogue
 from headway.cli import app as cli
+from headway.cli import verbs
 
 
 def run(capsys, *arguments):
@@ -331,3 +335,23 @@ def test_help_does_not_import_numpy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "plan" in done.stdout
+
+
+def test_every_verb_is_offered_before_it_is_imported():
+    """The list of verbs is read from their files: each line is the docstring's first, and no verb is missing."""
+    code = "import sys; from headway.cli import app; app.run(['--help']); print([m for m in sys.modules if '.verbs.' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("[]")
+    shown = " ".join(done.stdout.replace("│", " ").split())
+    found = [f for m in pkgutil.iter_modules(verbs.__path__) for f in _functions(f"{verbs.__name__}.{m.name}")]
+    assert len(found) >= 11
+    for function in found:
+        (first, *_) = inspect.getdoc(function).split("\n\n")
+        assert f"{function.__name__} {' '.join(first.split())}" in shown
+
+
+def _functions(name):
+    module = importlib.import_module(name)
+    return [
+        f for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_") and f.__module__ == name
+    ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import io
 import os
-import pkgutil
+import re
 import sys
+from pathlib import Path
 
 from cyclopts import CycloptsError
 
@@ -15,8 +15,11 @@ from headway.cli import verbs
 from headway.cli.options import app
 from headway.errors import HeadwayError, visible
 
-for _file in sorted(m.name for m in pkgutil.iter_modules(verbs.__path__)):
-    importlib.import_module(f"{verbs.__name__}.{_file}")  # registers its verbs
+_VERB = re.compile(r'^def ([a-z]\w*)\(.*?"""(.+?)(?:\n\n|""")', re.MULTILINE | re.DOTALL)
+
+for _file in sorted(Path(verbs.__file__).parent.glob("[a-z]*.py")):  # a verb is imported when it is asked for
+    for _name, _about in _VERB.findall(_file.read_text(encoding="utf-8")):
+        app.command(f"{verbs.__name__}.{_file.stem}:{_name}", name=_name, help=" ".join(_about.split()))
 
 
 def main() -> None:

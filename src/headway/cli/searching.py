@@ -22,7 +22,7 @@ def search(
     """Search and print."""
     from headway.records.searches import search_record, search_rows
     from headway.report.searches import search_text
-    from headway.report.why import search_why_rows, search_why_text
+    from headway.report.why_search import search_why_rows, search_why_text
 
     facts.use(catalog)
     if out:

@@ -15,8 +15,7 @@ from headway.errors import InputError, near_misses, quoted, visible
 from headway.models.architecture import Architecture, Layer, Linear, group, kernel_counts, order
 from headway.models.families import READERS, REFUSED
 from headway.models.families.common import Draft
-from headway.models.files import from_hub, inside, is_path, read_json
-from headway.models.gguf_file import is_gguf, read_gguf
+from headway.models.files import from_hub, inside, is_gguf, is_path, read_json
 from headway.models.gguf_mixtures import Mixture, Shape
 from headway.models.keys import Keys
 from headway.models.precision import Format, Precision, number_format, uniform
@@ -91,7 +90,9 @@ def _read_model(
 ) -> Architecture:  # fmt: skip
     """Read a model once per catalogue and state of its file; the facts are the key, formats and kernel counts come from them."""
     if is_gguf(file):
-        return _from_gguf(file, label, where, precision, kv_precision)
+        from headway.models.gguf_file import read_gguf  # only where it is one: the command line starts without
+
+        return read_gguf(file, label, _cache_format(kv_precision or "bf16"), where, precision)
     config, known = read_json(file), dict(row)
     chosen = _precision(_with_recipe(config, file), where, known, precision, kv_precision)
     return build(
@@ -103,14 +104,6 @@ def _read_model(
         family=family,
         stored=stored_tensors(file.parent) if file.name == "config.json" and precision is None else None,
     )
-
-
-def _from_gguf(file: Path, label: str, where: str, precision: str | None, kv_precision: str | None) -> Architecture:
-    if precision:
-        raise InputError(
-            f"{where}: a GGUF file says how its tensors are stored; --precision {precision} cannot change it"
-        )
-    return read_gguf(file, label, _cache_format(kv_precision or "bf16"), where)
 
 
 def _with_recipe(config: dict[str, Any], file: Path) -> dict[str, Any]:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from headway.catalog import catalogue
 from headway.errors import InputError, near_misses, quoted, unknown
-from headway.models.gguf_file import series
+
+PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf$")  # of a split GGUF file
 
 
 def is_path(name: str) -> bool:
     """Say whether a model is named by a path to its file or folder, not as in the catalogue or on the hub."""
     return name.endswith((".json", ".gguf")) or name.startswith((".", "/", "~")) or os.path.isdir(name)
+
+
+def is_gguf(file: Path) -> bool:
+    """Say whether a path is that of a GGUF file."""
+    return file.suffix.lower() == ".gguf"
+
+
+def series(file: Path) -> str:
+    """Return the name that the parts of a split GGUF file share; of a whole one its own."""
+    found = PART.match(file.name)
+    return found[1] if found else file.stem
 
 
 def inside(folder: Path) -> Path:

@@ -22,6 +22,7 @@ from headway.models.architecture import (
     order,
 )
 from headway.models.attention import indexer, latent_cache
+from headway.models.files import PART
 from headway.models.formats import Format, number_format
 from headway.models.keys import MOST_LAYERS
 from headway.models.precision import Precision
@@ -29,7 +30,6 @@ from headway.models.reach import FULL, Reach
 from headway.models.state import state_flops
 
 _BLOCK = re.compile(r"blk\.(\d+)\.(.+)\.(?:weight|bias)$")
-_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf$")
 _KINDS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "MXFP4": "mxfp4-block", "NVFP4": "nvfp4"}
 _PLAIN_BLOCKS = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0")
 # What a tensor of a layer is: module path and role of the matrix, by the name that llama.cpp gives it.
@@ -63,18 +63,7 @@ class _Block:
     names: set[str] = field(default_factory=set[str])
 
 
-def is_gguf(file: Path) -> bool:
-    """Say whether a path is that of a GGUF file."""
-    return file.suffix.lower() == ".gguf"
-
-
-def series(file: Path) -> str:
-    """Return the name that the parts of a split GGUF file share; of a whole one its own."""
-    found = _PART.match(file.name)
-    return found[1] if found else file.stem
-
-
-def read_gguf(file: Path, name: str, kv: Format, where: str) -> Architecture:
+def read_gguf(file: Path, name: str, kv: Format, where: str, precision: str | None = None) -> Architecture:
     """Read the header of a GGUF file (all parts of a split one).
 
     Parameters
@@ -86,18 +75,24 @@ def read_gguf(file: Path, name: str, kv: Format, where: str) -> Architecture:
         Of the KV cache.
     where : str
         File name for messages.
+    precision : str or None
+        Another format of the weights, which a file refuses.
 
     Raises
     ------
     InputError
         No GGUF file, or one that is no language model that headway knows.
     """
+    if precision:
+        raise InputError(
+            f"{where}: a GGUF file says how its tensors are stored; --precision {precision} cannot change it"
+        )
     facts, tensors = _header(file, where)
     return _Reader(facts, tensors, where).architecture(name, kv)
 
 
 def _parts(file: Path, where: str) -> list[Path]:
-    found = _PART.match(file.name)
+    found = PART.match(file.name)
     if not found:
         return [file]
     parts = [file.with_name(f"{found[1]}-{i:05}-of-{found[3]}.gguf") for i in range(1, int(found[3]) + 1)]

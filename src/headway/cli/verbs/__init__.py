@@ -1,1 +1,1 @@
-"""The verbs, a file each or a few that belong together; `headway.cli.app` registers every file that lies here."""
+"""The verbs, a file each or a few that belong together: `headway.cli.app` offers every public function of a file that lies here."""

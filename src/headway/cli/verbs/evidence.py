@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from headway.cli.options import Folder, Json, app
+from headway.cli.options import Folder, Json
 
 
-@app.command
 def predict(
     file: Annotated[
         str, Parameter(help="CSV with a row per case, in the schema of serving benchmarks (docs/predict.md).")
@@ -31,7 +30,6 @@ def predict(
     evidence.predict(file, out, engine, json=json, catalog=catalog)
 
 
-@app.command
 def validate(
     *,
     by: Annotated[
@@ -53,7 +51,6 @@ def validate(
     evidence.validate(by, out, json=json, csv=csv, catalog=catalog)
 
 
-@app.command
 def calibrate(
     file: Annotated[
         str | None,

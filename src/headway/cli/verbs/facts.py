@@ -6,14 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from headway.cli.options import Folder, Json, app
+from headway.cli.options import Folder, Json
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 
 _NAMES = {"prices": "rental_medians", "evidence": "evidence_sources"}
 
 
-@app.command
 def lecture(
     *,
     set_: Annotated[
@@ -53,7 +52,6 @@ def lecture(
             show(f"  {f.name:<18} {getattr(chosen, f.name):<12g} {f.metadata['about']}")
 
 
-@app.command
 def catalog(
     table: Annotated[
         str, Parameter(help="chips, systems, models, prices, claims, formats, ...", show_default=False)

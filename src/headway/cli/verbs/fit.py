@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from headway.cli.options import Csv, Folder, Json, app
+from headway.cli.options import Csv, Folder, Json
 from headway.cli.output import emit, emit_csv, names
 from headway.cli.terminal import show
 from headway.questions import FIELDS
@@ -27,7 +27,6 @@ _Host = Annotated[str | None, Parameter(help=FIELDS["host"].about)]
 _Memory = Annotated[str | None, Parameter(help=FIELDS["ram"].about)]
 
 
-@app.command
 def fit(
     words: Annotated[
         str, Parameter(help="Words that a model's name must contain, like qwen3.", show_default=False)

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json, Out, Why, app
+from headway.cli.options import Csv, Folder, Json, Out, Why
 from headway.cli.output import emit, emit_csv, names
 from headway.cli.terminal import show
 from headway.questions import Request
 
 
-@app.command
 @asks(Request)
 def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Out = None, catalog: Folder = ()) -> None:
     """Plan a service: what batch to run, what latency to promise, what a token costs, and why.
@@ -65,7 +64,6 @@ def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Ou
         show(f"\nchart written to {out}")
 
 
-@app.command
 @asks(Request, leave_out=("arrivals",))
 def curve(
     asked: dict[str, Any],

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Folder, Json, Out, app
+from headway.cli.options import Folder, Json, Out
 from headway.cli.output import emit
 from headway.cli.terminal import show
 from headway.questions import Request
@@ -15,7 +15,6 @@ from headway.questions import Request
 _RACKS = ("model", "system", "context", "batch", "precision", "kv_precision", "engine")
 
 
-@app.command
 @asks(Request, leave_out=tuple(k for k in Request.__dataclass_fields__ if k not in _RACKS))
 def racks(
     asked: dict[str, Any],

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json, Out, Why, app
+from headway.cli.options import Csv, Folder, Json, Out, Why
 from headway.questions import Query
 
 
-@app.command
 @asks(Query, leave_out=("at_most",), optional=("model", "systems"), as_text=("chips",))
 def search(
     asked: dict[str, Any],

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json, app
+from headway.cli.options import Csv, Folder, Json
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
 
 
-@app.command
 @asks(Request, leave_out=("arrivals", "drafts", "overlap", "load", "rounds"))
 def speculate(
     asked: dict[str, Any],
