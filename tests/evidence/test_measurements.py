@@ -81,3 +81,11 @@ def test_layouts_of_the_evidence():
     # TensorRT-LLM admits what will fit to its last token, SGLang what fits now
     held = [case(measured(engine=e, kv_dtype="bf16", osl=8192)).workload.slots for e in ("trtllm", "sglang")]
     assert held[0] < held[1]
+
+
+def test_a_name_without_a_version_is_of_its_day():
+    """TensorRT-LLM's table of 2023 says LLaMA 70B and means Llama 2; whoever types llama-70b today means Llama 3."""
+    same = {"model": "LLaMA 70B", "system": "H100-SXM", "engine": "trtllm", "tp": 8, "load": "static_batch"}
+    assert case(measured(**same, date="2023-11-30")).setting.model.name == "meta-llama/Llama-2-70b-hf"
+    assert case(measured(**same, date="2025-11-30")).setting.model.name == "meta-llama/Llama-3.3-70B-Instruct"
+    assert case(measured(**same)).setting.model.name == "meta-llama/Llama-3.3-70B-Instruct"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from headway.catalog import catalogue
 from headway.errors import InputError
 from headway.evidence.measurements import Measurement
 from headway.models import Architecture
@@ -24,10 +25,17 @@ def request_of(m: Measurement, engine: str | None = None) -> Request:
         Engine to take instead of the row's.
     """
     return Request(
-        model=m.model, system=m.system, chips=m.chips, prompt=m.prompt, output=m.output, precision=m.weights or None,
+        model=_then(m.model, m.date), system=m.system, chips=m.chips, prompt=m.prompt, output=m.output, precision=m.weights or None,
         kv_precision=m.kv or None, engine=engine or m.engine or ENGINE, load=m.load, concurrency=max(m.batch, 1.0),
         drafts=m.drafts, release=m.date or None, rounds=m.rounds,
     )  # fmt: skip
+
+
+def _then(name: str, date: str) -> str:
+    """What a name without a version meant on a row's date."""
+    table = catalogue().table("dated_names")
+    number = table.find(name)
+    return table.rows[number]["model"] if number is not None and date and date < table.rows[number]["until"] else name
 
 
 def case_of(m: Measurement, policy: Calibration | None = None, engine: str | None = None) -> Case:
