@@ -355,3 +355,45 @@ def _functions(name):
     return [
         f for n, f in vars(module).items() if inspect.isfunction(f) and not n.startswith("_") and f.__module__ == name
     ]
+
+
+def test_tokens_per_sequence_stay_in_the_budget_of_a_pass(capsys):
+    """8,192 new tokens of each of 300 sequences are no pass of any engine: as many run as its budget takes."""
+    _, out, _ = run(capsys, "curve", "deepseek-v3", "--on", "h200x8", "--against", "tokens", "--json")
+    data = json.loads(out)
+    rows, plan = data["curve"], data["plan"]
+    assert rows[0]["tokens_per_sequence"] == 1
+    assert rows[0]["batch"] == plan["decode"]["batch"]
+    carried = [r["batch"] * r["tokens_per_sequence"] / plan["layout"]["dp"] for r in rows]
+    assert max(carried) <= 8192
+    assert max(carried) > 8192 * 0.9
+    assert rows[-1]["batch"] == plan["layout"]["dp"]
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["plan", "deepseek-v3,llama-3.1-8b", "--on", "h200x8"],
+     ["DeepSeek-V3 on h200x8", "Llama-3.1-8B on h200x8", "80 % interval", "engine modern"]),
+    (["plan", "deepseek-v3", "--on", "h200x8"], ["DeepSeek-V3 on h200x8", "80 % interval", "engine modern"]),
+    (["curve", "deepseek-v3", "--on", "h200x8", "--against", "tokens"], ["DeepSeek-V3 on h200x8", "80 % interval"]),
+    (["search", "llama-3.1-8b", "--on", "h100x2"], ["Llama-3.1-8B on H100 SXM x2", "80 % intervals", "engine modern"]),
+    (["racks", "deepseek-v3", "--on", "gb200-nvl72"], ["DeepSeek-V3 on gb200-nvl72"]),
+])  # fmt: skip
+def test_no_picture_without_model_machine_and_interval(capsys, tmp_path, arguments, said):
+    """A chart travels without its terminal; schedules are in stage times, which have no interval."""
+    file = tmp_path / "chart.json"
+    assert run(capsys, *arguments, "-o", str(file))[0] == 0
+    title = json.dumps(json.loads(file.read_text())["title"])
+    assert [x for x in said if x not in title] == []
+
+
+def test_intervals_are_drawn(capsys, tmp_path):
+    file = tmp_path / "chart.json"
+    run(capsys, "plan", "deepseek-v3,llama-3.1-8b", "--on", "h200x8", "-o", str(file))
+    rows = json.loads(file.read_text())["data"]["values"]
+    assert all(
+        r["ms_low"] < r["ms"] < r["ms_high"] and r["dollars_low"] < r["dollars"] < r["dollars_high"] for r in rows
+    )
+    run(capsys, "search", "llama-3.1-8b", "--on", "h100x2", "-o", str(file))
+    line = json.loads(file.read_text())["hconcat"][0]["layer"][2]["data"]["values"]
+    assert line
+    assert all(p["user_low"] < p["user"] < p["user_high"] for p in line)

@@ -213,7 +213,7 @@ class Curve:
     Attributes
     ----------
     axis : str
-        ``batch``, ``context`` or ``tokens per pass``.
+        ``batch``, ``context`` or ``tokens per sequence`` (new ones in a pass).
     x : array
         Values on the axis. [sequences or tokens]
     batch : array
@@ -223,7 +223,7 @@ class Curve:
     compute, weights, kv, network, overhead : array
         Component lines. [s]
     cost : array
-        Dollars per token made (or read, for tokens per pass); NaN without a price. [$/token]
+        Dollars per token made (or read, for tokens per sequence); NaN without a price. [$/token]
     bound : array of str
     """
 
@@ -322,7 +322,7 @@ def against_context(scene: Scene, contexts: Array, batch: Real, chips: float, pr
 
 
 def against_pass_length(
-    scene: Scene, tokens: Array, batch: float, context: float, chips: float, price: float | None
+    scene: Scene, tokens: Array, batch: Array | float, context: float, chips: float, price: float | None
 ) -> Curve:
     """Return latency and cost per token against new tokens per sequence in a pass (lecture E24): 1 is decode.
 
@@ -331,8 +331,8 @@ def against_pass_length(
     scene : Scene
     tokens : array
         New tokens of each sequence in a pass. [tokens]
-    batch : float
-        Sequences of the replica. [sequences]
+    batch : float or array
+        Sequences of the replica, the same at every point or one number for each. [sequences]
     context : float
         Tokens in each cache before the pass. [tokens]
     chips : float
@@ -341,7 +341,7 @@ def against_pass_length(
         [$/s per chip]
     """
     found = scene.prefill(np.maximum(batch / scene.stages, 1.0), tokens, context)
-    return _curve("tokens per pass", tokens, batch, found, batch * tokens, chips, price)
+    return _curve("tokens per sequence", tokens, batch, found, batch * tokens, chips, price)
 
 
 def pass_cost(p: Real, batch: Real, compute_per_token: Real, memory_seconds: Real) -> Real:

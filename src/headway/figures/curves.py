@@ -11,9 +11,11 @@ from headway.batching import Curve
 from headway.figures.style import COLOURS, CONFIG, FEW, LOG, SCHEMA, Spec
 from headway.plan import Plan
 
+_NAMED = 3  # plans that a title names one by one
+
 
 def curve_figure(plan: Plan, curve: Curve) -> Spec:
-    """Return latency and cost against batch (or context, or tokens per pass), with component lines and knees.
+    """Return latency and cost against batch (or context, or new tokens per sequence), with component lines and knees.
 
     Parameters
     ----------
@@ -84,28 +86,43 @@ def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
 
 def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
     """Return latency and cost against batch of several plans, one line each; batches are of the whole system."""
-    rows = [
-        {
-            "plan": f"{p.model.name.split('/')[-1]} on {p.system.name}",
-            "batch": float(x) * p.replicas,
-            "ms": 1e3 * float(t),
-            "dollars": None if math.isnan(c) else 1e6 * float(c),
-        }
-        for p, found in pairs
-        for x, t, c in zip(found.x, found.seconds, found.cost, strict=True)
-    ]
+    names = [f"{p.model.name.split('/')[-1]} on {p.system.name}" for p, _ in pairs]
+    rows: list[Spec] = []
+    for name, (p, found) in zip(names, pairs, strict=True):
+        for x, t, c, b in zip(found.x, found.seconds, found.cost, found.batch, strict=True):
+            low, high = _sure(p, found, float(x), float(t), float(b))
+            dollars = None if math.isnan(c) else 1e6 * float(c)
+            sure = {"ms_low": 1e3 * low, "ms_high": 1e3 * high}
+            if dollars is not None:
+                sure |= {"dollars_low": dollars * low / float(t), "dollars_high": dollars * high / float(t)}
+            rows.append({"plan": name, "batch": float(x) * p.replicas, "ms": 1e3 * float(t), "dollars": dollars} | sure)
     x = {"field": "batch", "type": "quantitative", "scale": LOG, "axis": FEW, "title": "sequences in the system"}
     colour = {"field": "plan", "type": "nominal", "title": None, "legend": {"labelLimit": 400}}
 
     def panel(field: str, title: str) -> Spec:
         y = {"field": field, "type": "quantitative", "scale": {"type": "log"}, "title": title}
-        mark = {"type": "line", "tooltip": True, "clip": True, "strokeWidth": 2.5}
-        return {"width": 380, "height": 260, "mark": mark, "encoding": {"x": x, "y": y, "color": colour}}
+        line = {"type": "line", "tooltip": True, "clip": True, "strokeWidth": 2.5}
+        ends = {"y": y | {"field": f"{field}_low"}, "y2": {"field": f"{field}_high"}}
+        band = {"mark": {"type": "area", "opacity": 0.15, "clip": True}, "encoding": {"x": x, **ends, "color": colour}}
+        return {
+            "width": 380,
+            "height": 260,
+            "layer": [band, {"mark": line, "encoding": {"x": x, "y": y, "color": colour}}],
+        }
 
     panels = [panel("ms", "time of a pass (ms)")]
     if any(row["dollars"] for row in rows):
         panels.append(panel("dollars", "$ per million tokens"))
-    return {"$schema": SCHEMA, "data": {"values": rows}, "hconcat": panels, "config": CONFIG}
+    several = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= _NAMED else f"{len(names)} plans"
+    held = " or ".join(dict.fromkeys(_held(p, found) for p, found in pairs))
+    title = {"text": several, "subtitle": f"{held}, {_engine(pairs[0][0])}", "anchor": "start"}
+    return {"$schema": SCHEMA, "title": title, "data": {"values": rows}, "hconcat": panels, "config": CONFIG}
+
+
+def _sure(plan: Plan, curve: Curve, x: float, seconds: float, batch: float) -> tuple[float, float]:
+    """80 % interval of a point's time; itself where nothing is estimated."""
+    spread, _ = plan.spread_at(curve.axis, x, batch)
+    return spread.around(seconds) if spread else (seconds, seconds)
 
 
 def _axis_title(key: str) -> str:
@@ -121,7 +138,10 @@ def _held(plan: Plan, curve: Curve) -> str:
             " or what memory holds" if curve.batch.min() < curve.batch.max() else ""
         )
     context = f"context {plan.context:,.0f}"
-    return context if curve.axis == "batch" else f"batch {plan.point.batch:,.0f}, {context}"
+    if curve.axis == "batch":
+        return context
+    fewer = " or what a pass takes" if curve.batch.min() < plan.point.batch else ""
+    return f"batch {plan.point.batch:,.0f}{fewer}, {context}"
 
 
 def _engine(plan: Plan) -> str:
@@ -135,8 +155,7 @@ def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
         return []
     rows: list[Spec] = []
     for a, t, b in zip(curve.x, curve.seconds, curve.batch, strict=True):
-        spread, _ = plan.spread_at(curve.axis, float(a), float(b))
-        low, high = spread.around(float(t)) if spread else (0.0, 0.0)
+        low, high = _sure(plan, curve, float(a), float(t), float(b))
         rows.append({curve.axis: float(a), "low": 1e3 * low, "high": 1e3 * high})
     y: Spec = {"field": "low", "type": "quantitative", "scale": {"type": "log"}, "title": "time of a pass (ms)"}
     mark: Spec = {"type": "area", "opacity": 0.18, "color": COLOURS["step"], "clip": True}

@@ -19,7 +19,7 @@ def racks_figure(r: RackReport) -> Spec:
         {"title": "training step: forward, backward, weight gradients",
          "vconcat": [gantt(p) for p in r.training if p.micro_batches < most]},
     ]  # fmt: skip
-    title = {"text": f"pipelines over {r.decode[0].stages} stages", "anchor": "start",
+    title = {"text": f"{r.model.name} on {r.system.name}: pipelines over {r.decode[0].stages} stages", "anchor": "start",
              "subtitle": "numbers are micro-batches; idle is read off the schedule, not off a formula"}  # fmt: skip
     return {"$schema": SCHEMA, "title": title, "hconcat": columns, "config": CONFIG}
 

@@ -37,7 +37,8 @@ def search_figure(answer: SearchAnswer) -> Spec:
         "$schema": SCHEMA,
         "title": {
             "text": f"{answer.best.found.where.model.name} on {', '.join(o.system for o in answer.systems)}",
-            "subtitle": f"{asked}; each dot a layout at its best batch, the line what none beats, the ring the best",
+            "subtitle": f"{asked}; engine {q.engine}; each dot a layout at its best batch, the line what none beats, the ring the best"
+            + ("" if answer.best.found.where.profile.name == "ideal" else "; bars: 80 % intervals"),
             "anchor": "start",
         },
         "hconcat": panels,
@@ -46,7 +47,11 @@ def search_figure(answer: SearchAnswer) -> Spec:
 
 
 def _line(options: Sequence[Option]) -> list[dict[str, Any]]:
-    return [d for o in options for d in dots(o.found, [o.index])]
+    """Points of a line, each with the interval of what its user sees."""
+    found = [d for o in options for d in dots(o.found, [o.index])]
+    return [
+        d | {"user_low": 1e3 / d["tpot_high"], "user_high": 1e3 / d["tpot_low"]} for d in found if d["tpot_low"] > 0
+    ]
 
 
 def _panel(
@@ -69,6 +74,8 @@ def _panel(
          "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips}},
         {"data": {"values": _line(line)}, "mark": {"type": "line", "color": "#222", "strokeWidth": 1.5},
          "encoding": {"x": x, "y": y, "order": {"field": "user"}}},
+        {"data": {"values": _line(line)}, "mark": {"type": "rule", "color": "#222", "opacity": 0.3, "clip": True},
+         "encoding": {"x": x | {"field": "user_low"}, "x2": {"field": "user_high"}, "y": y}},
         {"data": {"values": _line(line)}, "mark": {"type": "circle", "color": "#222", "size": 30, "opacity": 1},
          "encoding": {"x": x, "y": y, "tooltip": tips}},
         {"data": {"values": _line([answer.best])},

@@ -170,13 +170,13 @@ class Plan(Shown):
         Parameters
         ----------
         axis : str
-            Of the curve: ``batch``, ``context`` or ``tokens per pass`` (beyond one of which a pass is a prefill).
+            Of the curve: ``batch``, ``context`` or ``tokens per sequence`` (beyond one of which a pass is a prefill).
         x, batch : float
             Where on the axis; sequences per pass of one replica. [sequences or tokens, sequences]
         """
         if self.spread is None:
             return None, ()
-        prefill = axis == "tokens per pass" and x > 1
+        prefill = axis == "tokens per sequence" and x > 1
         prompt = max(x - self.output / 2, 1.0) if axis == "context" else x if prefill else self.prompt
         here = dataclasses.replace(self.setting, prompt=prompt)
         outside = here.outside(batch * self.replicas, float(self.layout.chips))

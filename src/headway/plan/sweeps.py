@@ -1,4 +1,4 @@
-"""Sweeps of a plan: latency and cost against batch, context, or tokens per pass."""
+"""Sweeps of a plan: latency and cost against batch, context, or new tokens per sequence and pass."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def sweep_against(plan: Plan, against: Literal["batch", "context", "tokens"], po
     ----------
     plan : Plan
     against : str
-        ``batch``; ``context``, at the plan's batch or what memory holds of it; ``tokens``: new ones per sequence and pass.
+        ``batch``; ``context``, at the plan's batch or what memory holds of it; ``tokens``: new ones of each
+        sequence in a pass, of as many sequences as the engine's budget takes.
     points : int
         At the most, on a log scale. [1]
     """
@@ -62,4 +63,6 @@ def sweep_against(plan: Plan, against: Literal["batch", "context", "tokens"], po
         contexts, batches = contexts[held >= 1], np.minimum(held, plan.point.batch)[held >= 1]
         return against_context(plan.scene, contexts, batches, chips, price)
     tokens = np.unique(np.geomspace(1, LONGEST_PASS, points).round())
-    return against_pass_length(plan.scene, tokens, plan.point.batch, plan.context, chips, price)
+    budget = np.floor(plan.setting.chunk * plan.layout.dp / tokens)
+    batches = np.maximum(np.minimum(budget, plan.point.batch), 1.0)
+    return against_pass_length(plan.scene, tokens, batches, plan.context, chips, price)

@@ -371,13 +371,13 @@ def comparison_text(plans: Sequence[Plan]) -> str:
 
 def curve_text(plan: Plan, axis: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a sweep as a table with what stays the same along it, and the plan's warnings."""
-    heads = [k.replace("_s", "").replace("_", " ") if k != "dollars_per_mtok" else "$/Mtok" for k in rows[0]]
+    heads = [k.removesuffix("_s").replace("_", " ") if k != "dollars_per_mtok" else "$/Mtok" for k in rows[0]]
     body = [[_shown(k, v) for k, v in row.items()] for row in rows]
     fixed = {
         "batch": f"context {plan.context:,.0f}",
         "context": f"batch up to {plan.point.batch:,.0f}, as memory allows",
     }
-    at = fixed.get(axis, f"batch {plan.point.batch:,.0f}, context {plan.context:,.0f}")
+    at = fixed.get(axis, f"batch {plan.point.batch:,.0f} or what a pass takes, context {plan.context:,.0f}")
     lines = [f"{plan.model.name} on {plan.system.name}, {plan.layout}, {at}", "", table_text(heads, body), ""]
     return "\n".join([*lines, *(f"! {w}" for w in plan.warnings)])
 

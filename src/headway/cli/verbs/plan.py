@@ -70,7 +70,9 @@ def curve(
     *,
     against: Annotated[
         Literal["batch", "context", "tokens"],
-        Parameter(help="batch, context, or tokens (new tokens per sequence and pass: 1 is decode, many is prefill)."),
+        Parameter(
+            help="batch, context, or tokens (new ones of each sequence in a pass, up to the engine's budget: 1 is decode, many is prefill)."
+        ),
     ] = "batch",
     points: Annotated[int, Parameter(help="How many points on the log scale.")] = 25,
     json: Json = False,
@@ -79,7 +81,7 @@ def curve(
     out: Out = None,
     catalog: Folder = (),
 ) -> None:
-    """Sweep latency and cost against batch, context or tokens per pass, with the lines they are made of."""
+    """Sweep latency and cost against batch, context or new tokens per sequence, with the lines they are made of."""
     from headway.catalog import use
     from headway.errors import InputError
     from headway.plan import make_plan, sweep_against
