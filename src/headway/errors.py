@@ -64,8 +64,11 @@ def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def slips(name: str, known: Iterable[str]) -> list[str]:
-    """Return the entries of `known` that are `name` but for a slip of the keyboard: same start, as long, nearly the same letters."""
-    near = [k for k in known if k[:1] == name[:1] and abs(len(k) - len(name)) <= 1]
+    """Return the entries of `known` that are `name` but for a slip of the keyboard: as long, nearly the same letters, the first too.
+
+    The first may have changed places with the second, or another may stand before it.
+    """
+    near = [k for k in known if k and name and (k[0] in name[:2] or name[0] in k[:2]) and abs(len(k) - len(name)) <= 1]
     return difflib.get_close_matches(name, near, 1, 0.8)
 
 

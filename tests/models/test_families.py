@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from headway.catalog import SHIPPED
 from headway.errors import InputError
 from headway.models import build, kv_bytes_per_token, kv_bytes_stored, state_bytes
+from headway.models.config import stated_precision
 from headway.models.precision import uniform
 
 
@@ -149,6 +151,7 @@ MPT = {"model_type": "mpt", "d_model": 64, "n_layers": 2, "n_heads": 4, "vocab_s
         ({"attn_config": {"alibbi": True}}, "attn_config.alibbi"),
         ({"attn_config": {"kv_n_headz": 2}}, "attn_config.kv_n_headz"),
         ({"ffn_config": {"ffn_typo": "mptmlp"}}, "ffn_config.ffn_typo"),
+        ({"on_bias": False}, "on_bias"),  # of no_bias: the first two letters changed places
     ],
 )
 def test_misspelt_keys_are_found_wherever_they_lie(change, says):
@@ -163,6 +166,8 @@ def test_misspelt_keys_are_found_wherever_they_lie(change, says):
         ("depht", "depth"),
         ("patch_sise", "patch_size"),
         ("deepstack_visual_indexs", "deepstack_visual_indexes"),
+        ("aptch_size", "patch_size"),
+        ("xhidden_size", "hidden_size"),
     ],
 )
 def test_misspelt_keys_of_a_tower_are_found(key, near):
@@ -170,3 +175,12 @@ def test_misspelt_keys_of_a_tower_are_found(key, near):
     section = {key if k == near else k: v for k, v in tower.items()}
     with pytest.raises(InputError, match=f"unknown key '{key}'; did you mean '{near}'"):
         arch(model_type="llama", **spine(64, 2, 4, 2, 128, 100), vision_config=section)
+
+
+def test_long_values_are_cut_in_the_one_line():
+    """A list of ten thousand where a number should be is quoted in 80 characters."""
+    config = json.loads((SHIPPED / "models" / "nvidia--Gemma-4-26B-A4B-NVFP4.json").read_text())
+    config["text_config"]["hidden_size_per_layer_input"] = [0] * 10_001
+    with pytest.raises(InputError) as refused:
+        build(config, "x", stated_precision(config, "c"), where="c")
+    assert len(str(refused.value)) < 200

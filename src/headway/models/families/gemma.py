@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headway.errors import InputError
+from headway.errors import InputError, quoted
 from headway.models.architecture import Experts, Layer, Linear
 from headway.models.attention import grouped_query
 from headway.models.experts import dense, routed
@@ -60,7 +60,7 @@ def read_gemma4(keys: Keys) -> Draft:
     mixture = keys.flag("enable_moe_block") and count > 0
     for name in ("hidden_size_per_layer_input", "use_double_wide_mlp", "attention_bias"):
         if keys.raw(name):
-            raise InputError(f"{keys.where}: {name} = {keys.raw(name)} is not known to headway for Gemma 4")
+            raise InputError(f"{keys.where}: {name} = {quoted(keys.raw(name))} is not known to headway for Gemma 4")
     keys.ignore("vocab_size_per_layer_input")  # the table exists only with hidden_size_per_layer_input
     own = s.layers - keys.int("num_kv_shared_layers", default=0, least=0)  # the last layers read earlier layers' caches
     moe, experts, extra = _mixture(keys, s) if mixture else ((), None, 0)
