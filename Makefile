@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz bench docs accuracy profiles format clean
+.PHONY: demo test check types fuzz mutants bench docs accuracy profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -34,6 +34,10 @@ types: $(READY)  ## annotations and array shapes checked at run time, over the t
 
 fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times
 	@$(BIN)/python fuzz/run.py
+
+mutants: $(READY)  ## a sample of mutations of the physics and the money against the behaviour tests of their rooms; an hour
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group mutation
+	@$(BIN)/python fuzz/mutants.py
 
 bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s

@@ -518,7 +518,7 @@ def test_the_command_in_all_its_forms(capsys, tmp_path):
     assert "systems" in out
     spec = json.loads((tmp_path / "s.json").read_text())
     assert len(spec["hconcat"]) == 2
-    assert len(spec["hconcat"][0]["layer"]) == 4
+    assert len(spec["hconcat"][0]["layer"]) == 5  # dots, line, intervals, points, the best
 
 
 @pytest.mark.parametrize(("code", "arguments", "says"), [
