@@ -210,6 +210,10 @@ def test_users_add_chips_systems_and_models_by_dropping_a_file(tmp_path):
     assert system("foox4").chips == 4
 
     assert model("my-llama").total_parameters == 8_030_261_248
+    rows = catalogue().table("models").rows
+    assert [r["source"] for r in rows if r["id"] == "my-llama"] == [str(tmp_path / "my-llama.json")]  # listed, too
+    (tmp_path / "notes.json").write_text("{}")
+    assert "notes" not in use([tmp_path]).table("models").names()
     assert chip("h100").name == "H100 SXM"  # shipped rows stay
 
 

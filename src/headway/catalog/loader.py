@@ -52,6 +52,14 @@ def _aliases(row: Row) -> list[str]:
     return [a.strip() for a in (row.get("aliases") or "").split("|") if a.strip()]
 
 
+def _is_config(file: Path) -> bool:
+    """Whether a file of the user's reads like a model's config: other JSON may lie beside it."""
+    try:
+        return b'"model_type"' in file.read_bytes()[:1_000_000]
+    except OSError:
+        return False
+
+
 def user_folder() -> Path:
     """Return the platform's folder for the user's own catalogue files."""
     import platformdirs
@@ -112,7 +120,19 @@ class Catalogue:
                     places.append(place)
                 for alias in [_key(row), *_aliases(row)]:
                     index[normal(alias)] = number
+        if name == "models":
+            self._add_own(rows, places, index)
         return Table(name, tuple(rows), tuple(places), index)
+
+    def _add_own(self, rows: list[Row], places: list[str], index: dict[str, int]) -> None:
+        """Give a row to every model that the user dropped as a file without one."""
+        for folder in self.folders[1:]:
+            for file in sorted({*(folder / "models").glob("*.json"), *folder.glob("*.json")}):
+                label = file.stem.replace("--", "/")
+                if normal(label) not in index and file.is_file() and _is_config(file):
+                    index[normal(label)] = len(rows)
+                    rows.append(dict.fromkeys(rows[0], "") | {"file": file.name, "id": label, "source": str(file)})
+                    places.append(str(file))
 
     def row(self, table: str, name: str, what: str) -> tuple[Row, str]:
         """Return the row called `name` and the place it came from; an unknown name is an error with near misses."""

@@ -45,7 +45,7 @@ def validate(
     ] = False,
     catalog: Folder = (),
 ) -> None:
-    """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes a minute."""
+    """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes six CPU minutes."""
     from headway.cli import evidence
 
     evidence.validate(by, out, json=json, csv=csv, catalog=catalog)
