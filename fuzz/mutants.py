@@ -137,7 +137,7 @@ def survives(folder, file, code, tests):
 def sample(room, count, rng):
     """So many mutations of a room's files, drawn evenly."""
     pattern, _ = ROOMS[room]
-    files = [f.relative_to(ROOT) for f in sorted((ROOT / SOURCE).glob(pattern))]
+    files = [f.relative_to(ROOT) for f in sorted((ROOT / SOURCE).glob(pattern)) if f.name != "__init__.py"]
     every = [(file, m) for file in files for m in mutations(file)]
     rng.shuffle(every)
     found = []
