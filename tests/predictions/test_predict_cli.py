@@ -75,7 +75,6 @@ BAD = [
     ("H200-SXM,8,DeepSeek-R1-0528,fp9,sglang,8,closed_loop,16,1024,1024", "fp9"),
     ("H200-SXM,1,DeepSeek-R1-0528,fp8,sglang,1,closed_loop,16,1024,1024", "does not fit"),
     ("H200-SXM,4,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024", "4 chips"),
-    ("H200-SXM,7,DeepSeek-R1-0528,fp8,sglang,7,closed_loop,16,1024,1024", "divide"),
     ("H200-SXM,8,DeepSeek-R1-0528,fp8,sglang,8,closed_loop,16,1024,1024,surplus", "more cells"),
     ("H200-SXM,8,,fp8,sglang,8,closed_loop,16,1024,1024", "model"),
     ("Apple M1,2,llama-3-8b,q4_k_m,llama.cpp,2,closed_loop,1,128,128", "link"),

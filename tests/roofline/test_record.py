@@ -86,7 +86,7 @@ _NUMBERS_IN_CODE = {
     "serving/loops/workload.py": {0.5: 7, 2: 9, 3: 2, 4: 1, 0.1: 1, 1.2816: 1, 1e-9: 4, 1e-12: 2},
     "serving/loops/closed.py": {8: 1, 2: 2, 1e-9: 1, 1e-12: 1},  # iterations
     "serving/loops/static.py": {2: 1},
-    "serving/loops/split.py": {2: 2, 1e-9: 1},
+    "serving/loops/split.py": {2: 2, 1e-9: 1, 4: 1, 9: 1, 12: 1, 1e-12: 1},  # a grid of sizes; rounds of a fixed point
     "serving/handover.py": {},
     "serving/answer.py": {2: 1, 1e6: 1},  # dollars per million
     "serving/capacity.py": {
@@ -104,15 +104,9 @@ _NUMBERS_IN_CODE = {
     "serving/engines.py": {512: 1},  # a cache
     "serving/names.py": {2.0: 1, 512: 1, 1024: 1},  # widths of formats; caches
     "evidence/cases.py": {},
-    "evidence/measurements.py": {
-        1_000_000: 1,
-        2: 1,
-        8: 1,
-        16: 1,
-        200: 1,
-        1e3: 1,
-        1e12: 1,
-    },  # limits of cells; gpt-fast's 200 tokens; ms
+    "evidence/measurements.py": {8: 1, 16: 1, 200: 1, 1e3: 1},  # gpt-fast's 200 tokens; ms
+    "evidence/cells.py": {1e12: 1},  # limits of cells
+    "evidence/layouts.py": {2: 1, 1_000_000: 1},
     "fitting/estimate.py": {},
     "fitting/flat.py": {2: 1},
     "predictions/rows.py": {1e3: 1},  # ms

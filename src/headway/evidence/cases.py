@@ -6,12 +6,13 @@ import dataclasses
 
 from headway.catalog import catalogue
 from headway.errors import InputError
+from headway.evidence.layouts import Ways
 from headway.evidence.measurements import Measurement
 from headway.models import Architecture
 from headway.parallel import Layout
 from headway.questions import ENGINE, Request
 from headway.roofline import Calibration
-from headway.serving import Case, case, setting
+from headway.serving import Case, PromptPool, Setting, case, setting
 from headway.serving.numbers import budgeted
 
 
@@ -59,13 +60,15 @@ def case_of(m: Measurement, policy: Calibration | None = None, engine: str | Non
     s = setting(request_of(m, engine))
     if policy is not None:
         s = dataclasses.replace(s, numbers=budgeted(policy, s.engine.prompt_piece))
-    ep, redundant = _expert_groups(s.model, m)
-    layout = Layout(tp=m.tp, dp=m.dp, ep=ep, pp=m.pp, redundant=redundant)
+    layout = _ran(s, Ways(m.tp, m.pp, m.ep, m.dp), m.flagged)
     if layout.chips > 1 and not s.system.link:
         raise InputError(
             f"{s.system.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time"
         )
-    copies = max(m.chips // layout.chips, 1)
+    copies, prompts = max(m.chips // layout.chips, 1), None
+    if m.pools is not None:
+        copies = max(round(m.pools.decode_replicas), 1)
+        prompts = PromptPool(_ran(s, m.pools.prefill, True), m.pools.prefill_replicas)
     return case(
         s,
         layout,
@@ -73,18 +76,34 @@ def case_of(m: Measurement, policy: Calibration | None = None, engine: str | Non
         copies=copies,
         split=m.disaggregated,
         remedy="more chips or fewer bytes per weight",
+        prompts=prompts,
     )
 
 
-def _expert_groups(arch: Architecture, m: Measurement) -> tuple[int, int]:
+def _ran(s: Setting, w: Ways, flagged: bool) -> Layout:
+    """The layout that was run: where a flag says attention_dp, and no sequence fits beside weights that every group has
+    whole, the chips slice them instead."""
+    stated = _layout(s.model, w.tp, w.dp, w.pp, w.ep)
+    if stated.dp > 1 and flagged and s.kind != "static_batch" and s.account(stated).fits < 1:
+        return _layout(s.model, w.tp * w.dp, 1, w.pp, w.ep)
+    return stated
+
+
+def _layout(arch: Architecture, tp: int, dp: int, pp: int, ep: int) -> Layout:
+    """The layout of a replica that was run: heads that tp does not divide were padded."""
+    ep, redundant = _expert_groups(arch, tp * dp, ep)
+    heads = arch.attention_heads
+    return Layout(tp=tp, dp=dp, ep=ep, pp=pp, redundant=redundant, padded=bool(heads and heads % tp))
+
+
+def _expert_groups(arch: Architecture, chips: int, ep: int) -> tuple[int, int]:
     """Return expert-parallel groups, at most those stated, and how many experts have a second copy to fill them.
 
     Engines copy some experts where they do not divide (288 slots on 144 chips for 256 experts).
     """
     if arch.experts is None:
         return 1, 0
-    chips = m.tp * m.dp
-    groups = max(d for d in range(1, chips + 1) if chips % d == 0 and d <= m.ep)
+    groups = max(d for d in range(1, chips + 1) if chips % d == 0 and d <= ep)
     redundant = -arch.experts.count % groups
     if redundant <= arch.experts.count:
         return groups, redundant

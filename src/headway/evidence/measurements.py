@@ -11,11 +11,12 @@ from pathlib import Path
 
 from headway.catalog import SHIPPED, Catalogue, Row, catalogue, default
 from headway.errors import InputError
+from headway.evidence.cells import flag, number
+from headway.evidence.layouts import Pools, layout
 from headway.evidence.tabular import FAULT, Table, read_table
 from headway.questions import LoadKind
 from headway.roofline import years_since
 from headway.serving import engine as engine_called
-from headway.serving import stated_chips
 
 MEASURES = (
     "ttft_ms_mean", "ttft_ms_median", "tpot_ms_mean", "tpot_ms_median", "e2e_ms_mean", "e2e_ms_median",
@@ -24,12 +25,10 @@ MEASURES = (
 COLUMNS = (
     "source", "source_path", "date", "system", "chips", "model", "weights_dtype", "kv_dtype", "engine",
     "engine_version", "tp", "pp", "ep", "attention_dp", "speculative", "disaggregated", "load", "batch_or_concurrency",
-    "isl", "osl", "rounds", *MEASURES,
+    "isl", "osl", "rounds", "length_spread", "prefill_chips", "decode_chips", "prefill_tp", "prefill_ep", "prefill_attention_dp",
+    "prefill_workers", "decode_workers", *MEASURES,
 )  # fmt: skip
 NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
-_RUN_NAME = re.compile(r"_tp(\d+)(?:_\d+)?_ep(\d+)")
-_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
-_NOTHING = ("", "na", "n/a", "none", "null", "nan", "-")
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class Measurement:
         Requests in flight; mean lengths. [requests, tokens, tokens]
     rounds : float or None
         Requests per slot of the run; None: as the engine's evidence. [requests]
+    pools : Pools or None
+        Of a split deployment that states the chips of both.
     measured : mapping
         What was measured: times, and rates of the whole deployment. [s, tokens/s]
     """
@@ -79,7 +80,13 @@ class Measurement:
     prompt: float
     output: float
     rounds: float | None = None
+    pools: Pools | None = None
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def flagged(self) -> bool:
+        """Whether a flag, not a number, says that attention is data-parallel."""
+        return self.row.get("attention_dp", "").strip().lower() in ("true", "yes")
 
 
 def table(file: str | Path) -> Table:
@@ -98,36 +105,6 @@ def read_rows(file: str | Path) -> Iterator[tuple[str, Row]]:
     yield from table(file).rows
 
 
-def _number(row: Row, key: str, default: float | None, *, low: float = 0.0, whole: bool = False) -> float:
-    text = row.get(key, "").strip()
-    if _THOUSANDS.fullmatch(text):
-        text = text.replace(",", "")
-    if text.lower() in _NOTHING:
-        if default is None:
-            raise InputError(f"{key} is empty; a number is needed")
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        raise InputError(f"{key} is {text!r}; it must be a number") from None
-    if not math.isfinite(value) or value < low:
-        raise InputError(f"{key} is {text!r}; it must be a finite number of at least {low:g}")
-    if value > 1e12:
-        raise InputError(f"{key} is {text!r}; that is beyond any benchmark")
-    if whole and value != int(value):
-        raise InputError(f"{key} is {text!r}; it must be a whole number")
-    return value
-
-
-def _flag(row: Row, key: str) -> bool:
-    text = row.get(key, "").strip().lower()
-    if text in ("true", "yes", "1"):
-        return True
-    if text in ("", "false", "no", "0", "unknown", "none", "na", "n/a"):
-        return False
-    raise InputError(f"{key} is {text!r}; accepted: true, false")
-
-
 def measurement(place: str, row: Row) -> Measurement:
     """Read one row.
 
@@ -138,18 +115,16 @@ def measurement(place: str, row: Row) -> Measurement:
 
     Notes
     -----
-    Traps of the sources: `attention_dp` is a flag or a number of groups; the InferenceX dump of 2026-04-06 multiplies
-    `tp` (or `attention_dp`) and `chips` by `ep`, its run names tell the truth; gpt-fast generates 200 tokens where its
-    table has no column for it; a TPU table's `tp` counts cores, two to a chip; PaLM's table times prefill and generation
-    apart, so its time of a generation is not end to end.
+    Traps of the sources: those of `layouts.layout`; gpt-fast generates 200 tokens where its table has no column for it; PaLM's
+    table times prefill and generation apart, so its time of a generation is not end to end.
     """
     if FAULT in row:
         raise InputError(row[FAULT])
-    layout = _layout(row)
+    chips, ways, pools = layout(row)
     engine = row.get("engine", "")
-    output = _number(row, "osl", 200.0 if engine.lower().startswith("gpt-fast") else None)
-    prompt = _number(row, "isl", None)
-    batch = _number(row, "batch_or_concurrency", None)
+    output = number(row, "osl", 200.0 if engine.lower().startswith("gpt-fast") else None)
+    prompt = number(row, "isl", None)
+    batch = number(row, "batch_or_concurrency", None)
     if batch <= 0 or prompt + output <= 0:
         raise InputError("batch_or_concurrency must be positive, and isl + osl at least 1 token")
     if prompt < 1 and output <= 1:
@@ -163,9 +138,9 @@ def measurement(place: str, row: Row) -> Measurement:
     found = Measurement(
         place=place, row=row, source=row.get("source", ""), date=date, system=row["system"],
         model=row["model"], weights=row.get("weights_dtype", ""), kv=_cache_format(row), engine=engine, load=load,
-        chips=layout["chips"], tp=layout["tp"], pp=layout["pp"], ep=layout["ep"], dp=layout["dp"],
-        drafts=_drafts(row), disaggregated=_flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
-        rounds=_number(row, "rounds", math.nan, low=1.0) if row.get("rounds", "").strip() else None,
+        chips=chips, tp=ways.tp, pp=ways.pp, ep=ways.ep, dp=ways.dp, pools=pools,
+        drafts=_drafts(row), disaggregated=flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
+        rounds=number(row, "rounds", math.nan, low=1.0) if row.get("rounds", "").strip() else None,
     )  # fmt: skip
     object.__setattr__(found, "measured", _measured(row, found.chips, output))
     return found
@@ -195,51 +170,6 @@ def _recipes(facts: Catalogue) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((r["name"].split(" ")[0], tuple(r["fp8_kv_engines"].split("|"))) for r in rows if r["fp8_kv_engines"])
 
 
-_MOST_CHIPS = 1_000_000
-
-
-def _layout(row: Row) -> dict[str, int]:
-    pp = _ways(row, "pp")
-    boxed = float(stated_chips(row["system"]))
-    told_chips = row.get("chips", "").strip().lower() not in _NOTHING or boxed > 1
-    implied = boxed if boxed > 1 else _number(row, "tp", 1.0, low=1, whole=True) * pp
-    chips = int(_number(row, "chips", implied, low=1, whole=True))
-    tp = int(_number(row, "tp", max(chips // pp, 1), low=1, whole=True))
-    ep = _ways(row, "ep")
-    text = row.get("attention_dp", "").strip().lower()
-    groups = 1
-    if text in ("true", "yes"):
-        groups = tp
-    elif text not in ("", "false", "no", "unknown"):
-        groups = _ways(row, "attention_dp")
-    told = _RUN_NAME.search(row.get("source_path", ""))
-    if told and "InferenceX" in row.get("source", "") and ep > 1:
-        ranks, ep = int(told[1]), int(told[2])
-        chips, tp, groups = ranks, ranks, ranks if groups > 1 else 1
-    apart = told_chips and tp * groups * pp <= chips  # tp of each group (vLLM), not of all groups together (SGLang)
-    if groups > 1 and tp > 1 and not apart:
-        if tp % groups:
-            raise InputError(f"attention_dp {groups} does not divide tp {tp}")
-        tp //= groups
-    if tp * groups * pp > chips and "tpu" in row.get("system", "").lower():
-        tp = max(chips // (groups * pp), 1)
-    if told_chips and tp * groups * pp > chips:
-        raise InputError(f"tp x attention_dp x pp = {tp * groups * pp} is more than the {chips} chips stated")
-    if ep > max(chips, tp * groups * pp):
-        raise InputError(f"ep {ep} is more than the {max(chips, tp * groups * pp)} chips")
-    if groups == 1 and tp < ep <= chips // pp and ep % tp == 0:  # experts over more chips than attention is cut over
-        groups = ep // tp
-    chips = max(chips, tp * groups * pp)
-    if chips > _MOST_CHIPS:
-        raise InputError(f"{chips:,} chips; no machine has more than {_MOST_CHIPS:,}")
-    return {"chips": chips, "tp": tp, "pp": pp, "ep": ep, "dp": groups}
-
-
-def _ways(row: Row, key: str) -> int:
-    """Read a number of ways; 0 means, as 1 does, that nothing is cut."""
-    return max(int(_number(row, key, 1.0, whole=True)), 1)
-
-
 def _drafts(row: Row) -> int:
     text = row.get("speculative", "").strip().lower()
     if text in ("", "none", "unknown", "false", "no", "off"):
@@ -256,7 +186,7 @@ def _measured(row: Row, chips: int, output: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for key in MEASURES:
         try:
-            value = _number(row, key, math.nan)
+            value = number(row, key, math.nan)
         except InputError:
             continue  # a measurement that cannot be read is no reason to refuse a prediction
         if value > 0:

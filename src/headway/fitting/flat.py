@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headway.parallel import Layout
 from headway.roofline import (
     Amounts,
     Kind,
@@ -198,7 +199,7 @@ class _Builder:
         for i, case in enumerate(cases):
             for name, load in case.passes.items():
                 self.names[name][i] = len(self.case)
-                self.add(case, load, i)
+                self.add(case, load, i, case.layout_of(name))
         kernels = {k: (*_indices(v), Amounts(*_columns(v))) for k, v in self.kernels.items()}
         sends = {k: (*_indices(v), Transfer(*_columns(v))) for k, v in self.sends.items()}
         names = {k: np.array([v.get(i, -1) for i in range(len(cases))], dtype=np.intp) for k, v in self.names.items()}
@@ -207,10 +208,10 @@ class _Builder:
             np.array(self.prompt_layers, dtype=float), names,
         )  # fmt: skip
 
-    def add(self, case: Case, load: Load, number: int) -> None:
+    def add(self, case: Case, load: Load, number: int, layout: Layout) -> None:
         where = len(self.case)
         self.case.append(number)
-        step, chip = case.step, case.chip
+        step, chip = case.setting.step(layout), case.chip
         self.sequences.append(float(load.busiest(step.groups, lambda _: 1.0)))
         self.prompt_layers.append(float(load.carries_prompt) * step.layers)
         for row in step.rows:

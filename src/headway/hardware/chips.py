@@ -57,6 +57,7 @@ class Chip:
     )
     link_kind: str = column("", "kind of scale-up link", name="scaleup_kind", default="none")
     domain: int = column("chips", "scale-up domain", name="scaleup_domain", default=1)
+    cores: int = column("cores", "of a chip, where tables count them as devices", default=1, between=(1, 64))
     host: float = column(
         "GB/s per direction",
         "PCIe to a host's cards beyond a bridge",

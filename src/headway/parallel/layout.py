@@ -80,6 +80,8 @@ class Layout:
         Layers, counted from the first, that lie in the host's memory with their cache and run on its processor. [layers]
     cpu_experts : int
         MoE layers, counted from the first, whose routed experts do. [layers]
+    padded : bool
+        Heads that tp does not divide are padded, as some engines do, not refused.
     """
 
     tp: int = 1
@@ -91,6 +93,7 @@ class Layout:
     shared_copies: bool = False
     cpu_layers: int = 0
     cpu_experts: int = 0
+    padded: bool = False
 
     def __post_init__(self) -> None:
         for name in _NAMES:
@@ -292,7 +295,7 @@ def check(model: Architecture, layout: Layout) -> None:
     if experts and layout.redundant > experts.count:
         raise InputError(f"layout {layout}: {layout.redundant} second copies are more than the {experts.count} experts")
     heads = model.attention_heads
-    if heads and heads % layout.tp:
+    if heads and heads % layout.tp and not layout.padded:
         fit = nearest_divisor(heads, layout.tp)
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
     layers = model.layer_count

@@ -21,13 +21,13 @@ def share_of(ways: int, tp: Real) -> Real:
     Parameters
     ----------
     ways : int
-        Into how many parts it can be cut; beyond them it is replicated. 0: without limit. [1]
+        Into how many parts it can be cut; beyond them it is replicated, and what does not divide is padded. 0: without limit. [1]
     tp : int or array
         Chips that slice it. [chips]
     """
     if not ways:
         return 1.0 / tp
-    return 1.0 / (np.minimum(tp, ways) if isinstance(tp, np.ndarray) else min(tp, ways))
+    return np.ceil(ways / tp) / ways if isinstance(tp, np.ndarray) else math.ceil(ways / tp) / ways
 
 
 def weight_share(model: Architecture, layout: Layout, matrix: Linear) -> float:

@@ -2,7 +2,7 @@
 
 from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, interval, pass_times
 from headway.serving.capacity import Account, Pool, kv_pool, memory_account, refusal, require_fit, too_many
-from headway.serving.case import Case, beat, case, decode_tokens, passes_of, workload
+from headway.serving.case import Case, PromptPool, beat, case, decode_tokens, passes_of, workload
 from headway.serving.engine_memory import MemoryHabits
 from headway.serving.engines import Engine, engine
 from headway.serving.handover import Link, handover, link_between
@@ -33,6 +33,7 @@ __all__ = [
     "Loop",
     "MemoryHabits",
     "Pool",
+    "PromptPool",
     "Served",
     "Setting",
     "Workload",

@@ -12,7 +12,7 @@ import numpy as np
 from headway import units
 from headway.numeric import larger
 from headway.roofline import CompiledStep, Load, Spread, largest
-from headway.serving.case import Case
+from headway.serving.case import PROMPTS, Case
 from headway.serving.loops import LOOPS, Served, Workload, first_token, later_tokens
 from headway.serving.setting import Setting
 from headway.shown import Shown
@@ -56,7 +56,9 @@ def floors(w: Workload, ideal: Mapping[str, Real], chunk_tokens: Real) -> Floors
     return Floors(tpot, ttft, ttft + later_tokens(w) * tpot)
 
 
-def pass_times(s: Setting, step: CompiledStep, loads: Mapping[str, Load], waits: Real) -> dict[str, Real]:
+def pass_times(
+    s: Setting, step: CompiledStep, loads: Mapping[str, Load], waits: Real, prompts: CompiledStep | None = None
+) -> dict[str, Real]:
     """Return the seconds of the passes that a load model needs.
 
     Parameters
@@ -68,16 +70,25 @@ def pass_times(s: Setting, step: CompiledStep, loads: Mapping[str, Load], waits:
         Of `passes_of`.
     waits : float or array
         By which a pass over a pipeline is longer than its layers (see `beat`); a prompt alone waits for nobody. [times]
+    prompts : CompiledStep or None
+        Of the replicas that compute prompts, where they lie otherwise.
     """
     return {
-        name: step.shortest(load, s.overlap) * (1.0 if name == "prefill" else waits) for name, load in loads.items()
+        name: (prompts or step).shortest(load, s.overlap)
+        if name in PROMPTS and prompts is not None
+        else step.shortest(load, s.overlap) * (1.0 if name == "prefill" else waits)
+        for name, load in loads.items()
     }
 
 
-def ideal_times(step: CompiledStep, loads: Mapping[str, Load]) -> dict[str, Real]:
+def ideal_times(step: CompiledStep, loads: Mapping[str, Load], prompts: CompiledStep | None = None) -> dict[str, Real]:
     """Return the seconds on an ideal machine of the passes that floors are made of."""
     wanted = ("decode", "early", "late", "prefill")
-    return {name: step.seconds(load) for name, load in loads.items() if name in wanted}
+    return {
+        name: ((prompts or step) if name in PROMPTS else step).seconds(load)
+        for name, load in loads.items()
+        if name in wanted
+    }
 
 
 @dataclass(frozen=True, repr=False)
@@ -185,14 +196,16 @@ def answer(c: Case) -> Answer:
     """
     s, w, loads = c.setting, c.workload, c.passes
     real, ideal = s.passes_of(c.layout), s.passes_of(c.layout, ideal=True)
-    seconds = pass_times(s, real, loads, c.waits)
+    apart = None if c.prompts is None else s.passes_of(c.prompts.layout)
+    bare = None if c.prompts is None else s.passes_of(c.prompts.layout, ideal=True)
+    seconds = pass_times(s, real, loads, c.waits, apart)
     transfer = c.transfer_bytes / (c.carrier * s.numbers.network_efficiency)
     found = LOOPS[w.kind].served(w, seconds, s.numbers, transfer)
     outside = s.outside(c.in_flight, float(c.layout.chips))
     if s.profile.name != "ideal":
         outside = (*outside, *(["memory"] if c.overfull else []), *(["disaggregated"] if c.undivided else []))
     return Answer(
-        c, found, floors(w, ideal_times(ideal, loads), s.chunk), {k: float(v) for k, v in seconds.items()},
+        c, found, floors(w, ideal_times(ideal, loads, bare), s.chunk), {k: float(v) for k, v in seconds.items()},
         float(found.output_rate * c.shares), float(found.input_rate * c.shares), _bound(real, loads), outside,
     )  # fmt: skip
 

@@ -22,6 +22,24 @@ from headway.serving.setting import Setting
 Real = Any  # a float or a NumPy array; everything broadcasts
 
 
+PROMPTS = ("prefill", "burst")  # passes that carry prompts only
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPool:
+    """Replicas that compute prompts only, and how each of them lies on its chips.
+
+    Attributes
+    ----------
+    layout : Layout
+    replicas : float
+        [1]
+    """
+
+    layout: Layout
+    replicas: float
+
+
 @dataclass(frozen=True)
 class Case:
     """Everything that a prediction needs, and nothing measured.
@@ -45,6 +63,8 @@ class Case:
         By which a pass over a full pipeline is longer than its layers (see `beat`). [times]
     undivided : bool
         Said to have split pools, but of one replica: there is nothing to split, and it is predicted whole.
+    prompts : PromptPool or None
+        The pool of prompts, where it is stated; `copies` are then the replicas that decode.
     """
 
     setting: Setting
@@ -56,6 +76,7 @@ class Case:
     transfer_bytes: float = 0.0
     undivided: bool = False
     waits: float = 1.0
+    prompts: PromptPool | None = None
 
     @property
     def model(self) -> Architecture:
@@ -86,6 +107,16 @@ class Case:
     def step(self) -> Step:
         """The forward pass of one replica."""
         return self.setting.step(self.layout)
+
+    def layout_of(self, name: str) -> Layout:
+        """Return the layout on which one of its passes runs.
+
+        Parameters
+        ----------
+        name : str
+            Of `passes`.
+        """
+        return self.prompts.layout if self.prompts is not None and name in PROMPTS else self.layout
 
     @property
     def passes(self) -> dict[str, Load]:
@@ -160,6 +191,7 @@ def case(
     copies: int | None = None,
     split: bool = False,
     remedy: str = "",
+    prompts: PromptPool | None = None,
 ) -> Case:
     """Return the case of a setting under a layout and a load.
 
@@ -174,32 +206,38 @@ def case(
     copies : int or None
         Replicas; None takes as many as the system holds. [1]
     split : bool
-        Prompts run on replicas of their own, as many as balance an ideal machine.
+        Prompts run on replicas of their own, as many as balance an ideal machine, or `prompts`.
     remedy : str
         What to say instead of the nearest layout that fits, where nothing does.
+    prompts : PromptPool or None
+        Replicas that compute prompts, beside `copies` that decode.
 
     Raises
     ------
     PhysicsError
         When the weights, or the first sequence of a closed loop, or its batch, do not fit.
     """
-    count = max(s.replicas(layout.chips), 1) if copies is None else copies
-    static = s.kind == "static_batch"
+    count, static = copies or max(s.replicas(layout.chips), 1), s.kind == "static_batch"
     account = _held(s, layout, batch, remedy)
     total = (batch or 1.0) * count if concurrency is None else concurrency
-    divided = split and not static and count > 1 and s.prompt > 0 and s.output > 1
+    prompts = prompts if split and not static and s.prompt > 0 and s.output > 1 else None
+    divided = prompts is not None or (split and not static and count > 1 and s.prompt > 0 and s.output > 1)
     # A pipeline's stages work on different micro-batches of a closed loop: each passes through all of them.
     stages = 1.0 if static else min(float(layout.pp), max(account.holds, 1.0))
-    prefilling = _prefill_pool(s, layout, total, count, account.holds) if divided else 0
+    prefilling = _prefill_pool(s, layout, total, count, account.holds) if divided and prompts is None else 0
     shares = min((count - prefilling) * stages, max(total, 1.0))  # a sequence is never split over copies
     slots = math.inf if static else max(account.holds / stages, 1.0)
     load = workload(s, layout, total / shares, slots)
-    moved = 0.0
-    if divided:
-        load = replace(load, kind="disaggregated", prefill_pool=prefilling * stages / shares)
-        moved = float(kv_per_chip(s.model, layout, s.prompt))
+    pool = prompts or PromptPool(layout, prefilling * stages)
+    load, moved = _apart(s, load, pool, shares) if divided else (load, 0.0)
     waits = 1.0 if static else beat(s, layout, shares / (count - prefilling))
-    return Case(s, layout, count, shares, load, account, moved, split and not divided, waits)
+    return Case(s, layout, count, shares, load, account, moved, split and not divided, waits, prompts)
+
+
+def _apart(s: Setting, load: Workload, pool: PromptPool, shares: float) -> tuple[Workload, float]:
+    """The load of one share of split pools, and the cache of a prompt that each chip hands over. [bytes]"""
+    found = replace(load, kind="disaggregated", prefill_pool=pool.replicas / shares, prompt_groups=pool.layout.dp)
+    return found, float(kv_per_chip(s.model, pool.layout, s.prompt))
 
 
 def _held(s: Setting, layout: Layout, batch: float | None, remedy: str) -> Account:

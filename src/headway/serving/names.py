@@ -15,7 +15,7 @@ _STORED = (
     "nvfp4|mxfp4|mxfp8|fp4|fp8|bf16|fp16|int8|int4|awq|gptq|w4a16|w4a8|w8a8|w8a16|gguf|dynamic|static|block|"
     r"kv|preview|quantized|pertensor|i?q\d_(?:[01]|k(?:_[sml])?|xxs|xs|s|m|nl)"
 )
-_TUNED = "instruct|chat|it|hf|base|v2|mtp"
+_TUNED = r"instruct|chat|it|hf|base|v\d(?:\.\d)?|mtp"
 _SUFFIX = re.compile(rf"[-_. ]({_STORED}|{_TUNED})$", re.IGNORECASE)
 _FORMATS = {
     "awq": "int4",

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 
 from headway.batching import expected_tokens
+from headway.roofline import Load
 from headway.serving.loops import closed
-from headway.serving.loops.workload import Loop, Numbers, Real, Served, Times, Workload, first_token, joined, queue
+from headway.serving.loops.workload import (
+    Loop,
+    Numbers,
+    Real,
+    Served,
+    Times,
+    Workload,
+    decoding,
+    first_token,
+    joined,
+    queue,
+)
+
+_GRID = tuple(4.0**k for k in range(9))  # sequences at which a decode step is timed: a power law between two of them
+_ROUNDS = 12  # of the fixed point; it closes by a factor of two or more each
+
+
+def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
+    """Return the passes: those of a closed loop, of which none carries both, and decode steps of fewer sequences.
+
+    Parameters
+    ----------
+    w : Workload
+    chunk_tokens : float
+        Prompt tokens that one pass may carry. [tokens]
+    """
+    found = {name: load for name, load in closed.passes(w, chunk_tokens).items() if name != "mixed"}
+    for before, size in pairwise((0.0, *_GRID)):
+        if "decode" in found and before < np.max(w.running):
+            found[f"decode {size:g}"] = decoding(size, w.prompt, w.output, 1.0 + w.drafts)
+    return found
 
 
 def prompt_seconds(w: Workload, seconds: Times, chunk_tokens: Real, alone: Real) -> Real:
@@ -40,19 +74,43 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     Notes
     -----
     Prompts wait as in a closed loop of n requests, but before `prefill_pool` replicas that do nothing else; where those
-    are the slower pool they are always busy, and Little's law gives the wait.
+    are the slower pool they are always busy, and Little's law gives the wait. Requests that wait for their prompt do not decode:
+    the step is that of the 1 + (n - 1) x/(x + f) which do beside one that does, x being the time of an answer and f what
+    comes before it.
     """
-    step = seconds.get("decode", 0.0)
-    x = np.maximum(w.output, 1e-9) * step / expected_tokens(c.draft_acceptance, w.drafts)
+    made = np.maximum(w.output, 1e-9) / expected_tokens(c.draft_acceptance, w.drafts)
     alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
     each = prompt_seconds(w, seconds, c.chunk_tokens, alone) / w.prefill_pool
     n = w.running
-    waits, rho = queue(n, each, x + np.maximum(alone - each, 0.0))
-    behind = np.maximum(n * each - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
-    wait = np.maximum(waits, behind)
-    steady = c.request_seconds + alone + wait + transfer + step / 2
+
+    def prompts_of(x: Real) -> tuple[Real, Real]:
+        """Wait for a prompt's turn while answers take x, and how busy the prefill pool is."""
+        waits, rho = queue(n, each, x + np.maximum(alone - each, 0.0))
+        behind = np.maximum(n * each - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
+        return np.maximum(waits, behind), rho
+
+    before = c.request_seconds + alone + transfer
+    step = _step(n, seconds)
+    for _ in range(_ROUNDS):
+        x = made * step
+        away = before + prompts_of(x)[0]
+        step = _step(1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + away, 1e-12), seconds)
+    x = made * step
+    wait, rho = prompts_of(x)
+    steady = before + wait + step / 2
     start = np.maximum(each * n - 2 * wait, 0.0)
     return joined(w, steady, start, x, 0.0, rho, steady + x, c.run_rounds)
 
 
-LOOP = Loop("disaggregated", closed.passes, served)
+def _step(sequences: Real, seconds: Times) -> Real:
+    """Time of a decode step of so many sequences, between those that were timed. [s]"""
+    found = np.asarray(seconds.get("decode 1", seconds.get("decode", 0.0)), dtype=float)
+    for low, high in pairwise(_GRID):
+        ends = [np.asarray(seconds.get(f"decode {g:g}", 0.0), dtype=float) for g in (low, high)]
+        timed = (ends[1] > 0) & (np.asarray(sequences) > low)
+        slope = np.log(np.where(timed, ends[1], 1.0) / np.where(timed, ends[0], 1.0)) / math.log(high / low)
+        found = np.where(timed, ends[0] * (np.maximum(sequences, low) / low) ** np.maximum(slope, 0.0), found)
+    return found
+
+
+LOOP = Loop("disaggregated", passes, served)

@@ -45,6 +45,8 @@ class Workload:
         Of each prompt that a pass of a static batch computes; infinite for whole prompts. [tokens]
     prefill_pool : float or array
         Replicas that compute prompts for each replica that decodes, where the pools are split. [1]
+    prompt_groups : float or array
+        Data-parallel groups of a replica that computes prompts, where the pools are split; 0: as many as decode. [groups]
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Workload:
     stages: Real = 1.0
     piece: Real = np.inf
     prefill_pool: Real = 1.0
+    prompt_groups: Real = 0.0
 
     @property
     def micro_batches(self) -> Real:
@@ -96,7 +99,8 @@ class Workload:
         chunk_tokens : float or array
             Budget of a pass in each group. [tokens]
         """
-        fit = np.maximum(chunk_tokens / np.maximum(self.prompt, 1e-9), 1.0) * self.groups
+        groups = np.where(np.asarray(self.prompt_groups) > 0, self.prompt_groups, self.groups)
+        fit = np.maximum(chunk_tokens / np.maximum(self.prompt, 1e-9), 1.0) * groups
         return np.maximum(np.minimum(fit, self.running), 1.0)
 
 
