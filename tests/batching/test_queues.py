@@ -53,3 +53,9 @@ def test_a_train_that_stops_on_the_way():
     assert (alone.mean, alone.worst, alone.fill) == pytest.approx((0.03, 0.04, 0.002))
     full = departures(0.02, 100, 5000)
     assert (full.mean, full.worst, full.fill, full.saturated) == (math.inf, math.inf, 1.0, True)
+
+
+@pytest.mark.parametrize(("servers", "load"), [(64, 60.0), (65, 60.0), (200, 190.0), (500, 450.0), (1000, 999.0)])
+def test_the_limit_for_many_servers_is_near_erlangs_recursion(servers, load):
+    """Halfin and Whitt: beyond 64 servers the limit stands for the recursion."""
+    assert float(waiting_chance(servers, load)) == pytest.approx(erlang_c(servers, load), abs=0.02)

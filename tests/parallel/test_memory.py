@@ -7,7 +7,14 @@ import math
 import pytest
 
 from catalogued import load
-from headway.parallel import Layout, activations_per_chip, kv_per_chip, reserved_per_chip, weights_per_chip
+from headway.parallel import (
+    Layout,
+    activations_per_chip,
+    capacity_per_chip,
+    kv_per_chip,
+    reserved_per_chip,
+    weights_per_chip,
+)
 
 LLAMA, DEEPSEEK, HYBRID, SLIDING = "llama-3.1-70b", "deepseek-ai/DeepSeek-V3", "qwen3.5-27b", "gemma-3-27b-it"
 
@@ -90,3 +97,31 @@ def test_weights_of_the_fullest_stage():
     assert weights_per_chip(m, Layout(pp=3)) == pytest.approx(27 * per_layer + rest * 27 / 80 + ends, rel=1e-9)
     assert weights_per_chip(m, Layout()) == pytest.approx(m.weight_bytes)
     assert weights_per_chip(m, Layout(pp=3), even=True) == pytest.approx(m.weight_bytes / 3)
+
+
+def test_the_lectures_algebra():
+    """E14 to E17: weights shrink with both, the cache of a full pipeline with the experts' ways only."""
+    found = capacity_per_chip(1e12, 2.0, 32, 1e5, 2e3, 64, 4)
+    assert found.weights == 2e12 / 256
+    assert found.global_batch == 128
+    assert found.kv == 32 * 1e5 * 2e3 / 64
+    assert found.total == found.weights + found.kv
+
+
+def test_drafting_layers_keep_a_cache():
+    """DeepSeek-V3's one layer of multi-token prediction has a latent of its own: 576 values a token in 16 bits."""
+    m = load(DEEPSEEK)
+    plain, drafting = (float(kv_per_chip(m, Layout(dp=8, ep=8), 5000.0, d)) for d in (False, True))
+    assert plain == 5000 * 61 * 576 * 2
+    assert drafting - plain == 5000 * 576 * 2
+
+
+def test_copies_of_a_matrix_count():
+    """DeepSeek-V3's shared expert and Qwen3-30B's eight of 128: the wider of both, its copies together."""
+    m = load("Qwen/Qwen3-30B-A3B")
+    (one,) = m.layers
+    parts: dict[str, float] = {}
+    for x in one.linears:
+        share = x.copies if x.role != "expert" else 8
+        parts[x.role] = parts.get(x.role, 0.0) + (x.inputs + x.outputs) * share
+    assert activations_per_chip(m, Layout(), 100.0) == pytest.approx(2 * 100 * (2 * m.hidden + max(parts.values())))
