@@ -163,6 +163,7 @@ def main():
         found, sizes[room] = sample(room, asked.each, rng)
         drawn += found
     rng.shuffle(drawn)
+    done = []
     with tempfile.TemporaryDirectory() as folder:
         copies = Queue()
         for i in range(asked.workers):
@@ -175,6 +176,8 @@ def main():
                 lives = survives(place, file, code, ROOMS[room][1])
             finally:
                 copies.put(place)
+            done.append(lives)
+            print(f"{len(done)} of {len(drawn)}, {len(done) - sum(done)} killed", end="\r", file=sys.stderr, flush=True)
             if lives:
                 print(f"survived: {file}\n{diff}", flush=True)
             return room, lives

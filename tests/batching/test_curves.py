@@ -127,3 +127,9 @@ def test_two_batch_overlap_is_two_halves_that_hide_the_network():
     assert float(at.passes.half_and_half(few)) == pytest.approx(float(at.passes.seconds(few)), rel=1e-12)
     assert float(at.passes.shortest(whole, True)) == min(expected, float(at.passes.seconds(whole)))
     assert float(at.passes.shortest(whole, False)) == float(at.passes.seconds(whole))
+
+
+def test_accepted_drafts_share_the_cost():
+    at = scene(new=4.0, made=2.5)
+    found = against_batch(at, np.array([8.0]), 4000.0, 8.0, 1e-3)
+    assert float(found.cost[0]) == pytest.approx(float(at.seconds(8.0, 4000)) * 8 * 1e-3 / (8 * 2.5))

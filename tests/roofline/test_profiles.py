@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from headway.hardware import chip
 from headway.roofline import Profile, Spread
+from headway.roofline.join import together
 from headway.roofline.profiles import years_since
+from headway.roofline.work import Work
 
 SPREAD = Spread(-0.2, 0.3, 100)
 FOUND = Profile(
@@ -78,3 +81,14 @@ def test_a_profile_says_what_it_was_fitted_on():
     assert "in sample" in dataclasses.replace(FOUND, about=about | {"in_sample": True}).sentence()
     calibration = dataclasses.replace(FOUND, about=about).on()
     assert (calibration.name, calibration.rows, calibration.residual) == ("mine", 1234, 0.123)
+
+
+def test_knees_and_work_of_many_at_once():
+    """One formula for numbers and arrays: sharp corners among soft ones; every amount of a work grows alike."""
+    knees = np.array([0.0, 0.4, 1.0])
+    found = together(np.array([2.0, 2.0, 2.0]), np.array([1.0, 2.0, 1.0]), knees)
+    assert list(found) == pytest.approx([2.0, 2 * 2**0.4, 3.0])
+    assert list(found) == pytest.approx(
+        [together(2.0, m, k) for m, k in zip((1.0, 2.0, 1.0), (0.0, 0.4, 1.0), strict=True)]
+    )
+    assert Work(1.0, 2.0, 3.0) * 4 == Work(4.0, 8.0, 12.0)
