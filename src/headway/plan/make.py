@@ -204,6 +204,7 @@ def _outside(plan: Plan) -> str:
         "vendor": f"no chip of {chip.vendor or 'this vendor'}", "generation": f"no {chip.generation or 'such'} chip",
         "chip": f"no row on {chip.name}", "engine": f"no row of {plan.request.engine}",
         "batch": f"batch {plan.point.batch * plan.replicas:,.0f}", "prompt": f"prompts of {plan.prompt:,.0f} tokens",
+        "host": "nothing left to a host's processor",
         "output": f"outputs of {plan.output:,.0f} tokens", "ranks": f"{plan.layout.chips} chips per replica",
     }  # fmt: skip
     return ", ".join(says.get(o, o) for o in plan.outside)
