@@ -97,7 +97,7 @@ def _seconds(text):
 @pytest.mark.parametrize("engine", ["vllm", "ideal"])
 def test_the_rows_of_why_sum_to_the_step(model, system, layout, engine):
     """Kernels, collectives, the constant of the pass, less what is hidden: as printed."""
-    p = make_plan(Request(model, system, layout=layout, batch=8.0, engine=engine, kv_precision=None))
+    p = make_plan(Request(model, system, layout=layout, batch=4.0, engine=engine))
     rows = {r["what"]: r["how"] for r in why_rows(p)}
     printed = [_seconds(how) for what, how in rows.items() if what.startswith("row: ")]
     assert sum(printed) == pytest.approx(p.point.seconds, rel=0.01)
