@@ -9,6 +9,7 @@ from headway.hardware import Chip
 from headway.plan import Plan
 from headway.roofline import CONVENTIONS
 
+_NOTHING = 1e-12  # seconds: what rounding leaves
 _OF = {
     "visible": "visible memory", "started": "what is free once the engine has started",
     "left": "what weights and activations leave",
@@ -95,11 +96,10 @@ def _step_rows(plan: Plan) -> list[tuple[str, str, str]]:
             done = f"{units.si(float(r.work.flops), 'FLOP')}, {units.si(float(r.work.bytes), 'B')}"
             how = f"{done} -> {units.seconds(float(r.seconds))}, {r.bound}"
         rows.append((f"row: {r.name}", how, "per chip, all layers"))
-    rows.append(
-        ("row: the pass itself", units.seconds(float(t.beside)), "scheduling, sampling, bookkeeping of each sequence")
-    )
+    beside = float(t.beside) if float(t.beside) > _NOTHING else 0.0
+    rows.append(("row: the pass itself", units.seconds(beside), "scheduling, sampling, bookkeeping of each sequence"))
     hidden = sum(float(r.seconds) for r in t.rows) + float(t.beside) - float(t.seconds)
-    if t.convention == "kernels" and hidden > 1e-12:
+    if t.convention == "kernels" and hidden > _NOTHING:
         rows.append(
             ("row: hidden network", f"-{units.seconds(hidden)}", "communication behind kernels (network_overlap)")
         )
