@@ -10,7 +10,7 @@ import pytest
 from catalogued import load, model_ids
 from headway.catalog import catalogue
 from headway.errors import InputError
-from headway.models import busiest_group, kv_bytes_read, kv_bytes_stored, kv_elements_per_token, model
+from headway.models import busiest_group, kv_bytes_per_further_token, kv_bytes_read, kv_bytes_stored, model
 
 ROWS = {r["id"]: r for r in catalogue().table("models").rows}
 
@@ -99,7 +99,11 @@ KV_ELEMENTS = {  # elements that each further token adds to a long context; cata
 
 @pytest.mark.parametrize(("name", "wanted"), KV_ELEMENTS.items())
 def test_kv_elements_per_token(name, wanted):
-    assert kv_elements_per_token(load(name)) == wanted
+    m = load(name)
+    growing = [(n, a) for n, a in m.attends() if a.stores and a.reach.kind not in ("window", "chunk")]
+    assert sum(n * a.elements / a.reach.ratio for n, a in growing) == wanted
+    longer, long = (float(kv_bytes_stored(m, x)) for x in (3e6, 2e6))  # windows and compressors are full
+    assert kv_bytes_per_further_token(m) == pytest.approx((longer - long) / 1e6, rel=1e-9)
 
 
 def test_kv_per_token_of_deepseek_v3_is_70272_bytes():

@@ -107,3 +107,12 @@ def test_the_rows_of_why_sum_to_the_step(model, system, layout, engine):
         assert sum(map(_seconds, network)) == pytest.approx(
             sum(float(r.seconds) for r in p.point.time.rows if r.kind == "collective"), rel=0.01
         )
+
+
+def test_a_cache_grows_by_its_parts():
+    """GLM-5.2 in 8 bits: 656 bytes a layer (512 + 16 of scales + 128 of 16-bit rope), 132 for each index key (a public case)."""
+    p = make_plan(Request("glm-5.2-fp8", "h200x8", tp=8, context=100_000.0, kv_precision="fp8"))
+    said = p.to_dict()["model"]
+    assert said["kv_bytes_per_further_token"] == 78 * 656 + 21 * 132 == 53_940
+    assert said["kv_bytes_per_sequence"] == pytest.approx(53_940 * 100_000)
+    assert "53,940 bytes per token" in p.text()

@@ -15,10 +15,10 @@ from headway.models.files import is_path
 from headway.models.gguf_mixtures import is_mixture, mixture_name
 from headway.models.kv import (
     bytes_per_token_closed_form,
+    kv_bytes_per_further_token,
     kv_bytes_per_token,
     kv_bytes_read,
     kv_bytes_stored,
-    kv_elements_per_token,
     state_bytes,
 )
 from headway.models.precision import Format, Precision, number_format
@@ -45,10 +45,10 @@ __all__ = [
     "hottest_expert",
     "is_mixture",
     "is_path",
+    "kv_bytes_per_further_token",
     "kv_bytes_per_token",
     "kv_bytes_read",
     "kv_bytes_stored",
-    "kv_elements_per_token",
     "mixture_name",
     "model",
     "number_format",

@@ -46,10 +46,10 @@ def kv_bytes_per_token(model: Architecture, context: Real) -> Real:
     return kv_bytes_stored(model, context + 1.0) - kv_bytes_stored(model, context)
 
 
-def kv_elements_per_token(model: Architecture) -> float:
-    """Return cache elements that every further token of a long context adds (windows are full and add none)."""
+def kv_bytes_per_further_token(model: Architecture) -> float:
+    """Return bytes that every further token of a long context adds, each part in its own format (windows are full and add none)."""
     growing = ("full", "top-k", "sqrt", "fraction")
-    return sum(n * a.elements / a.reach.ratio for n, a in model.attends() if a.stores and a.reach.kind in growing)
+    return sum(n * a.entry_bytes / a.reach.ratio for n, a in model.attends() if a.stores and a.reach.kind in growing)
 
 
 def state_bytes(model: Architecture) -> float:

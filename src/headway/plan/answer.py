@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from headway import units
 from headway.batching import Departures, Scene
 from headway.hardware import System
-from headway.models import Architecture, kv_bytes_stored, kv_elements_per_token
+from headway.models import Architecture, kv_bytes_per_further_token, kv_bytes_stored
 from headway.parallel import Layout
 from headway.questions import Request
 from headway.roofline import Spread, StepTime
@@ -222,7 +222,7 @@ class Plan(Shown):
     @property
     def kv_growth(self) -> float:
         """Bytes that one more token of a long context adds to a sequence's cache (windows are full, states fixed)."""
-        return kv_elements_per_token(self.model) * self.model.kv_format.bytes
+        return kv_bytes_per_further_token(self.model)
 
     @property
     def compute_kind(self) -> str:
