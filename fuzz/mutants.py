@@ -45,7 +45,7 @@ LIMIT = 300  # seconds; a mutant whose tests take longer does not end
 
 
 def mutations(file):
-    """Every mutated source of a file whose change is no word of an error line, as (source, diff)."""
+    """Every mutation of a file, with what it takes to write it: (source, module, mutation, lines of errors)."""
     code = (ROOT / file).read_text()
     module, found, *_ = create_mutations(str(file), code)
     words = {
@@ -116,7 +116,6 @@ def survives(folder, file, code, tests):
     env = os.environ | {
         "PYTHONPATH": str(folder / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_PROFILE": "default",
     }
     try:
         done = subprocess.run(

@@ -6,7 +6,7 @@ import dataclasses
 
 from headway.catalog import catalogue
 from headway.errors import InputError
-from headway.evidence.layouts import Ways
+from headway.evidence.layouts import Ways, flagged
 from headway.evidence.measurements import Measurement
 from headway.models import Architecture
 from headway.parallel import Layout
@@ -60,7 +60,7 @@ def case_of(m: Measurement, policy: Calibration | None = None, engine: str | Non
     s = setting(request_of(m, engine))
     if policy is not None:
         s = dataclasses.replace(s, numbers=budgeted(policy, s.engine.prompt_piece))
-    layout = _ran(s, Ways(m.tp, m.pp, m.ep, m.dp), m.flagged)
+    layout = _ran(s, Ways(m.tp, m.pp, m.ep, m.dp), flagged(m.row))
     if layout.chips > 1 and not s.system.link:
         raise InputError(
             f"{s.system.name} has no link in the catalogue, so {layout} over {layout.chips} chips has no time"
@@ -80,20 +80,19 @@ def case_of(m: Measurement, policy: Calibration | None = None, engine: str | Non
     )
 
 
-def _ran(s: Setting, w: Ways, flagged: bool) -> Layout:
+def _ran(s: Setting, w: Ways, doubted: bool) -> Layout:
     """The layout that was run: where a flag says attention_dp, and no sequence fits beside weights that every group has
     whole, the chips slice them instead."""
-    stated = _layout(s.model, w.tp, w.dp, w.pp, w.ep)
-    if stated.dp > 1 and flagged and s.kind != "static_batch" and s.account(stated).fits < 1:
-        return _layout(s.model, w.tp * w.dp, 1, w.pp, w.ep)
+    stated = _layout(s.model, w)
+    if stated.dp > 1 and doubted and s.kind != "static_batch" and s.account(stated).fits < 1:
+        return _layout(s.model, dataclasses.replace(w, tp=w.tp * w.dp, dp=1))
     return stated
 
 
-def _layout(arch: Architecture, tp: int, dp: int, pp: int, ep: int) -> Layout:
+def _layout(arch: Architecture, w: Ways) -> Layout:
     """The layout of a replica that was run: heads that tp does not divide were padded."""
-    ep, redundant = _expert_groups(arch, tp * dp, ep)
-    heads = arch.attention_heads
-    return Layout(tp=tp, dp=dp, ep=ep, pp=pp, redundant=redundant, padded=bool(heads and heads % tp))
+    ep, redundant = _expert_groups(arch, w.tp * w.dp, w.ep)
+    return Layout(tp=w.tp, dp=w.dp, ep=ep, pp=w.pp, redundant=redundant, padded=arch.attention_heads % w.tp > 0)
 
 
 def _expert_groups(arch: Architecture, chips: int, ep: int) -> tuple[int, int]:

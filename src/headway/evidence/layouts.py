@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headway.catalog import Row
@@ -76,12 +77,12 @@ def layout(row: Row) -> tuple[int, Ways, Pools | None]:
     if pools is not None:
         return chips, *pools
     tp = int(number(row, "tp", max(chips // pp, 1), low=1, whole=True))
-    ep, groups, flagged = ways(row, "ep"), *_groups(row, "attention_dp", tp)
+    ep, groups, beside = ways(row, "ep"), _groups(row, "attention_dp", tp), not flagged(row)
     run = _RUN_NAME.search(row.get("source_path", ""))
     if run and "InferenceX" in row.get("source", "") and ep > 1:
         ranks, ep = int(run[1]), int(run[2])
-        chips, tp, groups, flagged = ranks, ranks, ranks if groups > 1 else 1, True
-    found = _one(row, Ways(tp, pp, ep, groups), chips if told else None, flagged)
+        chips, tp, groups, beside = ranks, ranks, ranks if groups > 1 else 1, False
+    found = _one(row, Ways(tp, pp, ep, groups), chips if told else None, beside)
     chips = max(chips, found.chips)
     if chips > _MOST_CHIPS:
         raise InputError(f"{chips:,} chips; no machine has more than {_MOST_CHIPS:,}")
@@ -93,18 +94,22 @@ def ways(row: Row, key: str) -> int:
     return max(int(number(row, key, 1.0, whole=True)), 1)
 
 
-def _groups(row: Row, key: str, tp: int) -> tuple[int, bool]:
-    """(attention-data-parallel groups, whether a flag says so): all of tp where it is one."""
-    text = row.get(key, "").strip().lower()
-    if text in ("true", "yes"):
-        return tp, True
-    return (1, False) if text in ("", "false", "no", "unknown") else (ways(row, key), False)
+def flagged(row: Mapping[str, str], key: str = "attention_dp") -> bool:
+    """Say whether a flag, not a number, says that attention is data-parallel."""
+    return row.get(key, "").strip().lower() in ("true", "yes")
 
 
-def _one(row: Row, w: Ways, chips: int | None, flagged: bool) -> Ways:
-    """A replica in a deployment of so many chips (None: not stated)."""
+def _groups(row: Row, key: str, tp: int) -> int:
+    """Attention-data-parallel groups: all of tp where a flag says so."""
+    if flagged(row, key):
+        return tp
+    return 1 if row.get(key, "").strip().lower() in ("", "false", "no", "unknown") else ways(row, key)
+
+
+def _one(row: Row, w: Ways, chips: int | None, beside: bool) -> Ways:
+    """A replica in a deployment of so many chips (None: not stated), whose groups may stand beside tp."""
     tp, pp, ep, groups = w.tp, w.pp, w.ep, w.dp
-    apart = chips is not None and tp * groups * pp <= chips and not flagged
+    apart = chips is not None and tp * groups * pp <= chips and beside
     if groups > 1 and tp > 1 and not apart:
         if tp % groups:
             raise InputError(f"attention_dp {groups} does not divide tp {tp}")
@@ -138,9 +143,9 @@ def _replicas(row: Row, prefix: str, chips: int, pp: int) -> tuple[Ways, float]:
     """(layout, number) of a pool's replicas: a worker with attention_dp is one replica with a group on each chip."""
     workers = int(number(row, f"{prefix or 'decode_'}workers", 0.0, whole=True))
     tp, ep = ways(row, f"{prefix}tp"), ways(row, f"{prefix}ep")
-    groups, _ = _groups(row, f"{prefix}attention_dp", tp)
+    groups = _groups(row, f"{prefix}attention_dp", tp)
     each = chips // workers if workers and chips % workers == 0 else 0
-    if groups > 1 or row.get(f"{prefix}attention_dp", "").strip().lower() in ("true", "yes"):
+    if groups > 1 or flagged(row, f"{prefix}attention_dp"):
         ranks = max(each, tp)
         return Ways(1, pp, max(ep, ranks // pp if ep > 1 or ranks > tp else 1), ranks // pp), chips / ranks
     tp = min(tp, chips)

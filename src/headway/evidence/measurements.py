@@ -83,11 +83,6 @@ class Measurement:
     pools: Pools | None = None
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
 
-    @property
-    def flagged(self) -> bool:
-        """Whether a flag, not a number, says that attention is data-parallel."""
-        return self.row.get("attention_dp", "").strip().lower() in ("true", "yes")
-
 
 def table(file: str | Path) -> Table:
     """Open a table of serving benchmarks: CSV (also ``.gz``), any column order.

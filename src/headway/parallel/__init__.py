@@ -19,7 +19,7 @@ from headway.parallel.memory import (
     reserved_per_chip,
     weights_per_chip,
 )
-from headway.parallel.offload import host_bytes, least_offload, places
+from headway.parallel.offload import host_bytes, least_offload, offload_option, offloaded, places
 from headway.parallel.pipeline import (
     activations_held,
     decode_idle_fraction,
@@ -65,6 +65,8 @@ __all__ = [
     "kv_per_chip",
     "latency_with_hops",
     "least_offload",
+    "offload_option",
+    "offloaded",
     "place_experts",
     "places",
     "read_deployment",

@@ -127,6 +127,11 @@ class Layout:
         return self.stage_chips // self.ep
 
     @property
+    def tensor_only(self) -> bool:
+        """Whether chips slice everything, experts too: what can leave layers to a host."""
+        return self.chips == self.tp and self.ep == 1
+
+    @property
     def offloads(self) -> bool:
         """Whether something lies in the host's memory and runs on its processor."""
         return self.cpu_layers > 0 or self.cpu_experts > 0

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from headway.models import Architecture
+from headway.models import Architecture, kv_bytes_stored
 from headway.models.parts import Layer
-from headway.parallel.layout import AnyLayout, Layout
+from headway.parallel.layout import AnyLayout, Layout, candidates
 
 
 class Places(NamedTuple):
@@ -110,6 +110,29 @@ def least_offload(model: Architecture, layout: Layout, fits: Callable[[Layout], 
     return None
 
 
+def offloaded(
+    model: Architecture, chips: int, on_chips: Callable[[Layout], bool], fits: Callable[[Layout], bool]
+) -> Layout | None:
+    """Return the widest tensor parallelism on up to so many chips with as little as possible on the host; None where nothing fits.
+
+    Parameters
+    ----------
+    model : Architecture
+    chips : int
+        [chips]
+    on_chips, fits : callable
+        Whether the chips hold their part of a layout; whether the host does, too.
+    """
+    options = [c for c in candidates(model, chips) if c.tensor_only]
+    found = least_offload(model, options[-1], on_chips) if options else None
+    return found if found is not None and fits(found) else None
+
+
+def offload_option(layout: Layout) -> str:
+    """Return what a layout leaves to the host as an option of the command line."""
+    return f"--cpu-experts {layout.cpu_experts}" if layout.cpu_experts else f"--cpu-layers {layout.cpu_layers}"
+
+
 def host_bytes(model: Architecture, layout: AnyLayout, context: float) -> tuple[float, float]:
     """Return (weights, cache and state of one sequence) in the host's memory. [bytes]
 
@@ -122,5 +145,4 @@ def host_bytes(model: Architecture, layout: AnyLayout, context: float) -> tuple[
     """
     host = places(model, layout).host
     weights = sum(x.count * x.stored_bytes(model.precision.base) for x in host)
-    cache = sum(x.count * a.stored_bytes(context) for x in host for a in x.attends)
-    return weights, float(cache) + sum(x.count * x.state.bytes for x in host if x.state)
+    return weights, float(kv_bytes_stored(replace(model, layers=host), context))

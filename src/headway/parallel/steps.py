@@ -63,19 +63,23 @@ class _Rows:
 
 
 def _times(row: Row) -> Row:
+    """A layer's row for all layers that it stands for."""
     n = row.layers
+    return replace(_scaled(row, n), kernels=row.kernels * n, products=row.products * n)
+
+
+def _scaled(row: Row, by: Real) -> Row:
+    """A row that multiplies and moves so many times as much in as many kernels."""
     return replace(
         row,
-        kernels=row.kernels * n,
-        products=row.products * n,
-        weight_bytes=row.weight_bytes * n,
-        flops_per_token=row.flops_per_token * n,
-        bytes_per_token=row.bytes_per_token * n,
-        temporaries_per_token=row.temporaries_per_token * n,
-        flops_per_logit=row.flops_per_logit * n,
-        bytes_per_sequence=row.bytes_per_sequence * n,
-        read_bytes=row.read_bytes * n,
-        share=row.share * n,
+        weight_bytes=row.weight_bytes * by,
+        flops_per_token=row.flops_per_token * by,
+        bytes_per_token=row.bytes_per_token * by,
+        temporaries_per_token=row.temporaries_per_token * by,
+        flops_per_logit=row.flops_per_logit * by,
+        bytes_per_sequence=row.bytes_per_sequence * by,
+        read_bytes=row.read_bytes * by,
+        share=row.share * by,
     )
 
 
@@ -125,19 +129,7 @@ def build_step(model: Architecture, layout: AnyLayout, adds_in_network: bool = T
 
 def _on_host(row: Row, layout: AnyLayout) -> Row:
     """A layer's row on the host, whose processor works for all chips at once: each has its share of both."""
-    n = layout.chips
-    return replace(
-        row,
-        host=True,
-        name=f"{row.name} on the CPU",
-        weight_bytes=row.weight_bytes / n,
-        flops_per_token=row.flops_per_token / n,
-        bytes_per_token=row.bytes_per_token / n,
-        temporaries_per_token=row.temporaries_per_token / n,
-        bytes_per_sequence=row.bytes_per_sequence / n,
-        read_bytes=row.read_bytes / n,
-        share=row.share / n,
-    )
+    return replace(_scaled(row, 1.0 / layout.chips), host=True, name=f"{row.name} on the CPU")
 
 
 def _to_host(model: Architecture, layout: AnyLayout, crossings: int) -> Iterable[Send]:

@@ -86,7 +86,7 @@ def _options(s: Setting, request: Request) -> list[Layout]:
     given, away, domain = given_ways(request), left_to_host(request), s.system.joined
     options = [c for c in candidates(s.model, domain) if all(getattr(c, k) == v for k, v in given.items())]
     if away:
-        options = [replace(c, **away) for c in options if c.ep == 1 and c.chips == c.tp]
+        options = [replace(c, **away) for c in options if c.tensor_only]
     if options:
         check(s.model, options[0])
         return options

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from headway.catalog import catalogue, default
 from headway.errors import HeadwayError, InputError
 from headway.hardware import System, with_host
-from headway.parallel import Layout, candidates, least_offload
+from headway.parallel import Layout, candidates, offloaded
 from headway.plan.choose import scene_of
 from headway.questions import ENGINE, Request
 from headway.serving import Setting, named_system, setting
@@ -104,7 +104,7 @@ def what_fits(
             continue
         seen: set[str] = set()
         for stored in formats or (_AT_HOME if home else _AT_WORK):
-            asked = _Asked(name, system, stored, used, length, memory_share, host, ram)
+            asked = _Asked(name, system, stored, used, length, memory_share)
             one = _one(asked, beside, narrow=home and not stored)
             if one is not None and one.stored not in seen:
                 seen.add(one.stored)
@@ -150,8 +150,6 @@ class _Asked:
     engine: str
     context: float
     share: float | None
-    host: str | None
-    ram: float | None
 
 
 def _one(a: _Asked, beside: System | None, *, narrow: bool) -> Fitting | None:
@@ -167,13 +165,13 @@ def _one(a: _Asked, beside: System | None, *, narrow: bool) -> Fitting | None:
     model = s.model
     if narrow and model.weight_bytes > _NARROW * model.total_parameters:
         return None
-    options = [c for c in candidates(model, s.system.joined) if c.dp == 1]
-    fitting = [c for c in options if s.account(c).fits >= 1]
+    fitting = [c for c in candidates(model, s.system.joined) if c.dp == 1 and s.account(c).fits >= 1]
     if not fitting and beside is not None:
         s = dataclasses.replace(s, system=beside)
-        plain = [c for c in options if c.ep == 1]
-        away = least_offload(model, plain[-1], lambda c: s.account(c).fits_chips >= 1) if plain else None
-        fitting = [away] if away and s.account(away).fits >= 1 else []
+        away = offloaded(
+            model, s.system.joined, lambda c: s.account(c).fits_chips >= 1, lambda c: s.account(c).fits >= 1
+        )
+        fitting = [away] if away else []
     if not fitting or a.context > model.max_context:
         return None
     times = {c: float(scene_of(s, c).seconds(1.0, a.context)) for c in fitting}

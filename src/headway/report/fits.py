@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from headway import units
+from headway.parallel import offload_option
 from headway.plan.fits import Fitting
 from headway.tables import table_text
 
@@ -30,10 +31,7 @@ def fits_text(system: str, found: Sequence[Fitting]) -> str:
 
 
 def _left(f: Fitting) -> str:
-    if not f.on_host:
-        return ""
-    option = f"--cpu-experts {f.layout.cpu_experts}" if f.layout.cpu_experts else f"--cpu-layers {f.layout.cpu_layers}"
-    return f"{f.on_host / 1e9:,.1f} GB, {option}"
+    return f"{f.on_host / 1e9:,.1f} GB, {offload_option(f.layout)}" if f.on_host else ""
 
 
 def _fastest(found: Sequence[Fitting]) -> str:

@@ -73,22 +73,19 @@ def pass_times(
     prompts : CompiledStep or None
         Of the replicas that compute prompts, where they lie otherwise.
     """
-    return {
-        name: (prompts or step).shortest(load, s.overlap)
-        if name in PROMPTS and prompts is not None
-        else step.shortest(load, s.overlap) * (1.0 if name == "prefill" else waits)
-        for name, load in loads.items()
-    }
+    found: dict[str, Real] = {}
+    for name, load in loads.items():
+        if prompts is not None and name in PROMPTS:
+            found[name] = prompts.shortest(load, s.overlap)
+        else:
+            found[name] = step.shortest(load, s.overlap) * (1.0 if name == "prefill" else waits)
+    return found
 
 
 def ideal_times(step: CompiledStep, loads: Mapping[str, Load], prompts: CompiledStep | None = None) -> dict[str, Real]:
     """Return the seconds on an ideal machine of the passes that floors are made of."""
-    wanted = ("decode", "early", "late", "prefill")
-    return {
-        name: ((prompts or step) if name in PROMPTS else step).seconds(load)
-        for name, load in loads.items()
-        if name in wanted
-    }
+    at = {"decode": step, "early": step, "late": step, "prefill": prompts or step}
+    return {name: at[name].seconds(load) for name, load in loads.items() if name in at}
 
 
 @dataclass(frozen=True, repr=False)

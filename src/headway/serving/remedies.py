@@ -8,7 +8,7 @@ from headway.catalog import default
 from headway.errors import InputError
 from headway.hardware import System, with_host
 from headway.models import Architecture, stored_as
-from headway.parallel import Layout, candidates, check, least_offload
+from headway.parallel import Layout, candidates, check, offload_option, offloaded
 
 Fits = Callable[[Architecture, Layout, System, float, float | None], bool]
 
@@ -67,14 +67,13 @@ def _on_host(
         on = with_host(system)
     except InputError:
         return ""
-    options = [c for c in candidates(model, system.joined) if c.ep == 1 and c.chips == c.tp]
-    if not options:
+    found = offloaded(
+        model, system.joined, lambda c: on_chips(model, c, on, tokens, reserve), lambda c: fits(model, c, on, tokens, reserve)
+    )  # fmt: skip
+    if found is None:
         return ""
-    found = least_offload(model, options[-1], lambda c: on_chips(model, c, on, tokens, reserve))
-    if found is None or not fits(model, found, on, tokens, reserve):
-        return ""
-    option = f"--cpu-experts {found.cpu_experts}" if found.cpu_experts else f"--cpu-layers {found.cpu_layers}"
-    return f"{option} fits ({'experts of ' if found.cpu_experts else ''}so many layers in the host's memory)"
+    what = "experts of so many layers" if found.cpu_experts else "so many layers"
+    return f"{offload_option(found)} fits ({what} in the host's memory)"
 
 
 def _joined(model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits) -> Layout | None:

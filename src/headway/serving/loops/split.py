@@ -37,9 +37,9 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
         Prompt tokens that one pass may carry. [tokens]
     """
     found = {name: load for name, load in closed.passes(w, chunk_tokens).items() if name != "mixed"}
-    for before, size in pairwise((0.0, *_GRID)):
-        if "decode" in found and before < np.max(w.running):
-            found[f"decode {size:g}"] = decoding(size, w.prompt, w.output, 1.0 + w.drafts)
+    if "decode" in found:
+        sizes = [size for before, size in pairwise((0.0, *_GRID)) if before < np.max(w.running)]
+        found |= {f"decode {size:g}": decoding(size, w.prompt, w.output, 1.0 + w.drafts) for size in sizes}
     return found
 
 
