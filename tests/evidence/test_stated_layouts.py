@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cases import measured, predict_cases
+from headway.errors import InputError
 from headway.evidence import case_of
 from headway.evidence.layouts import Ways
 from headway.parallel import Layout, build_step, kv_per_chip, weights_per_chip
@@ -105,3 +106,12 @@ def test_heads_that_do_not_divide_are_padded():
     seven, eight, four = (case_of(measured(model="llama-3.1-70b", chips=n, tp=n)) for n in (7, 8, 4))
     times = [float(x.setting.passes_of(x.layout).seconds(Load.decode(4, 1000))) for x in (eight, seven, four)]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("key", ["prefill_chips", "decode_chips", "chips"])
+def test_pools_of_a_billion_chips_are_refused_at_once(key):
+    """The bound of a deployment holds for the pools of a split one, too."""
+    cells = {**SPLIT, "chips": 16, "tp": 1, "attention_dp": "true", "decode_chips": 8, "decode_workers": 1, "prefill_chips": 8,
+             "prefill_workers": 1, "prefill_tp": 1, "prefill_attention_dp": "true"}  # fmt: skip
+    with pytest.raises(InputError, match="no machine has more"):
+        measured(**cells | {key: 10**9})

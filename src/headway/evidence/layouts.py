@@ -75,6 +75,7 @@ def layout(row: Row) -> tuple[int, Ways, Pools | None]:
     chips = int(number(row, "chips", implied, low=1, whole=True))
     pools = _pools(row, pp)
     if pools is not None:
+        _bounded(chips)
         return chips, *pools
     tp = int(number(row, "tp", max(chips // pp, 1), low=1, whole=True))
     ep, groups, beside = ways(row, "ep"), _groups(row, "attention_dp", tp), not flagged(row)
@@ -84,9 +85,13 @@ def layout(row: Row) -> tuple[int, Ways, Pools | None]:
         chips, tp, groups, beside = ranks, ranks, ranks if groups > 1 else 1, False
     found = _one(row, Ways(tp, pp, ep, groups), chips if told else None, beside)
     chips = max(chips, found.chips)
+    _bounded(chips)
+    return chips, found, None
+
+
+def _bounded(chips: int) -> None:
     if chips > _MOST_CHIPS:
         raise InputError(f"{chips:,} chips; no machine has more than {_MOST_CHIPS:,}")
-    return chips, found, None
 
 
 def ways(row: Row, key: str) -> int:
@@ -134,6 +139,7 @@ def _pools(row: Row, pp: int) -> tuple[Ways, Pools] | None:
     parts = [int(number(row, f"{pool}_chips", 0.0, whole=True)) for pool in ("prefill", "decode")]
     if min(parts) < 1:
         return None
+    _bounded(sum(parts))
     prefill, prefills = _replicas(row, "prefill_", parts[0], 1)
     decode, decodes = _replicas(row, "", parts[1], pp)
     return decode, Pools(prefill, prefills, decodes)
