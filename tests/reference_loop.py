@@ -6,11 +6,13 @@ import random
 import statistics
 
 
-def run(slots, output, step, extra, most, rounds=10, spread=0.11, seed=1):
+def run(slots, output, step, extra, most, rounds=10, spread=0.11, seed=1, apart=False):
     """Return (mean TTFT, median TTFT, mean TPOT) of `rounds` requests per slot.
 
     A pass takes `step` seconds and `extra` more for each prompt that it carries, at most `most` of them, first come first
-    served; every running request gets a token from each pass. Output lengths spread uniformly.
+    served; every running request gets a token from each pass. Where prompts run `apart`, those that wait are carried by
+    passes of their own, of the same length, before any running request gets its next token. Output lengths spread
+    uniformly.
     """
     rnd = random.Random(seed)
     total, sent, done, now = slots * rounds, slots, 0, 0.0
@@ -23,8 +25,9 @@ def run(slots, output, step, extra, most, rounds=10, spread=0.11, seed=1):
     while done < total:
         taken, waiting = waiting[:most], waiting[most:]
         now += step + extra * len(taken)
-        still = []
-        for left, first, size in running:
+        paused = apart and taken
+        still = running if paused else []
+        for left, first, size in [] if paused else running:
             if left > 1:
                 still.append((left - 1, first, size))
                 continue

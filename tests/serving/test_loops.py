@@ -39,8 +39,34 @@ def test_a_saturated_closed_loop_is_full_of_prompts():
     assert found.ttft_median == pytest.approx(median, rel=0.15)
 
 
-def _closed(slots, output, step, extra, most):
-    w = Workload("closed_loop", float(slots), 1000.0, float(output))
+@pytest.mark.parametrize("spread", [0.0, 0.11, 0.5])
+@pytest.mark.parametrize(
+    ("slots", "extra", "output"), list(itertools.product((4, 64, 256), (0.002, 0.02), (200, 1000)))
+)
+def test_prompts_in_passes_of_their_own_agree_with_the_loop_step_by_step(slots, extra, output, spread):
+    """Equal lengths travel in waves, to 3 %; unequal ones come apart round by round."""
+    step, most = 0.01, 8
+    ttft, _, tpot = reference_loop.run(slots, output, step, extra, most, spread=spread, apart=True)
+    found = _closed(slots, output, step, extra, most, spread=spread, apart=1.0)
+    assert found.tpot == pytest.approx(tpot, rel=0.05 if spread else 0.03)
+    if not spread:
+        assert found.ttft == pytest.approx(ttft, rel=0.03, abs=0.6 * step)
+    else:
+        assert found.ttft == pytest.approx(ttft, rel=0.25, abs=0.6 * step)
+
+
+@pytest.mark.parametrize(("slots", "extra", "output"), [(64, 0.002, 200), (64, 0.02, 1000), (16, 0.02, 500)])
+def test_waves_that_share_passes_agree_with_the_loop_step_by_step(slots, extra, output):
+    """Requests of one length that shared a pass come back together and share the next."""
+    step, most = 0.01, 8
+    ttft, _, tpot = reference_loop.run(slots, output, step, extra, most, spread=0.0)
+    found = _closed(slots, output, step, extra, most, spread=0.0)
+    assert found.tpot == pytest.approx(tpot, rel=0.03)
+    assert found.ttft == pytest.approx(ttft, rel=0.06, abs=0.6 * step)
+
+
+def _closed(slots, output, step, extra, most, **kind):
+    w = Workload("closed_loop", float(slots), 1000.0, float(output), **kind)
     passes = {"decode": step, "mixed": step + extra, "prefill": step + extra, "burst": step + extra * min(most, slots)}
     return closed_loop(w, passes, Calibration(chunk_tokens=1000.0 * most, run_rounds=10.0))
 

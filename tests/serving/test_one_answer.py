@@ -108,7 +108,9 @@ def _library(q, same):
     step = hw.build_step(s.model, q["layout"], s.system.adds_in_network)
     stages = min(q["layout"].pp, q["batch"], account.holds)
     share = q["batch"] / stages
-    w = Workload("closed_loop", share, q["prompt"], q["output"], slots=math.inf, groups=q["layout"].dp)
+    w = Workload("closed_loop", share, q["prompt"], q["output"], slots=math.inf, groups=q["layout"].dp,
+        spread=s.length_spread, apart=float(s.engine.apart),
+    )  # fmt: skip
     slowest = beat(s, q["layout"], stages)
     seconds = {
         name: float(hw.step_time(step, passed, s.system.chip, s.numbers).seconds)

@@ -28,7 +28,7 @@ def request_of(m: Measurement, engine: str | None = None) -> Request:
     return Request(
         model=_then(m.model, m.date), system=m.system, chips=m.chips, prompt=m.prompt, output=m.output, precision=m.weights or None,
         kv_precision=m.kv or None, engine=engine or m.engine or ENGINE, load=m.load, concurrency=max(m.batch, 1.0),
-        drafts=m.drafts, release=m.date or None, rounds=m.rounds,
+        drafts=m.drafts, release=m.release or None, rounds=m.rounds, length_spread=m.spread,
     )  # fmt: skip
 
 

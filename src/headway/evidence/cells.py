@@ -66,3 +66,45 @@ def flag(row: Row, key: str) -> bool:
     if text in ("", "false", "no", "0", "unknown", "none", "na", "n/a"):
         return False
     raise InputError(f"{key} is {text!r}; accepted: true, false")
+
+
+_EQUAL = ("equal", "fixed", "constant", "one length", "exact")
+_UNIFORM = re.compile(r"uniform\s+([\d.]+)\s*(?:-|to|\.\.)\s*([\d.]+)")
+
+
+def length_spread(row: Row, prompt: float, output: float) -> float | None:
+    """Read how far lengths spread around their means: ``uniform 0.8-1.0 of nominal``, ``equal``, or the half-width itself.
+
+    Parameters
+    ----------
+    row : Row
+    prompt, output : float
+        Mean lengths. [tokens]
+
+    Notes
+    -----
+    A table that has the column but no value in it: mean lengths that are whole numbers are those of every request, as
+    benchmark clients send them unless they are told otherwise. None where they are not, as of lengths drawn at random,
+    and in a table without the column, as in every other question.
+
+    Raises
+    ------
+    InputError
+        When the cell is none of these.
+    """
+    text = row.get("length_spread", "").strip().lower()
+    if text in (*NOTHING, "not stated", "unknown") and text != "none":
+        whole = "length_spread" in row and prompt == int(prompt) and output == int(output)
+        return 0.0 if whole else None
+    if text == "none" or text.startswith(_EQUAL):
+        return 0.0
+    found = _UNIFORM.match(text)
+    try:
+        low, high = (float(found[1]), float(found[2])) if found else (1 - float(text), 1 + float(text))
+    except ValueError:
+        low, high = 1.0, -1.0
+    if not 0 <= low <= high or high <= 0:
+        raise InputError(
+            f"length_spread is {text[:40]!r}; accepted: equal, uniform 0.8-1.0 of nominal, a share such as 0.1"
+        )
+    return min((high - low) / (high + low), 1.0)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from headway.catalog import SHIPPED, Catalogue, Row, catalogue, default
 from headway.errors import InputError
-from headway.evidence.cells import flag, number
+from headway.evidence.cells import flag, length_spread, number
 from headway.evidence.layouts import Pools, layout
 from headway.evidence.tabular import FAULT, Table, read_table
 from headway.questions import LoadKind
 from headway.roofline import years_since
 from headway.serving import engine as engine_called
+from headway.serving.releases import released
 
 MEASURES = (
     "ttft_ms_mean", "ttft_ms_median", "tpot_ms_mean", "tpot_ms_median", "e2e_ms_mean", "e2e_ms_median",
@@ -42,6 +43,8 @@ class Measurement:
     row : mapping
         As read.
     source, date, system, model, weights, kv, engine, load : str
+    release : str
+        Date of the engine's release, as far as its version or the date tell.
     chips : int
         Accelerators of the deployment. [chips]
     tp, pp, ep, dp : int
@@ -53,6 +56,8 @@ class Measurement:
         Requests in flight; mean lengths. [requests, tokens, tokens]
     rounds : float or None
         Requests per slot of the run; None: as the engine's evidence. [requests]
+    spread : float or None
+        Half-width of the lengths' spread around their means; None: as the evidence's. [share]
     pools : Pools or None
         Of a split deployment that states the chips of both.
     measured : mapping
@@ -80,6 +85,8 @@ class Measurement:
     prompt: float
     output: float
     rounds: float | None = None
+    spread: float | None = None
+    release: str = ""
     pools: Pools | None = None
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
 
@@ -136,9 +143,15 @@ def measurement(place: str, row: Row) -> Measurement:
         chips=chips, tp=ways.tp, pp=ways.pp, ep=ways.ep, dp=ways.dp, pools=pools,
         drafts=_drafts(row), disaggregated=flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
         rounds=number(row, "rounds", math.nan, low=1.0) if row.get("rounds", "").strip() else None,
+        spread=length_spread(row, prompt, output),
+        release=_release(engine, row.get("engine_version", ""), date),
     )  # fmt: skip
     object.__setattr__(found, "measured", _measured(row, found.chips, output))
     return found
+
+
+def _release(engine: str, version: str, date: str) -> str:
+    return released(engine_called(engine).profile, version, date) if engine and version else date
 
 
 _SIXTEEN = ("", "bf16", "fp16", "f16", "bfloat16", "half", "float16", "fp32", "f32")

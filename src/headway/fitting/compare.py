@@ -29,6 +29,8 @@ class Truth:
         Quantity (``tpot``, ``request``, ``output``, ``input``, ``ttft``) -> (rows, values). [s; rates: tokens/s]
     ttft, ttft_median : (rows, values)
         Mean TTFT; median TTFT where no mean was measured. [s]
+    both : (rows, values)
+        Median TTFT where a mean was measured, too. [s]
     size : int
         All rows, also those that measured nothing. [rows]
 
@@ -41,6 +43,7 @@ class Truth:
     own: Mapping[str, tuple[NDArray[np.intp], Array]]
     ttft: tuple[NDArray[np.intp], Array]
     ttft_median: tuple[NDArray[np.intp], Array]
+    both: tuple[NDArray[np.intp], Array]
     size: int
 
     @property
@@ -65,11 +68,14 @@ def truth(rows: Sequence[Measurement]) -> Truth:
     own: dict[str, list[tuple[int, float]]] = {}
     first: list[tuple[int, float]] = []
     median: list[tuple[int, float]] = []
+    both: list[tuple[int, float]] = []
     for i, row in enumerate(rows):
         m = row.measured
         ttft = m.get("ttft_mean")
         if ttft:
             first.append((i, ttft))
+            if row.load == "closed_loop" and "ttft_median" in m:
+                both.append((i, m["ttft_median"]))
         elif row.load == "closed_loop" and "ttft_median" in m:
             median.append((i, m["ttft_median"]))
         found = next(((k, v) for k, a, b in _OWN if (v := m.get(a) or m.get(b))), None)
@@ -77,7 +83,7 @@ def truth(rows: Sequence[Measurement]) -> Truth:
         found = found or (("ttft", ttft) if ttft else None)
         if found:
             own.setdefault(found[0], []).append((i, found[1]))
-    return Truth({k: _arrays(v) for k, v in own.items()}, _arrays(first), _arrays(median), len(rows))
+    return Truth({k: _arrays(v) for k, v in own.items()}, _arrays(first), _arrays(median), _arrays(both), len(rows))
 
 
 def _arrays(pairs: list[tuple[int, float]]) -> tuple[NDArray[np.intp], Array]:
@@ -100,6 +106,14 @@ def ratios(known: Truth, e: Estimate) -> tuple[Array, Array]:
     for value, (rows, values) in ((s.ttft, known.ttft), (s.ttft_median, known.ttft_median)):
         first[rows] = np.log(value[rows] / values)
     return own, first
+
+
+def second(known: Truth, e: Estimate) -> Array:
+    """Return log(predicted/measured) of the median TTFT of rows that measured a mean, too; NaN elsewhere."""
+    found = np.full(known.size, np.nan)
+    rows, values = known.both
+    found[rows] = np.log(e.served.ttft_median[rows] / values)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

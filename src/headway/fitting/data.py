@@ -9,7 +9,8 @@ from headway.errors import HeadwayError
 from headway.evidence import case_of
 from headway.evidence.measurements import Measurement, shipped
 from headway.fitting.estimate import Batch
-from headway.fitting.fit import Data, priors
+from headway.fitting.factors import priors
+from headway.fitting.fit import Data
 from headway.roofline import Calibration
 from headway.serving import Case
 

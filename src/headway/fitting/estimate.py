@@ -16,6 +16,7 @@ from headway.serving import LOOPS, Case, Served, Workload
 from headway.serving.loops import Kind
 
 Array = NDArray[np.float64]
+_COLUMNS = tuple(f.name for f in dataclasses.fields(Workload) if f.name != "kind")
 _SERVED = tuple(f.name for f in dataclasses.fields(Served))
 
 
@@ -61,8 +62,7 @@ class Batch:
 def _one_kind(kind: Kind, cases: Sequence[Case]) -> OneKind:
     chosen = np.array([i for i, c in enumerate(cases) if c.workload.kind == kind], dtype=np.intp)
     here = [cases[i] for i in chosen]
-    fields = ("batch", "prompt", "output", "drafts", "slots", "groups", "stages", "piece", "prefill_pool")
-    columns = {f: np.array([getattr(c.workload, f) for c in here], dtype=float) for f in fields}
+    columns = {f: np.array([getattr(c.workload, f) for c in here], dtype=float) for f in _COLUMNS}
     moved = np.array([c.transfer_bytes for c in here], dtype=float)
     link = np.array([c.carrier for c in here], dtype=float)
     budget = np.array([c.setting.chunk for c in here], dtype=float)

@@ -84,8 +84,8 @@ class Flat:
         The same for collectives.
     case : array
         Case of each pass, as an index. [1]
-    sequences, prompt_layers : array
-        Per pass: those of the busiest group; layers that a prompt passes, 0 without one. [sequences, layers]
+    sequences : array
+        Of the busiest group of each pass. [sequences]
     names : mapping
         Name of a pass -> its number for each case (-1 where a case has none).
     """
@@ -94,7 +94,6 @@ class Flat:
     sends: Mapping[Kind, tuple[NDArray[np.intp], NDArray[np.intp], Transfer]]
     case: NDArray[np.intp]
     sequences: Array
-    prompt_layers: Array
     names: Mapping[str, NDArray[np.intp]]
 
     def pieces(self, numbers: Numbers, before: Pieces | None = None, changed: str = "") -> Pieces:
@@ -152,7 +151,7 @@ class Flat:
             for key, values in piece.seconds.items():
                 found[key] += values
         per_pass = PerCase(numbers, self.case)
-        found["overhead"] += pass_overhead(self.sequences, self.prompt_layers, per_pass)
+        found["overhead"] += pass_overhead(self.sequences, per_pass)
         overlap = per_pass.network_overlap
         found["seconds"] = pass_seconds(found["busy"], found["network"], found["overhead"], overlap)
         return found
@@ -192,7 +191,6 @@ class _Builder:
         self.sends: dict[Kind, list[tuple[Any, ...]]] = defaultdict(list)
         self.case: list[int] = []
         self.sequences: list[float] = []
-        self.prompt_layers: list[float] = []
         self.names: dict[str, dict[int, int]] = defaultdict(dict)
 
     def build(self, cases: Sequence[Case]) -> Flat:
@@ -205,7 +203,7 @@ class _Builder:
         names = {k: np.array([v.get(i, -1) for i in range(len(cases))], dtype=np.intp) for k, v in self.names.items()}
         return Flat(
             kernels, sends, np.array(self.case, dtype=np.intp), np.array(self.sequences, dtype=float),
-            np.array(self.prompt_layers, dtype=float), names,
+            names,
         )  # fmt: skip
 
     def add(self, case: Case, load: Load, number: int, layout: Layout) -> None:
@@ -213,7 +211,6 @@ class _Builder:
         self.case.append(number)
         step, chip = case.setting.step(layout), case.chip
         self.sequences.append(float(load.busiest(step.groups, lambda _: 1.0)))
-        self.prompt_layers.append(float(load.carries_prompt) * step.layers)
         for row in step.rows:
             (way,) = row_ways(row, chip)
             amounts = row_amounts(row, step, load, way)

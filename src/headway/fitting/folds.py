@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from headway.fitting.compare import ratios
 from headway.fitting.estimate import Estimate, estimate
-from headway.fitting.fit import Data, Fitted, Prior, fit, predict_with
+from headway.fitting.factors import Fitted, Prior
+from headway.fitting.fit import Data, predict_with
+from headway.fitting.refits import Refits
 from headway.workers import end_with_parent
 
 Array = NDArray[np.float64]
-_JOB: list[tuple[Data, NDArray[np.str_], Mapping[str, Prior] | None]] = []  # what forked workers inherit
+_JOB: list[tuple[Refits, NDArray[np.str_]]] = []  # what forked workers inherit
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class OutOfFold:
 
 
 def out_of_fold(
-    data: Data,
+    data: Data | Refits,
     fold: NDArray[np.str_],
     base: Mapping[str, Prior] | None = None,
     only: NDArray[np.bool_] | None = None,
@@ -46,12 +48,12 @@ def out_of_fold(
 ) -> OutOfFold:
     """Predict each fold by a fit of the others.
 
-    Every fit starts at the priors: one that started at the fit of all rows would carry what it has seen along the
-    directions that the others leave open.
+    How each fit is found without what it has seen of its fold: `Refits`.
 
     Parameters
     ----------
-    data : Data
+    data : Data or Refits
+        Refits are shared between several kinds of folds of the same data.
     fold : array of str
     base : mapping
         Priors; default: the catalogue's.
@@ -60,9 +62,11 @@ def out_of_fold(
     progress : callable
         Called with (folds done, folds).
     """
-    own, ttft = np.full(len(data.rows), np.nan), np.full(len(data.rows), np.nan)
+    fits = data if isinstance(data, Refits) else Refits(data, base)
+    size = len(fits.data.rows)
+    own, ttft = np.full(size, np.nan), np.full(size, np.nan)
     names = sorted(set(fold if only is None else fold[only]))
-    _JOB[:] = [(data, fold, base)]
+    _JOB[:] = [(fits, fold)]
     try:
         for number, (name, a, b) in enumerate(_predicted(names)):
             held = fold == name
@@ -85,9 +89,9 @@ def _predicted(names: list[str]) -> Iterator[tuple[str, Array, Array]]:
 
 
 def _without(name: str) -> tuple[str, Array, Array]:
-    data, fold, base = _JOB[0]
+    fits, fold = _JOB[0]
     held = fold == name
-    own, ttft = ratios(data.truth, estimated(data, fit(data, base, keep=~held)))
+    own, ttft = ratios(fits.data.truth, estimated(fits.data, fits.without(held)))
     return name, own[held], ttft[held]
 
 

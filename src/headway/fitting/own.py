@@ -16,7 +16,8 @@ from headway.evidence.measurements import Measurement
 from headway.fitting.compare import Accuracy, accuracy, ratios
 from headway.fitting.data import usable
 from headway.fitting.estimate import Batch, estimate, numbers_of
-from headway.fitting.fit import SHARES, Data, Fitted, Prior, fit, priors
+from headway.fitting.factors import SHARES, Fitted, Prior, priors
+from headway.fitting.fit import Data, fit
 from headway.fitting.floors import batch_floors, below_floors
 from headway.fitting.folds import labels, out_of_fold
 from headway.fitting.intervals import spread_of

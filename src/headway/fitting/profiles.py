@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from headway.errors import InputError
 from headway.evidence.measurements import Measurement
 from headway.fitting.compare import accuracy
-from headway.fitting.fit import SHARES, Data, Fitted, fit, present_engines, release_years
+from headway.fitting.factors import SHARES, Fitted, present_engines
+from headway.fitting.fit import Data, release_years
 from headway.fitting.folds import OutOfFold, labels, out_of_fold
 from headway.fitting.intervals import spread_of, widening
+from headway.fitting.refits import Refits
 from headway.roofline import Spread
 from headway.serving import Case
 from headway.writing import replacing
@@ -40,15 +42,15 @@ def shipped_profiles(data: Data, date: str, progress: Progress | None = None) ->
     Out of fold means leave-one-(model, chip)-out. The factors by which intervals widen compare residuals of a fit
     without a whole chip, generation, vendor or engine with those out of fold.
     """
-    full = fit(data)
-    pairs = data.pairs
-    base = _folds(data, pairs, "model and chip", progress)
+    fits = Refits(data)
+    full, pairs = fits.full, data.pairs
+    base = _folds(fits, pairs, "model and chip", progress)
     wider = {
-        level: widening(_folds(data, labels(data.who(level)), level, progress).own, base.own)
+        level: widening(_folds(fits, labels(data.who(level)), level, progress).own, base.own)
         for level in ("chip", "generation", "vendor", "engine")
     }
     large = labels("large" if r.batch > _LARGE else "rest" for r in data.rows)
-    wider["range"] = widening(_folds(data, large, "range", progress, only=large == "large").own, base.own)
+    wider["range"] = widening(_folds(fits, large, "range", progress, only=large == "large").own, base.own)
     # Beyond every range of the evidence nothing was held out: not less than for a chip that was never seen.
     wider["range"] = max(wider["range"], wider["chip"])
     engines = sorted({*data.who("engine"), "modern", "transformers"})
@@ -65,7 +67,7 @@ def _beside(pooled: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _folds(
-    data: Data,
+    fits: Refits,
     fold: NDArray[np.str_],
     what: str,
     progress: Progress | None,
@@ -75,7 +77,7 @@ def _folds(
         if progress:
             progress(what, done, of)
 
-    return out_of_fold(data, fold, only=only, progress=told)
+    return out_of_fold(fits, fold, only=only, progress=told)
 
 
 def _profile(
@@ -103,7 +105,7 @@ def _profile(
         "undetermined": full.undetermined("pooled") if name == "modern" else [],
         "numbers": {k: _short(v) for k, v in numbers.items()},
         "machines": {k: {n: _short(x) for n, x in v.items()} for k, v in sorted(machines.items())},
-        "releases": {k: _short(v) if name in present_engines() else 0.0 for k, v in full.releases().items()},
+        "releases": {k: _short(v) if name in present_engines() else 0.0 for k, v in full.releases(name).items()},
         "spreads": _spreads(data, base, name),
         "widen": {k: round(v, 3) for k, v in wider.items()},
         "covers": _covers(data, mine if seen else np.ones(len(data.rows), dtype=bool)),
@@ -159,7 +161,7 @@ def _covers(data: Data, mine: NDArray[np.bool_]) -> dict[str, Any]:
     """What the evidence covers: machines, engines, and the ranges of what a case is made of."""
     all_rows = list(zip(data.rows, data.cases, strict=True))
     # The trend is pooled over the engines of the present, so its dates are too.
-    years = [y for r, c in all_rows if (y := release_years(r.date, c.engine.profile))]
+    years = [y for r, c in all_rows if (y := release_years(r.release, c.engine.profile))]
     everything = covers_of(all_rows)
     found = covers_of([x for x, m in zip(all_rows, mine, strict=True) if m])
     found |= {k: everything[k] for k in ("chips", "generations", "vendors")}

@@ -86,6 +86,8 @@ FIELDS: dict[str, Field] = {
                   choices=("closed_loop", "static_batch")),
     "rounds": Field("number", "Requests per slot of the run that is predicted, of which the first start all at once; inf: steady state. "
                     "Default: the engine's evidence (10).", "requests", least=1.0, example="inf"),
+    "length_spread": Field("number", "Half-width of the lengths' spread around their means; 0: all of one length, which travel in waves. Default 0.11 "
+                           "(uniform from 0.8 to 1.0 of nominal).", "share", least=0.0, below=1.0 + 1e-9, example="0"),
     "drafts": Field("whole", "Tokens drafted per step (speculative decoding, MTP); 0 for none.", "tokens", least=0, example="3"),
     "precision": Field("text", "Store the weights so instead of as the config says: bf16, fp16, fp8 (per tensor where the model was never released "
                        "in blocks), fp8-block, fp8-tensor, mxfp8, nvfp4, mxfp4, int8, int4, int4-g32, nvfp4a16, int8a16, fp8a16, or a llama.cpp mixture: q8_0, q6_k, q5_k_m, q4_k_m, q4_k_s, q4_0, q3_k_m, q2_k, iq4_xs, iq3_m, iq2_m, mxfp4_moe, ... (`headway catalog gguf_mixtures`).", example="fp8"),

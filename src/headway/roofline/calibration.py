@@ -71,8 +71,10 @@ class Calibration:
     expert_dequantise_seconds: Real = _time("per layer of routed experts whose weights are unpacked to 16 bits")
     step_seconds: Real = _time("per forward pass: scheduling, sampling, input preparation")
     sequence_seconds: Real = _time("per sequence and forward pass: sampling, detokenising, bookkeeping")
-    prefill_layer_seconds: Real = _time("per layer of a pass that carries a prompt: no captured graph")
     request_seconds: Real = _time("per request before its first token: HTTP, tokenising, queueing in the server")
+    cold_seconds: Real = _time(
+        "more, for each request of a run's first round: kernels are compiled and tuned, caches are cold"
+    )
     network_efficiency: Real = _share("of the link's per-direction bandwidth, in very large collectives")
     network_overlap: Real = _number(1.0, "share", "of the communication hidden behind kernels", 0.0, 1.0)
     message_seconds: Real = _time("latency of an all-reduce")

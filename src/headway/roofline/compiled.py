@@ -114,7 +114,7 @@ class CompiledStep:
             self._wires.append((meter, law, send.crowding))
         self._sequences = self._meters.add("one", one, step.groups)
         self._constant = _number(overhead)
-        self._per_sequence, self._per_prompt = c.sequence_seconds, step.layers * c.prefill_layer_seconds
+        self._per_sequence = c.sequence_seconds
         self._overlap = c.network_overlap
         self._alone, self._amounts = self._meters.alone, self._meters.amounts
         self._parts_of = [(i, p) for i, p in enumerate(self._meters.parts) if not (plain(p) and p == 1)]
@@ -160,14 +160,13 @@ class CompiledStep:
         if len(groups) > 1:
             totals = [sum(g.sequences * a(g) for g in groups) for a in self._amounts]
             singles = totals if self._alone else [load.largest(a) for a in self._amounts]
-            return Sums(totals, singles, load.tokens, load.carries_prompt, load.skew)
+            return Sums(totals, singles, load.tokens, load.skew)
         g = load.groups[0]
         n = g.sequences
         each = [a(g) for a in self._amounts]
         part = smaller(n, 1.0)
-        prompt = 0.0 if g.new is g.logits else load.carries_prompt
         totals = [n * x for x in each]
-        return Sums(totals, totals if self._alone else [part * x for x in each], n * g.new, prompt, load.skew)
+        return Sums(totals, totals if self._alone else [part * x for x in each], n * g.new, load.skew)
 
     def _sums_of_many(self, load: Load) -> Sums:
         """The same for a load of many sequences counted one by one."""
@@ -177,8 +176,7 @@ class CompiledStep:
         values = [np.broadcast_to(a(every), weight.shape) for a in self._amounts]
         totals = [float(every.sequences @ v) for v in values]
         singles = totals if self._alone else [float((weight * v).max()) for v in values]
-        prompt = float((np.where(every.new > every.logits, 1.0, 0.0) * weight).max())
-        return Sums(totals, singles, float(every.sequences @ every.new), prompt, load.skew)
+        return Sums(totals, singles, float(every.sequences @ every.new), load.skew)
 
     def seconds(self, load: Load | Sums) -> Real:
         """Return the time of a pass. [s]"""
@@ -260,7 +258,7 @@ class CompiledStep:
         for meter, law, crowding in self._wires:
             times = values[meter] * crowding(s.skew) if s.skew and crowding is not None else values[meter]
             network = network + law.seconds(times)
-        overhead = self._constant + values[self._sequences] * self._per_sequence + s.prompt * self._per_prompt
+        overhead = self._constant + values[self._sequences] * self._per_sequence
         seconds = pass_seconds(busy, network, overhead, self.calibration.network_overlap)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
@@ -301,7 +299,7 @@ class CompiledStep:
             amount = values[meter]
             inside, away = linear * amount + ramp * math.sqrt(amount), outside * amount
             network += (inside if inside > away else away) if at_once else inside + away
-        overhead = self._constant + values[self._sequences] * self._per_sequence + s.prompt * self._per_prompt
+        overhead = self._constant + values[self._sequences] * self._per_sequence
         seconds = pass_seconds(busy, network, overhead, self._overlap)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 

@@ -151,15 +151,13 @@ def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
     return Parts(compute, memory, together(compute, memory, c.knee), overhead)
 
 
-def pass_overhead(sequences: Real, prompt_layers: Real, c: Numbers) -> Real:
-    """Return what a forward pass costs beside its kernels: scheduler, sampling, and prompts' uncaptured launches. [s]
+def pass_overhead(sequences: Real, c: Numbers) -> Real:
+    """Return what a forward pass costs beside its kernels: scheduler and sampling. [s]
 
     Parameters
     ----------
     sequences : float or array
         Of the busiest data-parallel group: each has its own scheduler. [sequences]
-    prompt_layers : float or array
-        Layers, in a pass that carries part of a prompt; 0 in a pure decode. [layers]
     c : Calibration
     """
-    return c.step_seconds + sequences * c.sequence_seconds + prompt_layers * c.prefill_layer_seconds
+    return c.step_seconds + sequences * c.sequence_seconds

@@ -104,19 +104,6 @@ class Load:
         """New tokens in the pass."""
         return sum(g.sequences * g.new for g in self.groups)
 
-    @property
-    def carries_prompt(self) -> Real:
-        """Groups' sequences that compute prompt tokens (more new tokens than logits), at most 1: 0 where none does."""
-        found = 0.0
-        for g in self.groups:
-            fresh = (
-                (1.0 if g.new > g.logits else 0.0)
-                if plain(g.new) and plain(g.logits)
-                else np.where(g.new > g.logits, 1.0, 0.0)
-            )
-            found = larger(found, fresh * smaller(g.sequences, 1.0))
-        return found
-
     def busiest(self, parts: Real, amount: Callable[[Group], Real]) -> Real:
         """Return the total of `amount` (per sequence) on the busiest of `parts` data-parallel groups.
 

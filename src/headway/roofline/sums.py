@@ -24,8 +24,6 @@ class Sums(NamedTuple):
         the meter: tokens, sequences, 1 (positions, cache entries), FLOP (pairs)]
     tokens : float
         New tokens in the pass. [tokens]
-    prompt : float
-        1 where part of a prompt is among them, else 0. [1]
     skew : float
         Zipf exponent of expert popularity. [1]
     """
@@ -33,7 +31,6 @@ class Sums(NamedTuple):
     totals: Sequence[Real]
     singles: Sequence[Real]
     tokens: Real
-    prompt: Real
     skew: float = 0.0
 
     def together_with(self, other: Sums) -> Sums:
@@ -41,7 +38,7 @@ class Sums(NamedTuple):
         return Sums(
             [a + b for a, b in zip(self.totals, other.totals, strict=True)],
             [larger(a, b) for a, b in zip(self.singles, other.singles, strict=True)],
-            self.tokens + other.tokens, larger(self.prompt, other.prompt), self.skew,
+            self.tokens + other.tokens, self.skew,
         )  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def step_time(
     compute = sum(r.compute for r in kernels)
     memory = sum(r.memory for r in kernels)
     network = sum(r.network for r in links)
-    beside = pass_overhead(load.busiest(step.groups, one), load.carries_prompt * step.layers, calibration)
+    beside = pass_overhead(load.busiest(step.groups, one), calibration)
     overhead = sum(r.overhead for r in (*kernels, *links)) + beside
     if convention == "machine":
         busy = together(compute, memory, calibration.knee)

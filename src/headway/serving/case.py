@@ -178,7 +178,17 @@ def workload(s: Setting, layout: Layout | LayoutColumns, batch: Real, slots: Rea
     batch, slots : float or array
         Requests in flight, and those that memory lets run at a time, on one share. [requests]
     """
-    found = Workload(s.kind, batch, s.prompt, s.output, float(s.drafts), slots, groups=layout.dp)
+    found = Workload(
+        s.kind,
+        batch,
+        s.prompt,
+        s.output,
+        float(s.drafts),
+        slots,
+        groups=layout.dp,
+        spread=s.length_spread,
+        apart=float(s.engine.apart),
+    )
     return replace(found, stages=layout.pp, piece=s.engine.prompt_piece) if s.kind == "static_batch" else found
 
 

@@ -34,6 +34,8 @@ class Engine:
         Whether the evidence has rows of it under load; else intervals under load are those of engines that have.
     prompt_piece : float
         Tokens of a prompt that it computes at a time, whatever its budget per pass; infinite for whole prompts. [tokens]
+    apart : bool
+        Prompts run in passes of their own, before any decode step; else they share passes with answers.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Engine:
     memory: MemoryHabits
     loaded: bool = True
     prompt_piece: float = math.inf
+    apart: bool = False
 
 
 def engine(name: str) -> Engine:
@@ -75,4 +78,7 @@ def _engine(facts: Catalogue, name: str) -> Engine:
     row: Row = table.rows[number]
     admission: Admission = "whole" if row["holds"] == "whole" else "growing"
     piece = float(row["prompt_piece"] or math.inf)
-    return Engine(row["name"], row["profile"], admission, habits_of(row), row["cohort"] == "present", piece)
+    return Engine(
+        row["name"], row["profile"], admission, habits_of(row), row["cohort"] == "present", piece,
+        row["prompts"] == "apart",
+    )  # fmt: skip

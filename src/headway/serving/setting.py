@@ -93,6 +93,8 @@ class Setting:
         Whether chips that no replica uses are paid.
     only : Layout or None
         The layout asked for.
+    length_spread : float
+        Half-width of the lengths' uniform spread around their means. [share]
     """
 
     model: Architecture
@@ -110,6 +112,7 @@ class Setting:
     convention: Convention = "kernels"
     pays_all: bool = True
     only: Layout | None = None
+    length_spread: float = 0.0
 
     @property
     def chunk(self) -> float:
@@ -356,7 +359,7 @@ def _setting(
     return Setting(
         arch, system, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap,
         asked.reserve if asked.memory_share is None else 1 - min(asked.memory_share, 1.0),
-        convention, True, only,
+        convention, True, only, default("length_spread") if asked.length_spread is None else asked.length_spread,
     )  # fmt: skip
 
 

@@ -1,6 +1,8 @@
-"""Closed loops: so many requests in flight, each replaced when it ends; prompts and answers share the passes."""
+"""Closed loops: so many requests in flight, each replaced when it ends; prompts and answers share the passes or the time."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from headway.serving.loops.workload import (
     first_token,
     joined,
     prompts,
+    pulled_apart,
     queue,
 )
 
@@ -39,9 +42,36 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
         return found
     decode = decoding(w.running, w.prompt, w.output, 1.0 + w.drafts)
     found["decode"] = decode
-    if w.prompt > 0:
+    if w.prompt > 0 and not w.apart:
         found["mixed"] = decode + prompts(w.abreast, w.prompt, chunk_tokens)
     return found
+
+
+class _Cycle(NamedTuple):
+    """What a scheduler makes of a request, all in mean values. [s]
+
+    Attributes
+    ----------
+    steady : float or array
+        TTFT after the first round, the server and the wait for a slot left out.
+    start : float or array
+        Twice what a request of the first round waits longer.
+    x : float or array
+        Time of an answer.
+    extra : float or array
+        What one prompt adds to the answers of others.
+    busy : float or array
+        Share of the time that goes to prompts. [share]
+    service : float or array
+        From a slot to the last token.
+    """
+
+    steady: Real
+    start: Real
+    x: Real
+    extra: Real
+    busy: Real
+    service: Real
 
 
 def _answer_seconds(n: Real, least: Real, extra: Real, alone: Real) -> Real:
@@ -50,6 +80,76 @@ def _answer_seconds(n: Real, least: Real, extra: Real, alone: Real) -> Real:
     for _ in range(8):
         x = least + others * extra * x / (x + alone + 1e-12)
     return x
+
+
+def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> _Cycle:
+    """Prompts share passes with answers, within the budget.
+
+    n sequences run; each prompt adds `extra` seconds to the steps that carry its chunks (data-parallel groups carry one
+    each). While a request makes its output tokens (x seconds), every other slot starts x/(x + f) prompts, f being a
+    prompt's own time in service:
+
+        x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
+
+    TTFT = own prefill + wait + half a step. The wait is that of `queue`: each prompt holds the server up for `extra`
+    seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
+    Little's law the requests that do not decode wait for their prompt. Requests of one length come back in groups of
+    those that shared a pass, and share the next one. The first round starts all at once: it waits half a round of full
+    prefill passes instead.
+    """
+    n, step = w.running, seconds.get("decode", 0.0)
+    pieces = w.pieces(c.chunk_tokens)
+    extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
+    x = _answer_seconds(n, made * step, extra, alone)
+    each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
+    full = step + extra * each
+    most = made * full
+    behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
+    x = np.minimum(x, most)
+    waits, rho = queue(n, extra, x + np.maximum(alone - extra, 0.0))
+    apart = np.maximum(pulled_apart(w, made, c.run_rounds) * each / n, 1.0)  # steps over those that the groups take
+    group = np.maximum(np.minimum(each, n) - 1.0, 0.0) * extra / apart**2
+    wait = np.maximum(np.maximum(waits, group), behind)
+    burst = np.maximum(pieces * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), extra)  # seconds per prompt
+    start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
+    return _Cycle(alone + wait + step / 2, start, x, extra, rho, alone + wait + x)
+
+
+def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
+    """Prompts run in passes of their own, and answers pause: all that wait are computed before the next decode step.
+
+    In one cycle of n requests, each makes its tokens and all prompts are computed once: f + x = output x step + n p, f
+    being the time from a request's arrival to the end of the pass with its prompt, p a prompt's share of its pass. Those
+    that end with the same step, g of them, are computed together: in b = g/(prompts of a full pass) passes, after
+    (1 + 1/b)/2 of their time in the mean. All n arrive together in the first round, and in every round where all lengths
+    are equal; the more unequal they are, the more steps their ends lie apart.
+    """
+    n, step = w.running, seconds.get("decode", 0.0)
+    first = 1.0 / np.asarray(c.run_rounds, dtype=float)
+    steps = np.maximum(pulled_apart(w, made, c.run_rounds), 1.0)
+    few = np.maximum(n - 1.0, 0.0) / steps  # others that end with the same step
+    each, own = _together(w, seconds, c, 1.0 + few / 2), _together(w, seconds, c, 1.0 + few)
+    at_start = _together(w, seconds, c, n)
+    f, begin = (_till_first(w, c, g, p) for g, p in ((1.0 + few, own), (n, at_start)))
+    waited = first * begin + (1 - first) * f
+    x = made * step + np.maximum(n * (first * at_start + (1 - first) * each) - waited, 0.0)
+    busy = n * each / np.maximum(x + waited, 1e-12)
+    return _Cycle(f + step / 2, 2 * np.maximum(begin - f, 0.0), x, each, np.minimum(busy, 1.0), waited + x)
+
+
+def _together(w: Workload, seconds: Times, c: Numbers, number: Real) -> Real:
+    """Time of a prompt among `number` that are computed together: of passes between one prompt's and a full one. [s]"""
+    most = w.at_once(c.chunk_tokens)
+    k = np.minimum(number, most)
+    one, full = seconds.get("prefill", 0.0), seconds.get("burst", 0.0)
+    slope = np.maximum(full - one, 0.0) / np.maximum(most - 1.0, 1e-9)
+    return w.pieces(c.chunk_tokens) * (one + slope * (k - 1.0)) / np.maximum(k, 1.0)
+
+
+def _till_first(w: Workload, c: Numbers, number: Real, each: Real) -> Real:
+    """Mean time until the passes of `number` prompts that arrive together have reached a request's own. [s]"""
+    passes_of_prompts = np.maximum(number / w.at_once(c.chunk_tokens), 1.0)
+    return number * each * (1 + 1 / passes_of_prompts) / 2
 
 
 def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Served:
@@ -66,41 +166,27 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
 
     Notes
     -----
-    n sequences run; each prompt adds `extra` seconds to the steps that carry its chunks (data-parallel groups carry one
-    each). While a request makes its output tokens (x seconds), every other slot starts x/(x + f) prompts, f being a
-    prompt's own time in service:
-
-        x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
-
-    TTFT = request overhead + own prefill + wait + half a step. The wait is that of `queue`: each prompt holds the
-    server up for `extra` seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its
-    length, and by Little's law the requests that do not decode wait for their prompt. The first of `run_rounds` rounds
-    starts all at once: it waits half a round of full prefill passes instead.
+    `_mixed` and `_apart` say how. Without a second token there is no decode: every pass is a full one of prompts, and
+    each waits for all others.
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
-    step, per_step = seconds.get("decode", 0.0), expected_tokens(c.draft_acceptance, w.drafts)
-    pieces = w.pieces(c.chunk_tokens)
-    extra = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast
+    made = out / expected_tokens(c.draft_acceptance, w.drafts)
     alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
-    x = _answer_seconds(n, out * step / per_step, extra, alone)
-    each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
-    full = step + extra * each
-    most = out * full / per_step
-    behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
-    x = np.minimum(x, most)
-    waits, rho = queue(n, extra, x + np.maximum(alone - extra, 0.0))
-    wait = np.maximum(waits, behind)
-    steady = c.request_seconds + alone + wait + step / 2
-    burst = np.maximum(pieces * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), extra)  # seconds per prompt
-    start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
-    in_service = alone + wait + x
-    # Without a second token there is no decode: every pass is a full one of prompts, and each waits for all others.
+    parts = np.asarray(w.apart, dtype=float)
+    if np.all(parts == 0):
+        found = _mixed(w, seconds, c, made, alone)
+    elif np.all(parts == 1):
+        found = _apart(w, seconds, c, made)
+    else:
+        both = zip(_mixed(w, seconds, c, made, alone), _apart(w, seconds, c, made), strict=True)
+        found = _Cycle(*(np.where(parts > 0, b, a) for a, b in both))
     only = np.asarray(w.output) <= 1
-    together = np.maximum(burst * n, alone)
-    steady, start = np.where(only, c.request_seconds + together, steady), np.where(only, 0.0, start)
-    in_service = np.where(only, together, in_service)
-    x = np.where(only, 0.0, x)
-    return joined(w, steady, start, x, extra, rho, in_service, c.run_rounds)
+    burst = w.pieces(c.chunk_tokens) * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens)
+    together = np.maximum(np.maximum(burst, np.where(parts > 0, 0.0, found.extra)) * n, alone)
+    steady = c.request_seconds + np.where(only, together, found.steady)
+    start, x = np.where(only, 0.0, found.start), np.where(only, 0.0, found.x)
+    service = np.where(only, together, found.service)
+    return joined(w, steady, start, x, found.extra, found.busy, service, c)
 
 
 LOOP = Loop("closed_loop", passes, served)

@@ -17,6 +17,7 @@ from headway.serving.loops.workload import (
     Served,
     Times,
     Workload,
+    bunched,
     decoding,
     first_token,
     joined,
@@ -73,8 +74,9 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
 
     Notes
     -----
-    Prompts wait as in a closed loop of n requests, but before `prefill_pool` replicas that do nothing else; where those
-    are the slower pool they are always busy, and Little's law gives the wait. Requests that wait for their prompt do not decode:
+    Prompts wait as in a closed loop of n requests, but before `prefill_pool` replicas that do nothing else, and longer in
+    the rounds that still come in bunches (`bunched`); where those replicas are the slower pool they are always busy, and
+    Little's law gives the wait. Requests that wait for their prompt do not decode:
     the step is that of the 1 + (n - 1) x/(x + f) which do beside one that does, x being the time of an answer and f what
     comes before it.
     """
@@ -86,6 +88,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     def prompts_of(x: Real) -> tuple[Real, Real]:
         """Wait for a prompt's turn while answers take x, and how busy the prefill pool is."""
         waits, rho = queue(n, each, x + np.maximum(alone - each, 0.0))
+        waits = np.maximum(waits, bunched(w, n, each, x + alone, x, c.run_rounds))
         behind = np.maximum(n * each - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
         return np.maximum(waits, behind), rho
 
@@ -99,7 +102,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     wait, rho = prompts_of(x)
     steady = before + wait + step / 2
     start = np.maximum(each * n - 2 * wait, 0.0)
-    return joined(w, steady, start, x, 0.0, rho, steady + x, c.run_rounds)
+    return joined(w, steady, start, x, 0.0, rho, steady + x, c)
 
 
 def _step(sequences: Real, seconds: Times) -> Real:

@@ -47,6 +47,10 @@ class Workload:
         Replicas that compute prompts for each replica that decodes, where the pools are split. [1]
     prompt_groups : float or array
         Data-parallel groups of a replica that computes prompts, where the pools are split; 0: as many as decode. [groups]
+    spread : float or array
+        Half-width of the lengths' uniform spread around their means; 0: all of one length, which travel in waves. [share]
+    apart : float or array
+        1 where prompts run in passes of their own, before any decode step; 0 where they share passes. [1]
     """
 
     kind: Kind
@@ -60,6 +64,8 @@ class Workload:
     piece: Real = np.inf
     prefill_pool: Real = 1.0
     prompt_groups: Real = 0.0
+    spread: Real = np.inf
+    apart: Real = 0.0
 
     @property
     def micro_batches(self) -> Real:
@@ -227,9 +233,7 @@ def later_tokens(w: Workload) -> Real:
     return np.where(np.asarray(w.prompt) > 0, np.maximum(np.asarray(w.output) - 1, 0), w.output)
 
 
-def joined(
-    w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Real, served: Real, rounds: Real
-) -> Served:
+def joined(w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Real, served: Real, c: Numbers) -> Served:
     """Mix the first round with the others, and add spreads: pauses are counts of independent arrivals (Poisson).
 
     Parameters
@@ -241,19 +245,23 @@ def joined(
         Time of an answer; what one prompt adds to it; time in service. [s]
     rho : float or array
         Utilisation of the prompts' server. [share]
-    rounds : float or array
-        Requests per slot of the run. [requests]
+    c : Calibration
+        Its `run_rounds` are the requests per slot of the run, of which the first wait for a cold engine, too.
 
     Notes
     -----
     Requests beyond the slots wait for one by Little's law: (N - n)/n x time in service.
     """
     n, out = w.running, np.maximum(w.output, 1e-9)
-    first = 1.0 / np.asarray(rounds, dtype=float)
+    first = 1.0 / np.asarray(c.run_rounds, dtype=float)
     waiting = w.waiting / n * served
-    ttft = steady + first * start / 2 + waiting
+    ttft = steady + first * (start / 2 + c.cold_seconds) + waiting
     # a tenth of all requests wait longer than p90: with one round in ten at the start, those of the first round
-    p90 = steady * (1 + rho) + waiting + start * np.clip((first - 0.1) / np.maximum(first, 1e-9), 0.0, 1.0)
+    p90 = (
+        steady * (1 + rho)
+        + waiting
+        + (start + c.cold_seconds) * np.clip((first - 0.1) / np.maximum(first, 1e-9), 0.0, 1.0)
+    )
     pauses = np.maximum(n - 1, 0.0) * x / np.maximum(served, 1e-12)
     tpot = x / out
     whole = ttft + np.maximum(w.output - 1, 0) * tpot
@@ -284,3 +292,49 @@ def queue(n: Real, service: Real, away: Real) -> tuple[Real, Real]:
     r = (gap + np.sqrt(gap**2 + 4 * service * away)) / 2
     busy = np.minimum(n * service / np.maximum(r + away, 1e-12), 1.0)
     return np.maximum(r - service, 0.0) * (1 + busy) / 2, busy
+
+
+def pulled_apart(w: Workload, length: Real, rounds: Real) -> Real:
+    """Return over how much the ends of answers lie that began together: unequal lengths pull them apart, round by round.
+
+    Parameters
+    ----------
+    w : Workload
+    length : float or array
+        Of a mean answer, in seconds or in steps. [s, steps]
+    rounds : float or array
+        Requests per slot of the run. [requests]
+
+    Notes
+    -----
+    Ends after r rounds lie sqrt(r) spread length/sqrt(3) around their mean, as wide as a uniform spread of
+    2 spread length sqrt(r); the mean of 1/sqrt(r) over R rounds is about that of R/3. At most a whole answer.
+    """
+    spread = 2 * np.asarray(w.spread, dtype=float)
+    with np.errstate(invalid="ignore"):
+        found = spread * np.sqrt(np.asarray(rounds, dtype=float) / 3)
+    return np.minimum(np.where(spread > 0, found, 0.0), 1.0) * length
+
+
+def bunched(w: Workload, n: Real, service: Real, cycle: Real, length: Real, rounds: Real) -> Real:
+    """Return the mean wait of n requests that come to one server in a bunch as wide as their service and their spread. [s]
+
+    Parameters
+    ----------
+    w : Workload
+    n : float or array
+        In the bunch. [requests]
+    service, cycle, length : float or array
+        Of one at the server; from one bunch to the next, at the most; of an answer. [s]
+    rounds : float or array
+        Requests per slot of the run. [requests]
+
+    Notes
+    -----
+    Those that the server let go one after another come back so, shifted at random. At utilisation u inside the bunch the
+    wait is that of an M/D/1 queue, u/(2 (1 - u)) of a service, but never more than n of them at random places of a busy
+    server have: sqrt(pi n/8), the mean of a Brownian bridge's reach.
+    """
+    width = np.minimum(np.hypot(n * service, pulled_apart(w, length, rounds)), np.maximum(cycle, n * service))
+    u = np.minimum(n * service / np.maximum(width, 1e-12), 1.0)
+    return service * np.minimum(u / (2 * np.maximum(1 - u, 1e-9)), np.sqrt(np.pi * np.maximum(n - 1, 0.0) / 8))
