@@ -10,7 +10,7 @@ from headway.fitting.compare import accuracy, ratios, truth
 from headway.fitting.data import usable
 from headway.fitting.estimate import estimate, numbers_of
 from headway.fitting.floors import batch_floors as floors
-from headway.fitting.intervals import covered, spread_of
+from headway.fitting.intervals import Residuals, bounds, score, widths
 from headway.roofline import (
     profile,
     profile_names,
@@ -21,12 +21,31 @@ def test_spreads_cover_four_in_five():
     rng = np.random.default_rng(0)
     fold = np.repeat([f"f{i}" for i in range(40)], 50)
     log = rng.normal(0, 0.2, fold.size) + np.repeat(rng.normal(0, 0.1, 40), 50)
-    s = spread_of(log, fold)
+    every = np.ones(fold.size, dtype=bool)
+    rows = Residuals(log, fold, [frozenset()] * fold.size)
+    s = widths(rows).plain
     assert s.low == pytest.approx(-1.2816 * 0.05**0.5, rel=0.1)
-    assert np.nanmean(covered(log, fold, {"all": np.ones(fold.size, dtype=bool)})) == pytest.approx(0.8, abs=0.02)
-    assert spread_of(log[:5], fold[:5]) is None
+    low, high = bounds(rows, fold, {"all": every})
+    assert np.mean((-log >= low) & (-log <= high)) == pytest.approx(0.8, abs=0.02)
+    assert widths(rows.of(np.arange(fold.size) < 5)) is None
     wide = s.widened(1.5)
     assert wide.low < s.low < 0 < s.high < wide.high
+
+
+def test_variances_add_up_over_kinds():
+    """A kind of a quarter of the cells with twice the spread has its own width; one of nearly all cells is the rule."""
+    rng = np.random.default_rng(1)
+    cell = np.repeat([f"c{i}" for i in range(80)], 20)
+    odd = np.repeat(np.arange(80) % 4 == 0, 20)
+    log = rng.normal(0, 0.1, cell.size) * np.where(odd, 2.0, 1.0)
+    rows = Residuals(log, cell, [frozenset({"odd", "all"} if o else {"all"}) for o in odd])
+    found = widths(rows)
+    assert found.factor(frozenset({"odd"})) == pytest.approx(2.0, rel=0.15)
+    assert found.factor(frozenset({"all"})) == 1.0
+    low, high = bounds(rows, cell, {"all": np.ones(cell.size, dtype=bool)})
+    for some in (odd, ~odd):
+        assert np.mean(((-log >= low) & (-log <= high))[some]) == pytest.approx(0.8, abs=0.04)
+    assert score(np.array([0.0, 0.3]), np.array([-0.2, -0.2]), np.array([0.2, 0.2])) == pytest.approx([0.4, 1.4])
 
 
 @pytest.mark.parametrize("name", [n for n in profile_names() if n != "ideal"])

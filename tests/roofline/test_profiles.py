@@ -19,7 +19,7 @@ FOUND = Profile(
     "mine", {"memory_efficiency": 0.8, "kernel_seconds": 2e-6},
     machines={"NVIDIA": {"kernel_seconds": 2.0}, "Hopper": {"memory_efficiency": 0.9}, "H200 SXM": {"memory_efficiency": 2.0}},
     releases={"kernel_seconds": -0.5}, spreads={"static_batch": {"tpot": SPREAD}},
-    widen={"chip": 1.1, "vendor": 1.5, "range": 1.2},
+    more={"static_batch": {"tpot": {"chip": 0.21, "vendor": 1.25, "range": 0.44, "waiting": 3.0, "experts": 0.0}}},
     covers={"vendors": ["NVIDIA"], "generations": ["Hopper"], "chips": ["H100 SXM"], "engines": ["mine"], "batch": [1, 64],
             "release": [-1.0, 0.0]},
 )  # fmt: skip
@@ -60,11 +60,13 @@ def test_what_the_evidence_does_not_cover():
 
 
 def test_intervals_widen_by_what_is_unseen():
-    """Each level by its factor, numbers out of range once however many, layers on a host as an unseen vendor."""
+    """Variances add: each level its own, numbers out of range once however many, layers on a host as an unseen vendor, a
+    kind never seen the largest."""
     assert FOUND.spread("closed_loop", "tpot") is None
     assert FOUND.spread("static_batch", "ttft") is None
-    for unseen, factor in (((), 1), (("chip",), 1.1), (("batch",), 1.2), (("batch", "ranks"), 1.2), (("chip", "batch"), 1.32),
-                           (("host",), 1.5), (("vendor", "host"), 1.5), (("generation",), 1.2)):  # fmt: skip
+    for unseen, factor in (((), 1), (("chip",), 1.1), (("batch",), 1.2), (("batch", "ranks"), 1.2), (("chip", "batch"), 1.65**0.5),
+                           (("host",), 1.5), (("vendor", "host"), 1.5), (("generation",), 2.0), (("experts",), 1),
+                           (("waiting", "chip"), 4.21**0.5)):  # fmt: skip
         found = FOUND.spread("static_batch", "tpot", unseen)
         assert (found.low, found.high, found.rows) == pytest.approx((-0.2 * factor, 0.3 * factor, 100))
         assert found.around(2.0) == pytest.approx((2 * math.exp(-0.2 * factor), 2 * math.exp(0.3 * factor)))

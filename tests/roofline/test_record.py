@@ -69,6 +69,7 @@ _NUMBERS_IN_CODE = {
     "roofline/time.py": {2: 3},  # second copies; 16-bit or wider weights
     "roofline/load.py": {2: 1},  # half of a batch
     "roofline/profiles.py": {
+        0.5: 1,
         2: 2,
         3: 1,
         5: 1,
@@ -99,6 +100,7 @@ _NUMBERS_IN_CODE = {
     },  # 32-bit logits; what a refusal prints
     "serving/case.py": {2: 1},  # half an answer
     "serving/setting.py": {2: 6, 0.5: 2, 1024: 1, 2048: 1},  # mean contexts; caches
+    "serving/kinds.py": {2.0: 1, 4.0: 1, 1024: 1},  # which interval a case has; a cache
     "serving/numbers.py": {4096: 1},  # a cache
     "serving/engine_memory.py": {1e9: 3},  # GB
     "serving/engines.py": {512: 1},  # a cache
@@ -159,7 +161,7 @@ def test_profiles_are_complete_and_named_for_people():
         found = profile(name)
         assert set(found.numbers) == names
         assert {"closed_loop", "static_batch"} <= set(found.spreads)
-        assert found.widen["chip"] <= found.widen["vendor"]
+        assert found.more["closed_loop"]["tpot"]["chip"] <= found.more["closed_loop"]["tpot"]["vendor"]
         assert found.about["date"]
         for chip in ("h200", "mi355x", "gaudi3", "rtx 4090"):
             assert isinstance(found.on(named_system(chip).chip), Calibration)

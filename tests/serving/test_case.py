@@ -39,7 +39,7 @@ def test_experts_that_do_not_divide_get_second_copies():
 
 def test_a_split_of_one_replica_is_told(data):
     (found,) = predict_cases([case(measured(disaggregated="true"))])
-    assert "disaggregated" in found.outside
+    assert "pools" in found.outside
 
 
 def test_a_sequence_is_never_split_over_copies():

@@ -70,22 +70,27 @@ def _count(file: str) -> int:
         return 1
 
 
-def validate(by: str | None, out: str | None, *, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
+def validate(
+    by: str | None, out: str | None, left_out: str, *, json: bool, csv: bool, catalog: tuple[str, ...]
+) -> None:
     """Validate out of fold and print the tables, or write the page."""
     from headway import figures
     from headway.fitting.data import evidence
     from headway.report import validation
     from headway.validation.anchors import anchors
-    from headway.validation.out_of_fold import GROUPS, By
+    from headway.validation.out_of_fold import GROUPS, LEFT_OUT, By, LeaveOut
     from headway.validation.out_of_fold import validate as run
 
     facts.use(catalog)
     group: By | None = next((g for g in GROUPS if g == by), None)
     if by is not None and group is None:
         raise InputError(f"--by: {by!r} is not known; accepted: {', '.join(GROUPS)}")
+    left: LeaveOut | None = next((x for x in LEFT_OUT if x == left_out), None)
+    if left is None:
+        raise InputError(f"--leave-out: {left_out!r} is not known; accepted: {', '.join(LEFT_OUT)}")
     if out:
         figures.check(out)
-    found = run(evidence(), Bar("out of fold"))
+    found = run(evidence(), Bar("out of fold"), left)
     cases = anchors()
     if out:
         validation.write(found, cases, out)
@@ -131,7 +136,7 @@ def _numbers(name: str, json: bool) -> None:
         emit({
             "name": found.name, "about": dict(found.about), "numbers": {n: finite(v) for n, v in values.items()},
             "machines": {k: dict(v) for k, v in found.machines.items()}, "releases": dict(found.releases),
-            "widen": dict(found.widen), "covers": dict(found.covers),
+            "more": {k: {w: dict(x) for w, x in v.items()} for k, v in found.more.items()}, "covers": dict(found.covers),
         })  # fmt: skip
         return
     terminal.show(f"{found.name}: {found.sentence()}\n")

@@ -178,6 +178,13 @@ def _recipes(facts: Catalogue) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((r["name"].split(" ")[0], tuple(r["fp8_kv_engines"].split("|"))) for r in rows if r["fp8_kv_engines"])
 
 
+def measurer(source: str) -> str:
+    """Return who measured the rows of a source: its attribution, without where it came by."""
+    table = catalogue().table("evidence_sources")
+    said = next((r["attribution"] for r in table.rows if r["name"] == source), source)
+    return re.split(r" \(|, by way", said)[0]
+
+
 def _drafts(row: Row) -> int:
     text = row.get("speculative", "").strip().lower()
     if text in ("", "none", "unknown", "false", "no", "off"):

@@ -180,7 +180,8 @@ def accuracy(
     rank = float("nan")
     if measured is not None and have.sum() > 2:
         rank = _rank(np.log(measured[have]), log, np.full(log.size, "") if kinds is None else kinds[have])
-    covered = float("nan") if inside is None else float(np.nanmean(inside[have]))
+    known = np.zeros(0) if inside is None else inside[have & np.isfinite(inside)]
+    covered = float(known.mean()) if known.size else float("nan")
     return Accuracy(
         int(have.sum()), float(np.median(e)), float(e.mean()), float(np.quantile(e, 0.9)), float((e <= 0.2).mean()),
         float(np.expm1(np.median(log))), rank, covered,

@@ -23,7 +23,7 @@ from headway.fitting.compare import Truth, ratios, second, truth
 from headway.fitting.estimate import Batch, estimate
 from headway.fitting.factors import LEVELS, SHARES, TRENDS, Factor, Fitted, Prior, present_engines, priors
 from headway.fitting.flat import Pieces
-from headway.fitting.intervals import voices
+from headway.fitting.intervals import Residuals, voices
 from headway.roofline import years_since
 from headway.serving import Case
 
@@ -82,6 +82,29 @@ class Data:
     def pairs(self) -> NDArray[np.str_]:
         """The (model, chip) of each row, as one label: the folds of every out-of-fold figure."""
         return np.array([f"{m} on {c.chip.name}" for m, c in zip(self.models, self.cases, strict=True)])
+
+    @functools.cached_property
+    def cells(self) -> NDArray[np.str_]:
+        """(chip, model, engine, format, kind of load) of each row, as one label: rows of one cell err together."""
+        parts = zip(self.rows, self.cases, self.models, strict=True)
+        return np.array(
+            [" | ".join((c.chip.name, m, c.engine.profile, r.weights, c.workload.kind)) for r, c, m in parts]
+        )
+
+    @functools.cached_property
+    def kinds(self) -> list[frozenset[str]]:
+        """What each row is that predictions err on differently."""
+        return [frozenset((*c.setting.kinds, *c.kinds)) for c in self.cases]
+
+    def residuals(self, values: Array) -> Residuals:
+        """Return log ratios with what each row is.
+
+        Parameters
+        ----------
+        values : array
+            log(predicted/measured). [1]
+        """
+        return Residuals(values, self.cells, self.kinds)
 
     @functools.cached_property
     def voices(self) -> dict[str, NDArray[np.bool_]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from headway.fitting.factors import SHARES, Fitted, Prior, priors
 from headway.fitting.fit import Data, fit
 from headway.fitting.floors import batch_floors, below_floors
 from headway.fitting.folds import labels, out_of_fold
-from headway.fitting.intervals import spread_of
+from headway.fitting.intervals import widths
 from headway.fitting.profiles import covers_of, today
 from headway.roofline import Profile, profile, profile_names
 
@@ -180,7 +180,7 @@ def _own(
         "numbers": {n: float(f"{v:.4g}") for n, v in numbers.items()},
     }  # fmt: skip
     if enough:
-        written["spreads"] = _spreads(data, own, ttft, labels(spots))
+        written["spreads"] = _spreads(data, own, ttft)
     else:
         written["in_sample"] = True
         written["spreads"] = _at_least(start, data, own, ttft)
@@ -227,13 +227,14 @@ def _held(name: str, value: float) -> float:
     return min(value, 1.0) if name in SHARES else value
 
 
-def _spreads(data: Data, own: Any, ttft: Any, fold: Any) -> dict[str, Any]:
+def _spreads(data: Data, own: Any, ttft: Any) -> dict[str, Any]:
+    """Spreads of the rows' own residuals; what widens them stays the base's."""
     found: dict[str, Any] = {}
     closed = np.array([r.load == "closed_loop" for r in data.rows])
     for load, chosen in (("closed_loop", closed), ("static_batch", ~closed)):
         for what, values in (("tpot", own), ("ttft", ttft)):
-            s = spread_of(values[chosen], fold[chosen])
-            if s:
-                s = replace(s, low=round(s.low, 4), high=round(s.high, 4))
-                found.setdefault(load, {})[what] = {"low": s.low, "high": s.high, "rows": s.rows}
+            w = widths(data.residuals(values).of(chosen))
+            if w:
+                low, high = round(w.plain.low, 4), round(w.plain.high, 4)
+                found.setdefault(load, {})[what] = {"low": low, "high": high, "rows": w.plain.rows}
     return found

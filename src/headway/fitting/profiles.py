@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from headway.fitting.compare import accuracy
 from headway.fitting.factors import SHARES, Fitted, present_engines
 from headway.fitting.fit import Data, release_years
 from headway.fitting.folds import OutOfFold, labels, out_of_fold
-from headway.fitting.intervals import spread_of, widening
+from headway.fitting.intervals import Widths, added, widths
 from headway.fitting.refits import Refits
 from headway.roofline import Spread
 from headway.serving import Case
@@ -39,22 +40,19 @@ def shipped_profiles(data: Data, date: str, progress: Progress | None = None) ->
 
     Notes
     -----
-    Out of fold means leave-one-(model, chip)-out. The factors by which intervals widen compare residuals of a fit
-    without a whole chip, generation, vendor or engine with those out of fold.
+    Out of fold means leave-one-(model, chip)-out. What a missing chip, generation, vendor or engine adds to an interval
+    compares residuals of fits without all of its rows with those out of fold.
     """
     fits = Refits(data)
     full, pairs = fits.full, data.pairs
     base = _folds(fits, pairs, "model and chip", progress)
-    wider = {
-        level: widening(_folds(fits, labels(data.who(level)), level, progress).own, base.own)
-        for level in ("chip", "generation", "vendor", "engine")
-    }
-    large = labels("large" if r.batch > _LARGE else "rest" for r in data.rows)
-    wider["range"] = widening(_folds(fits, large, "range", progress, only=large == "large").own, base.own)
-    # Beyond every range of the evidence nothing was held out: not less than for a chip that was never seen.
-    wider["range"] = max(wider["range"], wider["chip"])
+    levels = {k: labels(data.who(k)) for k in ("chip", "generation", "vendor", "engine")}
+    wider = {k: _folds(fits, groups, k, progress) for k, groups in levels.items()}
+    levels["range"] = labels("large" if r.batch > _LARGE else "rest" for r in data.rows)
+    wider["range"] = _folds(fits, levels["range"], "range", progress, only=levels["range"] == "large")
+    spreads = _Spreads(data, base, wider, levels)
     engines = sorted({*data.who("engine"), "modern", "transformers"})
-    found = {name: _profile(name, data, full, base, wider, date) for name in engines}
+    found = {name: _profile(name, data, full, spreads, date) for name in engines}
     pooled = found["modern"]
     return {k: v if k == "modern" else _beside(pooled, v) for k, v in found.items()}
 
@@ -80,9 +78,7 @@ def _folds(
     return out_of_fold(fits, fold, only=only, progress=told)
 
 
-def _profile(
-    name: str, data: Data, full: Fitted, base: OutOfFold, wider: Mapping[str, float], date: str
-) -> dict[str, Any]:
+def _profile(name: str, data: Data, full: Fitted, spreads: _Spreads, date: str) -> dict[str, Any]:
     engine = np.array(data.who("engine"))
     mine = _rows_for(name, engine)
     numbers = full.numbers(name)
@@ -95,7 +91,7 @@ def _profile(
             for vendor in sorted(set(data.who("vendor"))):
                 machines.setdefault(vendor, {})[number] = machines.get(vendor, {}).get(number, 1.0) * value
             numbers[number] = 1.0
-    error = accuracy(base.own[mine])
+    error = accuracy(spreads.base.own[mine])
     found: dict[str, Any] = {
         "about": _about(name, seen),
         "fitted_on": f"{int(mine.sum()):,} of {len(data.rows):,} rows of the serving evidence, all fitted together",
@@ -106,8 +102,7 @@ def _profile(
         "numbers": {k: _short(v) for k, v in numbers.items()},
         "machines": {k: {n: _short(x) for n, x in v.items()} for k, v in sorted(machines.items())},
         "releases": {k: _short(v) if name in present_engines() else 0.0 for k, v in full.releases(name).items()},
-        "spreads": _spreads(data, base, name),
-        "widen": {k: round(v, 3) for k, v in wider.items()},
+        **spreads.of(name),
         "covers": _covers(data, mine if seen else np.ones(len(data.rows), dtype=bool)),
     }
     return found
@@ -138,19 +133,55 @@ def _pooled_old(full: Fitted, engines: list[str]) -> dict[str, float]:
     }
 
 
-def _spreads(data: Data, base: OutOfFold, name: str) -> dict[str, dict[str, dict[str, float]]]:
-    """Spreads by kind of load and quantity: of the engine's own rows where they speak for it, else of all."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    closed = np.array([r.load == "closed_loop" for r in data.rows])
-    for load in ("closed_loop", "static_batch"):
-        for what in ("tpot", "ttft"):
-            rows = data.voices.get(f"{load} {what} {name}", data.voices[f"{load} {what}"])
-            first = (load, what) == ("closed_loop", "ttft")
-            values, chosen = (base.ttft, closed) if first else (base.own, rows)
-            s = spread_of(values[chosen], base.fold[chosen])
-            if s:
-                found.setdefault(load, {})[what] = _spread(s)
-    return found
+@dataclass(frozen=True)
+class _Spreads:
+    """Residuals out of fold, and those of fits without whole chips, generations, vendors, engines and ranges."""
+
+    data: Data
+    base: OutOfFold
+    wider: Mapping[str, OutOfFold]
+    levels: Mapping[str, NDArray[np.str_]]
+
+    def of(self, name: str) -> dict[str, Any]:
+        """Spreads and what widens them, by kind of load and quantity: of the engine's own rows where they speak for it.
+
+        An engine that nobody measured under load takes its static batches' spread there, too: those of other engines
+        say less of it.
+        """
+        spreads: dict[str, Any] = {}
+        more: dict[str, Any] = {}
+        closed = np.array([r.load == "closed_loop" for r in self.data.rows])
+        mine = np.array(self.data.who("engine")) == name
+        alone = name not in present_engines() and not (mine & closed).any()
+        for load in ("closed_loop", "static_batch"):
+            for what in ("tpot", "ttft"):
+                first = (load, what) == ("closed_loop", "ttft")
+                source = "static_batch" if alone and not first else load
+                voices = self.data.voices
+                rows = closed if first else voices.get(f"{source} {what} {name}", voices[f"{source} {what}"])
+                found = self.widths(rows, first)
+                if found is not None:
+                    spreads.setdefault(load, {})[what] = _spread(found.plain)
+                    more.setdefault(load, {})[what] = {k: round(v, 3) for k, v in found.more.items()}
+        return {"spreads": spreads, "more": more}
+
+    def widths(self, rows: NDArray[np.bool_], first: bool) -> Widths | None:
+        """Widths of some rows' own measures, or of their TTFT."""
+        base = self.data.residuals(self.base.ttft if first else self.base.own).of(rows)
+        found = widths(base)
+        if found is None:
+            return None
+        everywhere = self.data.residuals(self.base.ttft if first else self.base.own)
+        more = dict(found.more)
+        for level, out in self.wider.items():
+            values = np.where(rows, out.ttft if first else out.own, np.nan)
+            more[level] = added(self.data.residuals(values), everywhere, self.levels[level], found.variance)
+        # Beyond every range of the evidence nothing was held out: not less than for a chip that was never seen.
+        more["range"] = max(more["range"], more["chip"])
+        more["generation"] = max(more["generation"], more["chip"])
+        seen = set(self.levels["vendor"].tolist())  # nor less for a vendor than for those that are known
+        more["vendor"] = max(more["vendor"], more["generation"], *(v for k, v in more.items() if k in seen))
+        return Widths(found.plain, more, found.variance)
 
 
 def _spread(s: Spread) -> dict[str, float]:
@@ -164,7 +195,9 @@ def _covers(data: Data, mine: NDArray[np.bool_]) -> dict[str, Any]:
     years = [y for r, c in all_rows if (y := release_years(r.release, c.engine.profile))]
     everything = covers_of(all_rows)
     found = covers_of([x for x, m in zip(all_rows, mine, strict=True) if m])
-    found |= {k: everything[k] for k in ("chips", "generations", "vendors")}
+    loaded = covers_of([x for x in all_rows if x[0].load == "closed_loop"] or all_rows)
+    for k in ("chips", "generations", "vendors"):
+        found |= {k: everything[k], f"loaded_{k}": loaded[k]}
     found["engines"] = sorted({c.engine.profile for _, c in all_rows})
     found["release"] = [round(v, 3) for v in (min(years), max(years))] if years else [0.0, 0.0]
     return found

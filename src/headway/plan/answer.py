@@ -179,7 +179,7 @@ class Plan(Shown):
         prefill = axis == "tokens per sequence" and x > 1
         prompt = max(x - self.output / 2, 1.0) if axis == "context" else x if prefill else self.prompt
         here = dataclasses.replace(self.setting, prompt=prompt)
-        outside = here.outside(batch * self.replicas, float(self.layout.chips))
+        outside = here.outside(batch * self.replicas, float(self.layout.chips), "static_batch")
         return here.spread("ttft" if prefill else "tpot", outside, "static_batch"), outside
 
     @property

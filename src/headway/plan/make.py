@@ -74,7 +74,7 @@ def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
     def point(b: float, at: Scene = scene) -> Point:
         return _point(at, float(alone.decode(b, context).compute), b, context, system, layout, replicas)
 
-    outside = s.outside(loaded.case.in_flight, float(layout.chips))
+    outside = s.outside(loaded.case.in_flight, float(layout.chips), "static_batch")
     prefill_s, prefill_n, prefill_cost = _prefill(s, scene, layout, replicas)
     low, high = default("recommended_low"), default("recommended_high")
     now = point(batch)
@@ -192,7 +192,7 @@ def warnings(plan: Plan) -> list[str]:
         found.append(
             "ideal machine: a lower bound on time and cost; --engine modern gives an estimate with its interval"
         )
-    elif plan.outside:
+    elif plan.outside or plan.loaded.outside:
         found.append(f"outside the evidence, so wider intervals: {_outside(plan)}")
     return [*found, *plan.model.notes]
 
@@ -207,4 +207,5 @@ def _outside(plan: Plan) -> str:
         "host": "nothing left to a host's processor",
         "output": f"outputs of {plan.output:,.0f} tokens", "ranks": f"{plan.layout.chips} chips per replica",
     }  # fmt: skip
-    return ", ".join(says.get(o, o) for o in plan.outside)
+    under = [f"{says.get(o, o)} under load" for o in plan.loaded.outside if o not in plan.outside]
+    return ", ".join([*(says.get(o, o) for o in plan.outside), *under])

@@ -208,11 +208,18 @@ def _loaded(plan: Plan) -> list[Cell]:
 
 def _sure(plan: Plan, ends: tuple[float, float], what: str) -> str:
     """An interval, and how many measurements of that kind of load it comes from, and of whom."""
-    spread, engine = plan.setting.spread(what, plan.loaded.outside), plan.setting.engine
+    spread, engine = plan.loaded.spread(what), plan.setting.engine
     if spread is None or math.isnan(ends[0]):
         return "ideal machine"
-    static = plan.setting.kind == "static_batch"
-    whose = "" if engine.loaded or static else f" of other engines, none of {engine.name}"
+    alone = what == "tpot" and not engine.loaded
+    static = plan.setting.kind == "static_batch" or alone
+    whose = (
+        f", none of {engine.name} under load"
+        if alone
+        else ""
+        if engine.loaded or static
+        else f" of other engines, none of {engine.name}"
+    )
     kind = "measurements of static batches" if static else "loaded measurements"
     return f"80 %: {units.seconds(ends[0])} to {units.seconds(ends[1])}, from {spread.rows:,} {kind}{whose}"
 

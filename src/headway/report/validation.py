@@ -10,12 +10,15 @@ from headway import figures
 from headway.errors import InputError
 from headway.tables import table_text
 from headway.validation.anchors import Anchor
-from headway.validation.out_of_fold import GROUPS, WHATS, By, Validation
+from headway.validation.out_of_fold import GROUPS, LEFT_OUT, WHATS, By, Validation
 from headway.writing import replacing
 
-_HEADS = ["n", "median", "mean", "p90", "within 20 %", "bias", "rank corr.", "in 80 % interval"]
+_HEADS = [
+    "n", "median", "mean", "p90", "within 20 %", "bias", "rank corr.", "in 80 % interval", "cells", "mean of their medians",
+    "in interval", "score",
+]  # fmt: skip
 _WHO = {
-    "headway": "headway, out of fold", "constant": "roofline x one constant, out of fold", "ideal": "ideal floor",
+    "headway": "headway, out of fold", "constant": "roofline x a constant (+ time per layer), out of fold", "ideal": "ideal floor",
 }  # fmt: skip
 
 
@@ -28,7 +31,8 @@ def cells(row: dict[str, Any]) -> list[str]:
     rank = "" if row["rank"] is None else f"{row['rank']:.3f}"
     return [
         f"{row['n']:,}", per_cent(row["median"]), per_cent(row["mean"]), per_cent(row["p90"]), per_cent(row["within"]),
-        f"{100 * row['bias']:+.1f} %", rank, per_cent(row["coverage"]),
+        f"{100 * row['bias']:+.1f} %", rank, per_cent(row["coverage"]), f"{row['cells']:,}", per_cent(row["cell_median"]),
+        per_cent(row["cell_coverage"]), "" if row["score"] is None else f"{row['score']:.2f}",
     ]  # fmt: skip
 
 
@@ -57,7 +61,7 @@ ANCHOR_HEADS = ["public anchor", "figure", "published", "headway", "80 % interva
 def summary(v: Validation) -> str:
     """Say in one sentence what was done."""
     return (
-        f"{len(v.data.rows):,} measurements; each (model, chip) predicted by a fit that has never seen it; "
+        f"{len(v.data.rows):,} measurements; each {LEFT_OUT[v.left_out]} predicted by a fit that has never seen it; "
         f"{v.violations} predictions below their physical floor"
     )
 

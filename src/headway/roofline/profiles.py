@@ -23,6 +23,15 @@ from headway.roofline.calibration import NUMBERS, Calibration
 _SHARES = {f.name for f in NUMBERS if f.metadata["unit"] == "share" and f.metadata["high"] == 1.0}
 _KNOWN = {f.name for f in NUMBERS}
 DEFAULT = ENGINE
+RANGES = (
+    "batch",
+    "prompt",
+    "output",
+    "ranks",
+    "context",
+    "memory",
+    "pools",
+)  # what is out of range, or never measured so
 
 
 @runtime_checkable
@@ -97,8 +106,9 @@ class Profile:
         Field -> change of its logarithm per year of engine releases.
     spreads : mapping
         ``static_batch`` or ``closed_loop`` -> ``tpot`` or ``ttft`` -> Spread.
-    widen : mapping
-        ``chip``, ``generation``, ``vendor``, ``engine``, ``range``: factor on the interval where that has no evidence.
+    more : mapping
+        Kind of load -> quantity -> what a case is (``disaggregated``, ``waiting``, ...) or has no evidence of (``chip``,
+        ``generation``, ``vendor``, ``engine``, ``range``) -> variance that it adds, in units of the plain one.
     covers : mapping
         ``chips``, ``generations``, ``vendors``, ``engines``, and ranges such as ``batch`` -> [low, high] of the evidence.
     about : mapping
@@ -110,7 +120,9 @@ class Profile:
     machines: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     releases: Mapping[str, float] = field(default_factory=dict[str, float])
     spreads: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict[str, Mapping[str, Spread]])
-    widen: Mapping[str, float] = field(default_factory=dict[str, float])
+    more: Mapping[str, Mapping[str, Mapping[str, float]]] = field(
+        default_factory=dict[str, Mapping[str, Mapping[str, float]]]
+    )
     covers: Mapping[str, Any] = field(default_factory=dict[str, Any])
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -154,26 +166,26 @@ class Profile:
         error = f", median error {how} {about['residual']:.1%}" if about.get("residual") is not None else ""
         return f"fitted on {about.get('rows', 0):,} rows ({about.get('fitted_on', 'not stated')}){error}; {about.get('date', '')}"
 
-    def spread(self, load: str, what: str, unseen: tuple[str, ...] = ()) -> Spread | None:
-        """Return the spread for a kind of load and a quantity, wider for each thing in `unseen` that has no evidence.
+    def spread(self, load: str, what: str, things: tuple[str, ...] = ()) -> Spread | None:
+        """Return the spread for a kind of load and a quantity: variances add up over what a case is and what is unseen.
 
         No profile has measurements with layers on a host's processor: that is as if the chips were of an unseen vendor.
+        Numbers out of their range count once, however many. A kind never seen takes the largest.
         """
-        unseen = tuple(dict.fromkeys("vendor" if u == "host" else u for u in unseen))
-        found = self.spreads.get(load, {}).get(what)
+        found, more = self.spreads.get(load, {}).get(what), self.more.get(load, {}).get(what, {})
         if found is None:
             return None
-        factor = math.prod(self.widen[u] for u in unseen if u in self.widen)
-        if any(u not in self.widen for u in unseen):  # numbers out of range, however many
-            factor *= self.widen.get("range", 1.0)
-        return found.widened(factor)
+        named = dict.fromkeys("vendor" if t == "host" else "range" if t in RANGES else t for t in things)
+        largest = max(more.values(), default=0.0)
+        return found.widened((1 + sum(more.get(t, largest) for t in named)) ** 0.5)
 
-    def uncovered(self, chip: Named | None = None, **numbers: float) -> tuple[str, ...]:
-        """Name what lies outside the evidence: the vendor, generation or chip, and numbers outside their range."""
+    def uncovered(self, chip: Named | None = None, loaded: bool = False, **numbers: float) -> tuple[str, ...]:
+        """Name what lies outside the evidence: the vendor, generation or chip (`loaded`: under load), and numbers."""
         found: list[str] = []
+        under = "loaded_" if loaded and "loaded_vendors" in self.covers else ""
         if chip is not None:
             for level, value in (("vendor", chip.vendor), ("generation", chip.generation), ("chip", chip.name)):
-                if value not in self.covers.get(f"{level}s", ()):
+                if value not in self.covers.get(f"{under}{level}s", ()):
                     found.append(level)
                     break
         if self.name not in ("ideal", DEFAULT, *self.covers.get("engines", ())) and self.about.get("own") is None:
@@ -239,7 +251,7 @@ def _profile(facts: Catalogue, name: str) -> Profile:
     raise unknown("engine", name, list(dict.fromkeys(known)), f"Accepted: {', '.join(profile_names())}.")
 
 
-_TABLES = ("numbers", "machines", "releases", "spreads", "widen", "covers")
+_TABLES = ("numbers", "machines", "releases", "spreads", "more", "covers")
 
 
 def read_profile(file: Path, depth: int = 0) -> Profile:
@@ -278,9 +290,9 @@ def read_profile(file: Path, depth: int = 0) -> Profile:
     except (AttributeError, TypeError):
         raise InputError(f"{file}: [spreads.LOAD.WHAT] needs low, high and rows") from None
     Calibration(name=str(file), **cast(dict[str, Any], numbers))  # refuses a value outside its range
-    _check(file, tables["widen"], tables["covers"], data)
+    _check(file, tables["more"], tables["covers"], data)
     _check_numbers(file, spreads, machines, releases)
-    found = Profile(file.stem, numbers, machines, releases, spreads, tables["widen"], tables["covers"], data)
+    found = Profile(file.stem, numbers, machines, releases, spreads, tables["more"], tables["covers"], data)
     if "base" in data:
         found = _on_top(_base(file, str(data["base"]), depth), found)
     for where, names in (
@@ -299,14 +311,20 @@ def _numeric(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _check(file: Path, widen: Mapping[str, Any], covers: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+def _check(file: Path, more: Mapping[str, Any], covers: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """Refuse tables that would fail only when they are used."""
-    for name, value in widen.items():
-        if not _numeric(value) or value < 1:
-            raise InputError(f"{file}: [widen].{name} is {value!r}; it must be a number of at least 1")
+    for load, quantities in more.items():
+        for what, kinds in quantities.items() if isinstance(quantities, dict) else [("", None)]:
+            if not isinstance(kinds, dict):
+                raise InputError(f"{file}: [more.{load}] needs a table for tpot and ttft")
+            for name, value in kinds.items():
+                if not _numeric(value) or value < 0:
+                    raise InputError(
+                        f"{file}: [more.{load}.{what}].{name} is {value!r}; it must be a number of at least 0"
+                    )
     for name, value in covers.items():
         items = cast(list[Any], value) if isinstance(value, list) else None
-        names = name in ("chips", "generations", "vendors", "engines")
+        names = name.removeprefix("loaded_") in ("chips", "generations", "vendors", "engines")
         good = items is not None and (
             all(isinstance(v, str) for v in items) if names else len(items) == 2 and all(map(_numeric, items))
         )
@@ -351,9 +369,10 @@ def _on_top(base: Profile, own: Profile) -> Profile:
     """Merge: what a profile says itself wins, number by number and machine by machine."""
     machines = {k: {**base.machines.get(k, {}), **own.machines.get(k, {})} for k in {**base.machines, **own.machines}}
     spreads = {k: {**base.spreads.get(k, {}), **own.spreads.get(k, {})} for k in {**base.spreads, **own.spreads}}
+    more = {k: {**base.more.get(k, {}), **own.more.get(k, {})} for k in {**base.more, **own.more}}
     return Profile(
         own.name, {**base.numbers, **own.numbers}, machines, {**base.releases, **own.releases}, spreads,
-        {**base.widen, **own.widen}, {**base.covers, **own.covers}, {**base.about, **own.about},
+        more, {**base.covers, **own.covers}, {**base.about, **own.about},
     )  # fmt: skip
 
 

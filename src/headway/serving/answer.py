@@ -136,15 +136,19 @@ class Answer(Shown):
         """[s]"""
         return math.nan if math.isnan(self.tpot) else float(self.floors.tpot)
 
+    def spread(self, what: str) -> Spread | None:
+        """Return the spread of ``tpot`` or ``ttft``; None for the ideal machine."""
+        return self.case.setting.spread(what, (*self.outside, *self.case.kinds))
+
     @property
     def tpot_interval(self) -> tuple[float, float]:
         """80 % interval, not below the floor; NaN for the ideal machine. [s]"""
-        return interval(self.tpot, self.case.setting.spread("tpot", self.outside), float(self.floors.tpot))
+        return interval(self.tpot, self.spread("tpot"), float(self.floors.tpot))
 
     @property
     def ttft_interval(self) -> tuple[float, float]:
         """80 % interval, not below the floor; NaN for the ideal machine. [s]"""
-        return interval(self.ttft, self.case.setting.spread("ttft", self.outside), float(self.floors.ttft))
+        return interval(self.ttft, self.spread("ttft"), float(self.floors.ttft))
 
     @property
     def dollars_per_mtok(self) -> float | None:
@@ -200,7 +204,7 @@ def answer(c: Case) -> Answer:
     found = LOOPS[w.kind].served(w, seconds, s.numbers, transfer)
     outside = s.outside(c.in_flight, float(c.layout.chips))
     if s.profile.name != "ideal":
-        outside = (*outside, *(["memory"] if c.overfull else []), *(["disaggregated"] if c.undivided else []))
+        outside = (*outside, *(["memory"] if c.overfull else []), *(["pools"] if c.undivided or c.guessed else []))
     return Answer(
         c, found, floors(w, ideal_times(ideal, loads, bare), s.chunk), {k: float(v) for k, v in seconds.items()},
         float(found.output_rate * c.shares), float(found.input_rate * c.shares), _bound(real, loads), outside,

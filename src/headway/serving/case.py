@@ -124,6 +124,11 @@ class Case:
         return passes_of(self.setting, self.workload)
 
     @property
+    def guessed(self) -> bool:
+        """Split pools of which nobody said how many chips each has."""
+        return self.workload.kind == "disaggregated" and self.prompts is None
+
+    @property
     def in_flight(self) -> float:
         """Requests in flight on all replicas together."""
         return float(self.workload.batch * self.shares)
@@ -132,6 +137,13 @@ class Case:
     def overfull(self) -> bool:
         """A static batch whose cache, laid out as stated, exceeds the memory: the engine must do something else."""
         return self.workload.kind == "static_batch" and self.account.fits < self.workload.batch
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What its load is that predictions err on differently."""
+        split = self.workload.kind == "disaggregated" or self.undivided
+        waits = self.overfull or self.waiting > 0
+        return (*(["disaggregated"] if split else []), *(["waiting"] if waits else []))
 
     @property
     def waiting(self) -> float:

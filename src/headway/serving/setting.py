@@ -29,6 +29,7 @@ from headway.roofline import (
 )
 from headway.serving.capacity import Account, Pool, kv_pool, memory_account
 from headway.serving.engines import Engine, engine
+from headway.serving.kinds import kinds_of
 from headway.serving.names import is_bare_chip, named_system, served_model
 from headway.serving.numbers import numbers_on
 
@@ -191,18 +192,23 @@ class Setting:
         """
         return np.asarray(self.profile.within("batch", batch) & self.profile.within("ranks", ranks))
 
-    def outside(self, batch: float | None = None, ranks: float | None = None) -> tuple[str, ...]:
+    def outside(
+        self, batch: float | None = None, ranks: float | None = None, kind: LoadKind | None = None
+    ) -> tuple[str, ...]:
         """Name what of this setting the engine's evidence does not cover.
 
         Parameters
         ----------
         batch, ranks : float or None
             Requests in flight on all replicas, chips of one replica; None leaves them out. [requests, chips]
+        kind : str or None
+            Of the load whose evidence is asked; None: the setting's.
         """
         if self.profile.name == "ideal":
             return ()
         numbers = {"batch": batch, "prompt": self.prompt, "output": self.output, "ranks": ranks}
-        found = self.profile.uncovered(self.system.chip, **{k: v for k, v in numbers.items() if v is not None})
+        loaded = (kind or self.kind) != "static_batch"
+        found = self.profile.uncovered(self.system.chip, loaded, **{k: v for k, v in numbers.items() if v is not None})
         if self.profile.name == ENGINE and self.engine.name not in (
             self.profile.name,
             *self.profile.covers.get("engines", ()),
@@ -212,9 +218,17 @@ class Setting:
             found = (*found, "host")
         return (*found, "context") if self.prompt + self.output > self.model.max_context else found
 
-    def spread(self, what: str, outside: tuple[str, ...], kind: str | None = None) -> Spread | None:
-        """Return the 80 % interval of ``tpot`` or ``ttft`` under this kind of load (or another); None for the ideal machine."""
-        return self.profile.spread(kind or self.kind, what, outside)
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it is that predictions err on differently."""
+        return kinds_of(self.model, self.system.chip, self.prompt, self.output, self.profile)
+
+    def spread(self, what: str, things: tuple[str, ...], kind: str | None = None) -> Spread | None:
+        """Return the 80 % interval of ``tpot`` or ``ttft`` under this kind of load (or another); None for the ideal machine.
+
+        `things` are what lies outside the evidence, and what a case is beside the setting's own `kinds`.
+        """
+        return self.profile.spread(kind or self.kind, what, (*self.kinds, *things))
 
 
 def system_of(name: str, chips: int | None, layout: Layout | None, price: float | None = None) -> System:

@@ -70,7 +70,7 @@ class _Bench:
         self.chip = on.chip
         found = profile("modern")
         self.real = replace(found.on(on.chip), network_overlap=1.0) if hidden else found.on(on.chip)
-        outside = found.uncovered(on.chip, ranks=layout.chips)
+        outside = found.uncovered(on.chip, True, ranks=layout.chips)
         self.tpot: Spread = found.spread("closed_loop", "tpot", outside) or Spread(0, 0)
         self.ttft: Spread = found.spread("closed_loop", "ttft", outside) or Spread(0, 0)
 
