@@ -159,3 +159,32 @@ print(sum(1 for _ in rows) + 1000, resource.getrusage(resource.RUSAGE_SELF).ru_m
 
 def test_known_columns_are_the_schema_of_the_evidence():
     assert len(set(COLUMNS)) == len(COLUMNS) == 38
+
+
+def test_a_file_of_one_endless_line_is_never_held(tmp_path):
+    """Half a gigabyte on one line, packed or not, in the header or after it: one line, and little memory."""
+    bomb = tmp_path / "bomb.csv.gz"
+    endless = gzip.compress(b"a" * 5_000_000) * 100
+    for start in (HEAD, ""):
+        bomb.write_bytes(gzip.compress(start.encode()) + endless)
+        code = f"""
+import resource, sys
+from headway.cli import app
+code = app.run(["predict", {str(bomb)!r}])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+sys.exit(code)
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert int(done.stdout) < 300_000  # kB
+        assert done.stderr.count("\n") == 1
+        assert "characters on one line" in done.stderr
+
+
+def test_columns_are_bounded(tmp_path):
+    with pytest.raises(InputError, match="at most 10,000"):
+        table(_file(tmp_path, (HEAD.strip() + "," * 100_000 + "\n" + GOOD).encode()))
+    wide = HEAD.strip() + "".join(f",x{i}" for i in range(9_000)) + "\n"
+    found = table(_file(tmp_path, (wide + "," * 9_009 + "\n").encode()))
+    assert len(found.keys) == 9_010
+    assert len(list(found.rows)) == 1

@@ -35,8 +35,8 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
         else:
             _note(write_predictions(source, sys.stdout, engine))
         return
-    total = _count(file)
     bar = Bar("predicting")
+    total = _count(file) if bar.shown else None
     counts = predict_file(file, out, engine, (lambda done: bar(done, total)) if bar.shown else None)
     if json:
         _note(counts)
@@ -61,13 +61,15 @@ def _note(counts: Mapping[str, Any]) -> None:
             print(f"! column {title!r} is not read; did you mean {near!r}?", file=sys.stderr)
 
 
-def _count(file: str) -> int:
-    """Rows of a file, about: lines without the header."""
+def _count(file: str) -> int | None:
+    """Rows of a file, about: lines without the header; None of a packed one, which would have to be unpacked twice."""
+    if file.endswith(".gz"):
+        return None
     try:
-        with Path(file).open("rb") as stream:
-            return max(sum(1 for _ in stream) - 1, 1)
+        with Path(file).open("rb") as stream:  # in blocks: a line may be as long as the file
+            return max(sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b"")) - 1, 1)
     except OSError:
-        return 1
+        return None
 
 
 def validate(

@@ -7,6 +7,7 @@ import difflib
 import gzip
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ from headway.errors import InputError
 FAULT = "\0"  # key of what is wrong with a row; no header can have it
 _UNNAMED = "\0unnamed "  # key of a column without a name (such as a table's own index) or with another's
 _LONGEST = 50  # lines that one quoted cell may span: beyond, a stray quote has swallowed its neighbours
+_WIDEST = (
+    1_000_000  # characters of a record: a file of a gigabyte on one line must not be held to learn that it is no table
+)
+_MOST_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) ->
         # bytes that are not UTF-8 stay in their own cells, and go out as they came in
         opened = gzip.open if path.suffix == ".gz" else open
         stream = cast(TextIO, opened(path, "rt", encoding="utf-8-sig", errors="surrogateescape"))
-        lines = _Lines(stream)
+        lines = _Lines(stream, path.name)
         first = lines.next()
         while first is not None and not first.strip():
             first = lines.next()
@@ -98,16 +103,27 @@ def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) ->
 
 
 class _Lines:
-    """Lines of a stream, some of which may be given back."""
+    """Lines of a stream, some of which may be given back; never more of one than a record can have."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream, self.back, self.number = stream, list[str](), 0
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self.stream, self.name, self.back, self.number = stream, name, list[str](), 0
 
     def next(self) -> str | None:
-        """Return the next line; None at the end."""
-        line = self.back.pop(0) if self.back else self.stream.readline().replace("\0", "")
+        """Return the next line; None at the end.
+
+        Raises
+        ------
+        InputError
+            For a line of more characters than any table's: what follows it is not read.
+        """
+        line = self.back.pop(0) if self.back else self.stream.readline(_WIDEST + 1)
         self.number += bool(line)
-        return line or None
+        if len(line) > _WIDEST:
+            self.stream.close()
+            raise InputError(
+                f"{self.name} line {self.number}: more than {_WIDEST:,} characters on one line; is it a table with a row per line?"
+            )
+        return line.replace("\0", "") or None
 
     def give_back(self, lines: list[str]) -> None:
         """Read these lines again next."""
@@ -138,11 +154,15 @@ def _keys(name: str, titles: list[str], known: Sequence[str], needed: Sequence[s
         raise InputError(f"{name}: cannot be read as UTF-8 CSV (its header holds other bytes)")
     if len(titles) == 1 and any(mark in titles[0] for mark in ";\t|"):
         raise InputError(f"{name}: its columns are not separated by commas; headway reads comma-separated tables")
+    if len(titles) > _MOST_COLUMNS:
+        raise InputError(f"{name}: {len(titles):,} columns; a table has at most {_MOST_COLUMNS:,}")
     keys: list[str] = []
+    written, taken = set(titles), set[str]()
     for number, title in enumerate(titles):
-        meant = title if title in known or _plain(title) not in known or _plain(title) in titles else _plain(title)
-        again = meant in keys and meant not in known
+        meant = title if title in known or _plain(title) not in known or _plain(title) in written else _plain(title)
+        again = meant in taken and meant not in known
         keys.append(f"{_UNNAMED}{number}" if again or not meant else meant)
+        taken.add(meant)
     lacking = [c for c in needed if c not in keys]
     if lacking:
         here = [k for k in keys if k in known]
@@ -150,7 +170,7 @@ def _keys(name: str, titles: list[str], known: Sequence[str], needed: Sequence[s
             f"{name}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing; needed: {', '.join(needed)}; "
             f"found: {', '.join(here) or 'none that headway knows'}"
         )
-    double = sorted({k for k in keys if keys.count(k) > 1})
+    double = sorted(k for k, times in Counter(keys).items() if times > 1)
     if double:
         raise InputError(f"{name}: column {double[0]!r} appears twice")
     return tuple(keys)
@@ -188,6 +208,8 @@ def _closed(line: str, lines: _Lines, columns: int) -> list[str] | None:
     taken: list[str] = []
     while len(taken) < _LONGEST and (more := lines.next()) is not None:
         taken.append(more)
+        if sum(map(len, taken)) > _WIDEST:
+            break
         cells = _cells(line + "".join(taken), strict=True)
         if cells is not None and len(cells) == columns:
             return cells
