@@ -72,6 +72,7 @@ def test_nonsense_is_one_line_with_an_example(text, kind):
         (1e-9, "1 nB/s"),
         (123456, "123 kB/s"),
         (float("inf"), "∞"),
+        (float("nan"), "—"),
     ],
 )
 def test_si(value, shown):

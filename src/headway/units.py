@@ -113,6 +113,8 @@ def si(value: float, unit: str = "", digits: int = 3) -> str:
     digits : int
         Significant figures. [1]
     """
+    if math.isnan(value):
+        return "—"
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".strip() if math.isfinite(value) else "∞"
     steps = ["p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"]

@@ -226,3 +226,17 @@ def test_racks_and_speculate_are_the_plan(name, on, engine):
     for row in drafted["batches"]:
         same = dataclasses.replace(asked, batch=row["batch"], layout=drafted["layout"])
         assert row["plain_s"] == pytest.approx(make_plan(same).to_dict()["decode"]["step_s"], rel=1e-9)
+
+
+def test_an_answer_of_one_token_is_refused_by_every_verb_that_plans_a_service():
+    """Its only token comes with the prompt: no step decodes anything. A prediction times the prompt and leaves TPOT out."""
+    for verb in (make_plan, hw.speculate):
+        for lengths in ({"prompt": "1k", "output": 1}, {"context": 0}):
+            with pytest.raises(InputError, match="nothing is left to decode"):
+                verb(Request("llama-3.1-8b", "h100", **lengths))
+    with pytest.raises(InputError, match="nothing is left to decode"):
+        Query("llama-3.1-8b", "h100", output=1)
+    found = hw.predict(Request("llama-3.1-8b", "h100", prompt="1k", output=1, tp=1, batch=4))
+    assert math.isnan(found.tpot)
+    assert "TPOT —" in found.brief()
+    assert found.ttft > 0

@@ -23,7 +23,7 @@ from headway.models import Architecture, kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point
 from headway.plan.choose import Choice, cheap_batch, choose_layout
-from headway.questions import Request
+from headway.questions import Request, decoded
 from headway.roofline import IDEAL, weights_once
 from headway.serving import Answer, Setting, answer, case, setting
 
@@ -39,8 +39,9 @@ def make_plan(request: Request) -> Plan:
         When nothing fits, or the batch asked for does not (exit code 3).
     """
     s = setting(request)
-    if s.prompt < 1 or s.output < 1:
-        raise InputError(f"--prompt {s.prompt:g} and --output {s.output:g} must both be at least 1 token")
+    if s.prompt < 1:
+        raise InputError(f"--prompt: {s.prompt:g} must be at least 1 token")
+    decoded(s.output, "--output" if request.output is not None else f"--context {request.context or 0:g} leaves an answer")
     choice = choose_layout(s, request)
     copies = s.replicas(choice.layout.chips)
     flying = choice.batch * copies if request.concurrency is None else request.concurrency

@@ -4,7 +4,7 @@ Nothing here imports NumPy: the command line's help is made of it.
 """
 
 from headway.questions.fields import ENGINE, FIELDS, Field, LoadKind, asked, fields_of, parsed, schema
-from headway.questions.request import Query, Request, chips_of
+from headway.questions.request import Query, Request, chips_of, decoded
 
 __all__ = [
     "ENGINE",
@@ -15,6 +15,7 @@ __all__ = [
     "Request",
     "asked",
     "chips_of",
+    "decoded",
     "fields_of",
     "parsed",
     "schema",

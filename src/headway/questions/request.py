@@ -118,14 +118,36 @@ class Query:
         _one_share(self.reserve, self.memory_share)
         if not self.systems:
             raise InputError("search needs --on SYSTEM, like --on gb200-nvl72 or --on h200x8,b200x8")
-        for name, value, least in (("prompt", self.prompt, 1), ("output", self.output, 2)):
-            if value < least:
-                raise InputError(f"--{name}: {value:g} must be at least {least}")
+        if self.prompt < 1:
+            raise InputError(f"--prompt: {self.prompt:g} must be at least 1")
+        decoded(self.output)
 
 
 def _one_share(reserve: float | None, share: float | None) -> None:
     if reserve is not None and share is not None:
         raise InputError("--reserve is what --memory-share leaves: give one of them")
+
+
+def decoded(output: float, said: str = "--output") -> None:
+    """Refuse an answer of which nothing is decoded: what such a service costs is a prompt's time, no step's.
+
+    Parameters
+    ----------
+    output : float
+        Of a request. [tokens]
+    said : str
+        What the length comes from, for the message.
+
+    Raises
+    ------
+    InputError
+        When it is below two tokens.
+    """
+    if output < 2:
+        raise InputError(
+            f"{said}: {output:g} must be at least 2 tokens of answer: the first comes with the prompt, so nothing is left to decode "
+            "(`headway predict` times a prompt alone: osl 1)"
+        )
 
 
 def chips_of(text: str | int | None) -> tuple[int | None, bool]:
