@@ -94,7 +94,6 @@ _NUMBERS_IN_CODE = {
         2: 1,
         4.0: 1,
         5e7: 1,
-        1e6: 1,
         1e9: 5,
         1e-9: 4,
     },  # 32-bit logits; what a refusal prints

@@ -2,7 +2,7 @@
 
 from headway.hardware.chips import Chip, System
 from headway.hardware.hosts import with_host
-from headway.hardware.named import chip, chips, system, systems
+from headway.hardware.named import chip, chips, counted, system, systems
 from headway.hardware.ratios import drain_time, hardware_ratio, weights_read_time
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "System",
     "chip",
     "chips",
+    "counted",
     "drain_time",
     "hardware_ratio",
     "system",

@@ -126,3 +126,16 @@ def _of_chip(one: Chip, count: int) -> System:
         source=one.source,
         date=one.date,
     )
+
+
+def counted(one: Chip, count: int) -> str:
+    """Return a name for so many chips that `system` reads, and a shell takes without quotes where the chip has such a name.
+
+    Parameters
+    ----------
+    one : Chip
+    count : int
+        [chips]
+    """
+    plain = (a for a in one.aliases if " " not in a and not a[:1].isdigit())
+    return f"{next(plain, one.name)}x{count}"

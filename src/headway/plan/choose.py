@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from headway.batching import FAR, Scene, lines, recommended_range
 from headway.catalog import default
 from headway.errors import PhysicsError
-from headway.parallel import Layout, candidates, check, completed
+from headway.parallel import Layout, check, completed
 from headway.parallel.sharding import stage_share
 from headway.questions import Request
-from headway.serving import Setting, checked_layout, decode_tokens, given_ways, left_to_host, refusal, too_many
+from headway.serving import (
+    Setting,
+    checked_layout,
+    decode_tokens,
+    given_ways,
+    left_to_host,
+    matching,
+    refused,
+    too_many,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ def choose_layout(s: Setting, request: Request) -> Choice:
     fitting = [c for c in options if room[c] >= 1]
     if not fitting:
         nearest = max(options, key=lambda c: held[c].free)
-        raise refusal(s.model, nearest, s.system, held[nearest], s.reserve, habits=s.engine.memory)
+        raise refused(s, nearest, held[nearest])
     asked = {c: _wanted(s, request, c, room[c]) for c in fitting}
     roomy = [c for c in fitting if room[c] >= (asked[c] or 1.0)]
     if not roomy:
@@ -83,14 +92,12 @@ def _options(s: Setting, request: Request) -> list[Layout]:
     """Layouts that match what was asked, inside one scale-up domain unless one is named in full."""
     if request.layout is not None and s.only is not None:
         return [checked_layout(s, s.only)]
-    given, away, domain = given_ways(request), left_to_host(request), s.system.joined
-    options = [c for c in candidates(s.model, domain) if all(getattr(c, k) == v for k, v in given.items())]
-    if away:
-        options = [replace(c, **away) for c in options if c.tensor_only]
+    options = matching(s, request)
     if options:
         check(s.model, options[0])
         return options
-    layout = Layout(**cast(dict[str, Any], {**completed(given), **away}))
+    domain = s.system.joined
+    layout = Layout(**cast(dict[str, Any], {**completed(given_ways(request)), **left_to_host(request)}))
     if layout.chips > s.reach:
         raise PhysicsError(
             f"layout {layout} needs {layout.chips} chips, but {s.system.name} joins only {domain} in one scale-up domain; "

@@ -41,7 +41,9 @@ def make_plan(request: Request) -> Plan:
     s = setting(request)
     if s.prompt < 1:
         raise InputError(f"--prompt: {s.prompt:g} must be at least 1 token")
-    decoded(s.output, "--output" if request.output is not None else f"--context {request.context or 0:g} leaves an answer")
+    decoded(
+        s.output, "--output" if request.output is not None else f"--context {request.context or 0:g} leaves an answer"
+    )
     choice = choose_layout(s, request)
     copies = s.replicas(choice.layout.chips)
     flying = choice.batch * copies if request.concurrency is None else request.concurrency

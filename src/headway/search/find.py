@@ -27,7 +27,7 @@ from headway.search.points import Points, Timed, at_limits, timed, together
 from headway.search.space import Space, space
 from headway.search.split import AnswerPool, PromptPool, answer_pool, apart, prompt_pool
 from headway.search.why import reason, unmet
-from headway.serving import Setting, checked_layout, place, refusal, too_many
+from headway.serving import Setting, checked_layout, place, refused, too_many
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -140,7 +140,7 @@ def _space(where: Setting) -> Space:
             nearest = candidates(model, system.joined)[-1]
         held = where.account(nearest)
         if held.fits < 1:
-            raise refusal(model, nearest, system, held, where.reserve, habits=where.engine.memory)
+            raise refused(where, nearest, held)
         raise PhysicsError(f"{model.name} as {nearest}: memory does not hold one sequence for each pipeline stage")
     return found
 

@@ -1,7 +1,7 @@
 """Serving: what a question resolves to (Setting, Case), the memory account, load models, and the answer under load."""
 
 from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, interval, pass_times
-from headway.serving.capacity import Account, Pool, kv_pool, memory_account, refusal, require_fit, too_many
+from headway.serving.capacity import Account, Pool, kv_pool, memory_account, require_fit, too_many
 from headway.serving.case import Case, PromptPool, beat, case, decode_tokens, passes_of, workload
 from headway.serving.engine_memory import MemoryHabits
 from headway.serving.engines import Engine, engine
@@ -9,6 +9,7 @@ from headway.serving.handover import Link, handover, link_between
 from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
 from headway.serving.names import named_system, served_model, stated_chips
 from headway.serving.numbers import numbers_on
+from headway.serving.remedies import matching, refused
 from headway.serving.setting import (
     Setting,
     asked_layout,
@@ -55,6 +56,7 @@ __all__ = [
     "left_to_host",
     "lengths",
     "link_between",
+    "matching",
     "memory_account",
     "named_system",
     "numbers_on",
@@ -62,7 +64,7 @@ __all__ = [
     "passes_of",
     "place",
     "prompt_seconds",
-    "refusal",
+    "refused",
     "require_fit",
     "served_model",
     "setting",

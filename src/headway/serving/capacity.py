@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from headway import units
 from headway.catalog import default
 from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Layout, host_bytes, kv_per_chip, weights_per_chip
+from headway.parallel import Layout, candidates, host_bytes, kv_per_chip, weights_per_chip
 from headway.serving.engine_memory import MemoryHabits, Taken, reserved, taken
-from headway.serving.remedies import remedies
 
 Policy = Literal["whole", "growing", "as run"]
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
@@ -273,11 +273,13 @@ def kv_pool(
     return Pool(free, tokens, blocks, habits.block, context, aside, ideal, fits)
 
 
+_REMEDY = "more chips or fewer bytes per weight"
+
+
 def refusal(
-    model: Architecture, layout: Layout, system: System, account: Account, reserve: float | None, remedy: str = "",
-    habits: MemoryHabits | None = None,
-) -> PhysicsError:  # fmt: skip
-    """Build the error for what does not fit: the shortfall, and the nearest layout that fits (design rule 6).
+    model: Architecture, layout: Layout, system: System, account: Account, longest: float, remedy: str = ""
+) -> PhysicsError:
+    """Build the error for what does not fit: the shortfall, and what would fit (design rule 6).
 
     Parameters
     ----------
@@ -285,14 +287,11 @@ def refusal(
     layout : Layout
     system : System
     account : Account
-    reserve : float or None
-        Share of memory kept free; None takes the catalogue's default. [share]
+    longest : float
+        A sequence at its last token. [tokens]
     remedy : str
-        What to say instead of the nearest layout that fits.
-    habits : MemoryHabits or None
-        Of the engine.
+        What would fit.
     """
-    tokens = account.tokens
     if account.host is not None and account.host.lacks:
         at = account.host
         return PhysicsError(
@@ -307,11 +306,11 @@ def refusal(
         what = f"{', '.join(first)} and {last} per chip" if first else f"{last} per chip"
     else:
         lack = account.kv_whole + account.logits_per_sequence - account.free
-        what = f"one sequence of {tokens:,.0f} tokens beside the weights"
+        what = f"one sequence of {longest:,.0f} tokens beside the weights"
     return PhysicsError(
         f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
         f"{(account.capacity - account.reserve) / 1e9:,.3g} GB usable of {account.capacity / 1e9:,.3g} GB by "
-        f"{_gigabytes(lack)} per chip; {remedy or _remedies(model, system, tokens, reserve, habits)}"
+        f"{_gigabytes(lack)} per chip; {remedy or _REMEDY}"
     )
 
 
@@ -335,23 +334,8 @@ def too_many(system: System, held: Mapping[Layout, Account], batch: float) -> Ph
     )
 
 
-def _remedies(
-    model: Architecture, system: System, tokens: float, reserve: float | None, habits: MemoryHabits | None
-) -> str:  # fmt: skip
-    def held(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> Account:
-        return memory_account(m, c, on, length, reserve=left, habits=habits)
-
-    def fits(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> bool:
-        return held(m, c, on, length, left).fits >= 1
-
-    def on_chips(m: Architecture, c: Layout, on: System, length: float, left: float | None) -> bool:
-        return held(m, c, on, length, left).fits_chips >= 1
-
-    return remedies(model, system, tokens, reserve, fits, on_chips)
-
-
 def _gigabytes(amount: float) -> str:
-    return f"{amount / 1e9:,.1f} GB" if amount >= 5e7 else f"{max(amount, 1.0) / 1e6:,.2g} MB"
+    return f"{amount / 1e9:,.1f} GB" if amount >= 5e7 else units.si(max(amount, 1.0), "B")
 
 
 def require_fit(
@@ -382,4 +366,7 @@ def require_fit(
     found = memory_account(model, layout, system, prompt, output, reserve=reserve)
     if found.fits >= 1:
         return found
-    raise refusal(model, layout, system, found, reserve)
+    others = (c for c in candidates(model, system.joined) if c != layout)
+    here = [c for c in others if memory_account(model, c, system, prompt, output, reserve=reserve).fits >= 1]
+    remedy = f"{min(here, key=lambda c: (c.chips, c.dp))} on this system fits" if here else ""
+    raise refusal(model, layout, system, found, max(prompt + output, 1.0), remedy)

@@ -14,9 +14,10 @@ from headway.models import Architecture
 from headway.parallel import Layout, LayoutColumns, kv_per_chip
 from headway.parallel.sharding import longest_turn, stage_share
 from headway.roofline import Load, Profile, Step
-from headway.serving.capacity import Account, refusal, too_many
+from headway.serving.capacity import Account, too_many
 from headway.serving.engines import Engine
 from headway.serving.loops import LOOPS, Workload
+from headway.serving.remedies import refused
 from headway.serving.setting import Setting
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -266,7 +267,7 @@ def _held(s: Setting, layout: Layout, batch: float | None, remedy: str) -> Accou
     """The memory account of a layout; what does not fit is refused. A static batch that was run is not doubted."""
     account, static = s.account(layout), s.kind == "static_batch"
     if account.weights > account.capacity or (account.holds < 1 and not static):
-        raise refusal(s.model, layout, s.system, account, s.reserve, remedy, s.engine.memory)
+        raise refused(s, layout, account, remedy)
     if batch is not None and not static and batch > account.holds:
         raise too_many(s.system, {layout: account}, batch)
     return account

@@ -1,119 +1,229 @@
-"""What would do, where something does not fit: another layout, a pipeline, fewer bytes, a shorter context, a larger share."""
+"""What would do, where something does not fit: another layout, more chips, fewer bytes, a shorter context, a larger share.
+
+Every remedy is options of the command line that were tried: the question is put again with them, and what it resolves to fits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from headway.catalog import default
-from headway.errors import InputError
-from headway.hardware import System, with_host
-from headway.models import Architecture, stored_as
+from headway.errors import HeadwayError, InputError, PhysicsError
+from headway.hardware import counted, with_host
 from headway.parallel import Layout, candidates, check, offload_option, offloaded
+from headway.questions import ENGINE, Query, Request
+from headway.serving.capacity import Account, refusal
+from headway.serving.setting import Setting, given_ways, left_to_host, place, setting
 
-Fits = Callable[[Architecture, Layout, System, float, float | None], bool]
+# Tried in this order: what engines convert by themselves, then what people download, with llama.cpp where the engine was left open.
+_NARROWER = (
+    ("fp8", ""),
+    ("int4", ""),
+    ("q4_k_m", ""),
+    ("q4_k_m", "llama.cpp"),
+    ("q3_k_m", ""),
+    ("q3_k_m", "llama.cpp"),
+)
+_AT_HOME = ("q4_k_m", "llama.cpp")
+_SAID = 3  # remedies in a refusal
 
-# Tried in this order: what engines convert by themselves, then what people download.
-_NARROWER = ("fp8-tensor", "int4")
+
+def matching(s: Setting, question: Request | Query) -> list[Layout]:
+    """Return the layouts inside one scale-up domain that a question leaves open."""
+    given, away = given_ways(question), left_to_host(question)
+    options = [c for c in candidates(s.model, s.system.joined) if all(getattr(c, k) == v for k, v in given.items())]
+    return [replace(c, **away) for c in options if c.tensor_only] if away else options
 
 
-def remedies(
-    model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits, on_chips: Fits
-) -> str:
+def remedies(s: Setting) -> str:
     """Name what fits: the nearest layout, and what would make the question fit as it is asked.
 
     Parameters
     ----------
-    model : Architecture
-    system : System
-    tokens : float
-        Of a sequence. [tokens]
-    reserve : float or None
-        Share of memory left alone. [share]
-    fits : callable
-        Whether a model under a layout fits on a system, at so many tokens and such a reserve.
-    on_chips : callable
-        Whether what it leaves to the chips does.
+    s : Setting
+        Of a question whose layouts do not fit.
     """
-    nearest, cheaper = _layouts(model, system, tokens, reserve, fits), _cheaper(model, system, tokens, reserve, fits)
-    away = _on_host(model, system, tokens, reserve, fits, on_chips)
-    found = [away, nearest, *cheaper] if system.chip.status == "consumer" else [nearest, *cheaper, away]
-    said = [x for x in found if x]
-    return "; or ".join(said[:3]) or "no layout on up to 1,024 such chips fits; use fewer bytes per weight"
-
-
-def _layouts(model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits) -> str:
-    """The nearest layout: on this system, as a pipeline over its domains or several of it, on more chips in one domain."""
-    here = [c for c in candidates(model, system.joined) if fits(model, c, system, tokens, reserve)]
-    if here:
-        return f"{min(here, key=lambda c: (c.chips, c.dp))} on this system fits"
-    grown = _joined(model, system, tokens, reserve, fits)
-    if grown and grown.chips <= system.domain:  # more of the same in the domain that the hardware has
-        return f"{grown} on {grown.chips} such chips fits"
-    for layout in _pipelines(model, system):
-        if fits(model, layout, system, tokens, reserve):
-            where = "this system" if layout.chips <= system.chips else f"{layout.chips} such chips"
-            return f"the pipeline {layout} on {where} fits (--layout {layout}, or `headway search`)"
-    if not grown:
+    if s.question is None:
         return ""
-    joined = f"{system.name} joins {system.joined}" if system.chips > 1 else "this is one"
-    return f"{grown} on {grown.chips} such chips in one scale-up domain fits ({joined})"
+    narrower = list(_narrower(s))
+    away = _on_host(s) or ("" if narrower else _on_host_narrower(s))
+    nearest, others = _nearest(s), [_larger_share(s), *narrower, _shorter(s)]
+    found = [away, nearest, *others] if s.system.chip.status == "consumer" else [nearest, *others, away]
+    return (
+        "; or ".join([x for x in found if x][:_SAID])
+        or "nothing near fits: fewer bytes per weight, or chips with more memory"
+    )
 
 
-def _on_host(
-    model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits, on_chips: Fits
-) -> str:
-    """Experts or layers in the host's memory, as few as do."""
+def refused(s: Setting, layout: Layout, account: Account, remedy: str = "") -> PhysicsError:
+    """Build the error for a layout that does not fit, with what would.
+
+    Parameters
+    ----------
+    s : Setting
+    layout : Layout
+    account : Account
+    remedy : str
+        What to say instead of what was tried and fits.
+    """
+    return refusal(s.model, layout, s.system, account, s.prompt + s.output, remedy or remedies(s))
+
+
+def _holds(account: Account) -> bool:
+    return account.fits >= 1
+
+
+def _asked(s: Setting, **changes: Any) -> Setting | None:
+    """The setting of the same question with some answers changed; None where that is no question."""
+    assert s.question is not None
     try:
-        on = with_host(system)
-    except InputError:
-        return ""
-    found = offloaded(
-        model, system.joined, lambda c: on_chips(model, c, on, tokens, reserve), lambda c: fits(model, c, on, tokens, reserve)
-    )  # fmt: skip
-    if found is None:
-        return ""
-    what = "experts of so many layers" if found.cpu_experts else "so many layers"
-    return f"{offload_option(found)} fits ({what} in the host's memory)"
+        question = replace(s.question, **changes)
+        return (
+            setting(question)
+            if isinstance(question, Request)
+            else place(question, changes.get("systems", (s.named,))[0])
+        )
+    except HeadwayError:
+        return None
 
 
-def _joined(model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits) -> Layout | None:
+def _fits(s: Setting | None) -> bool:
+    if s is None or s.question is None:
+        return False
+    options = [s.only] if s.question.layout is not None and s.only is not None else matching(s, s.question)
+    return any(_holds(s.account(c)) for c in options)
+
+
+def _nearest(s: Setting) -> str:
+    """The nearest layout: on this system, on more chips that a link joins, or as a pipeline over a network."""
+    here = [c for c in candidates(s.model, s.system.joined) if _holds(s.account(c))]
+    if here:
+        best = min(here, key=lambda c: (c.chips, c.dp))
+        return f"{best} on this system fits (--layout {best})"
+    grown = _joined(s)
+    for layout in (
+        *([grown] if grown and grown.chips <= s.system.domain else []),
+        *_pipelines(s),
+        *([grown] if grown else []),
+    ):
+        option = _more_chips(s, layout)
+        if option is not None:
+            where = "this system" if layout.chips <= s.system.chips else f"{layout.chips} such chips"
+            what = "the pipeline " if layout.pp > 1 else ""
+            return f"{what}{layout} on {where} fits ({option}--layout {layout})"
+    return f"{grown} on {grown.chips} such chips would fit, but nothing that is known joins so many" if grown else ""
+
+
+def _more_chips(s: Setting, layout: Layout) -> str | None:
+    """Options that give a layout its chips ("" where it has them); None where it does not fit or nothing joins them."""
+    assert s.question is not None
+    name = counted(s.system.chip, layout.chips)
+    searched = isinstance(s.question, Query)
+    named = {"systems": (name,)} if searched else {"system": name}
+    ways = {} if searched else dict.fromkeys(("tp", "dp", "ep", "pp", "cpu_layers", "cpu_experts"))
+    more = [(f"--chips {layout.chips} ", {"chips": layout.chips}), (f"--on {name} ", {**named, "chips": None})]
+    for option, changes in (("", dict[str, Any]()), *(more if layout.chips > s.system.chips else [])):
+        found = _asked(s, **changes, **ways, layout=str(layout))
+        if found is None or layout.chips > (found.reach if layout.pp > 1 else found.system.joined):
+            continue
+        if _holds(found.account(layout)):
+            return option
+    return None
+
+
+def _joined(s: Setting) -> Layout | None:
     """The layout with the fewest chips that fits if so many were joined."""
-    for chips in (2**i for i in range(1, 11) if 2**i > system.joined):
-        good = [c for c in candidates(model, chips) if fits(model, c, system, tokens, reserve)]
+    for chips in (2**i for i in range(1, 11) if 2**i > s.system.joined):
+        good = [c for c in candidates(s.model, chips) if _holds(s.account(c))]
         if good:
             return min(good, key=lambda c: (c.chips, c.dp))
     return None
 
 
-def _pipelines(model: Architecture, system: System) -> Iterator[Layout]:
-    if system.scale_out <= 0 and system.chips <= system.joined:
+def _pipelines(s: Setting) -> Iterator[Layout]:
+    if s.system.scale_out <= 0 and s.system.chips <= s.system.joined:
         return
     for stages in range(2, 9):
-        layout = Layout(tp=system.joined, pp=stages)
+        layout = Layout(tp=s.system.joined, pp=stages)
         try:
-            check(model, layout)
+            check(s.model, layout)
         except InputError:
             continue
         yield layout
 
 
-def _cheaper(model: Architecture, system: System, tokens: float, reserve: float | None, fits: Fits) -> Iterator[str]:
-    options = candidates(model, system.joined)
-    share = default("memory_reserve") if reserve is None else reserve
+def _away(s: Setting | None) -> str:
+    """Experts or layers in the host's memory, as few as do, as an option of the question's verb; "" where that does not do."""
+    if s is None or s.question is None:
+        return ""
+    q = s.question
+    try:
+        on = replace(s, system=with_host(s.system, q.host, q.ram))
+    except InputError:
+        return ""
+    found = offloaded(
+        s.model, s.system.joined, lambda c: on.account(c).fits_chips >= 1, lambda c: _holds(on.account(c))
+    )
+    if found is None:
+        return ""
+    if isinstance(q, Query) or q.layout is not None:
+        return f"--layout {found}"
+    left = {"cpu_layers": found.cpu_layers or None, "cpu_experts": found.cpu_experts or None}
+    return offload_option(found) if _fits(_asked(s, **left)) else ""
+
+
+def _on_host(s: Setting) -> str:
+    option = _away(s)
+    what = "experts of so many layers" if "experts" in option or "moe" in option else "so many layers"
+    return f"{option} fits ({what} in the host's memory)" if option else ""
+
+
+def _on_host_narrower(s: Setting) -> str:
+    """What people run at home: 4-bit weights, and what of them does not fit in the host's memory."""
+    name, engine = _AT_HOME
+    assert s.question is not None
+    for changes, text in (({}, ""), ({"engine": engine}, f" --engine {engine}")):
+        if text and s.question.engine != ENGINE:
+            continue
+        option = _away(_asked(s, precision=name, **changes))
+        if option:
+            return f"--precision {name}{text} {option} fits (the rest in the host's memory)"
+    return ""
+
+
+def _larger_share(s: Setting) -> str:
     least = default("least_reserve")
-    if share > least and any(fits(model, c, system, tokens, least) for c in options):
-        yield f"--memory-share {1 - least:g} fits"
-    for name in _NARROWER:
-        narrow = stored_as(model, name)
-        if narrow.weight_bytes < 0.95 * model.weight_bytes and any(
-            fits(narrow, c, system, tokens, reserve) for c in options
-        ):
-            yield f"--precision {name.removesuffix('-tensor')} fits"
-            break
+    now = default("memory_reserve") if s.reserve is None else s.reserve
+    if now <= least:
+        return ""
+    assert s.question is not None
+    name, value = ("memory_share", 1 - least) if s.question.reserve is None else ("reserve", least)
+    return f"--{name.replace('_', '-')} {value:g} fits" if _fits(_asked(s, **{name: value})) else ""
+
+
+def _narrower(s: Setting) -> Iterator[str]:
+    """The first of the usual formats with which the question fits as it is asked otherwise."""
+    assert s.question is not None
+    for name, engine in _NARROWER:
+        if engine and s.question.engine != ENGINE:
+            continue
+        found = _asked(s, precision=name, **({"engine": engine} if engine else {}))
+        if found is not None and found.model.weight_bytes < 0.95 * s.model.weight_bytes and _fits(found):
+            yield f"--precision {name}{f' --engine {engine}' if engine else ''} fits"
+            return
+
+
+def _shorter(s: Setting) -> str:
+    """Half the length, and so on: of the prompt where the question names one, else of the context."""
+    assert s.question is not None
+    by_prompt = isinstance(s.question, Query) or s.question.prompt is not None
+    name, whole = ("prompt", s.prompt) if by_prompt else ("context", s.prompt + s.output / 2)
     for part in range(1, 8):
-        shorter = tokens / 2**part
+        shorter = float(int(whole / 2**part))
         if shorter < default("default_output"):
             break
-        if any(fits(model, c, system, shorter, reserve) for c in options):
-            yield f"--context {shorter:,.0f} fits"
-            break
+        if _fits(_asked(s, **{name: shorter})):
+            return f"--{name} {shorter:,.0f} fits"
+    return ""

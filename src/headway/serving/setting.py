@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -96,6 +96,8 @@ class Setting:
         The layout asked for.
     length_spread : float
         Half-width of the lengths' uniform spread around their means. [share]
+    question, named : Request, Query or None; str
+        What it was resolved from, and the system's name there: a refusal tries what would fit.
     """
 
     model: Architecture
@@ -114,6 +116,8 @@ class Setting:
     pays_all: bool = True
     only: Layout | None = None
     length_spread: float = 0.0
+    question: Request | Query | None = field(default=None, compare=False, repr=False)
+    named: str = field(default="", compare=False, repr=False)
 
     @property
     def chunk(self) -> float:
@@ -373,7 +377,7 @@ def _setting(
     return Setting(
         arch, system, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap,
         asked.reserve if asked.memory_share is None else 1 - min(asked.memory_share, 1.0),
-        convention, True, only, default("length_spread") if asked.length_spread is None else asked.length_spread,
+        convention, True, only, default("length_spread") if asked.length_spread is None else asked.length_spread, asked, name,
     )  # fmt: skip
 
 
