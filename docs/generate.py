@@ -1,4 +1,4 @@
-"""Regenerate the generated parts of README.md and docs/formulas.md. `--check` says whether they are up to date."""
+"""Regenerate the generated parts of README.md and of docs. `--check` says whether they are up to date."""
 
 from __future__ import annotations
 
@@ -160,6 +160,16 @@ def questions() -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
+def predict_page() -> str:
+    """Return docs/predict.md with the other names of columns, from the catalogue."""
+    rows = [
+        f"| `{r['name']}` | {r['unit']} | {', '.join(f'`{a}`' for a in r['aliases'].split('|'))} |"
+        for r in catalogue().table("columns").rows
+    ]
+    text = (ROOT / "docs" / "predict.md").read_text(encoding="utf-8")
+    return _fill(text, "<!-- columns -->", "\n".join(["| column | unit | other names |", "| --- | --- | --- |", *rows]))
+
+
 _CITED = re.compile(r"\b(E\d{1,2}(?: to E\d{1,2})?|SYS-[A-H]\d{1,2}|DIS-\d+)\b")
 
 
@@ -198,6 +208,7 @@ def main() -> int:
     """Write or check the generated documents."""
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
+    wanted[docs / "predict.md"] = predict_page()
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from headway.errors import InputError
-from headway.evidence import read_file, read_rows
+from headway.evidence import COLUMNS, read_file, read_mappings, read_rows
 from headway.hardware import Chip
 from headway.hardware import chip as _chip
 from headway.hardware import drain_time as _drain_time
@@ -62,8 +62,7 @@ def predict(question: Request | Rows, engine: str | None = None) -> Answer | lis
         return _predicted(question if engine is None else dataclasses.replace(question, engine=engine))
     if isinstance(question, str | Path):
         return list(predicted_rows(read_rows(question), engine))
-    rows = ((f"row {i + 1}", {k: "" if v is None else str(v) for k, v in r.items()}) for i, r in enumerate(question))
-    return list(predicted_rows(rows, engine))
+    return list(predicted_rows(read_mappings(question, COLUMNS), engine))
 
 
 def _predicted(request: Request) -> Answer:

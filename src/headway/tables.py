@@ -31,11 +31,6 @@ def table_text(heads: Sequence[str], rows: Iterable[Sequence[Any]], *, left: boo
     return "\n".join(lines)
 
 
-def plain_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula: a text that starts like one gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
 def numeric(text: str) -> bool:
     """Say whether a cell is set right like a number."""
     return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
@@ -61,6 +56,7 @@ _SHOWN = {
         "date",
     ],
     "systems": ["name", "chip", "chips", "scaleup_domain", "scaleup_GBps", "scaleout_Gbps", "price_usd_h", "date"],
+    "columns": ["name", "aliases"],
     "models": ["id", "published_total_B", "published_active_B", "release", "aliases"],
     "claims": ["id", "topic", "used", "versions"],
     "rental_medians": [],
@@ -95,6 +91,6 @@ def catalogue_text(table: str, rows: Sequence[dict[str, str]]) -> str:
         return f"no row of {table} matches"
     rows = [_priced(r) for r in rows] if table == "systems" else rows
     heads = [h for h in _SHOWN.get(table) or list(rows[0]) if h in rows[0]]
-    limit = 48
+    limit = 1000 if table == "columns" else 48  # the other names of a column are what it is looked up for
     body = [[r.get(h, "")[:limit] + ("…" if len(r.get(h, "")) > limit else "") for h in heads] for r in rows]
     return table_text(heads, body) + f"\n\n{len(rows)} rows; --json shows every column with source and date"

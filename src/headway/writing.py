@@ -7,8 +7,11 @@ import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from headway.errors import InputError
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextlib.contextmanager
@@ -46,3 +49,14 @@ def replacing(target: Path, shown: str) -> Generator[Path]:
     finally:
         if half is not None:
             half.unlink(missing_ok=True)
+
+
+def plain_cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: a text that starts like one gets an apostrophe before it; a number stays."""
+    if not isinstance(value, str) or value[:1] not in _FORMULA:
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -103,8 +103,8 @@ def test_titles_in_other_letters_are_read_and_kept(tmp_path):
 
 
 def test_a_title_like_a_known_one_is_pointed_at(tmp_path):
-    counts, _, _ = predicted(tmp_path, HEAD.replace("weights_dtype", "weight_dtype") + GOOD)
-    assert counts["unread"] == {"weight_dtype": "weights_dtype"}
+    counts, _, _ = predicted(tmp_path, HEAD.replace("weights_dtype", "weights_dtyp") + GOOD)
+    assert counts["unread"] == {"weights_dtyp": "weights_dtype"}
 
 
 def test_bytes_that_are_not_text_go_out_as_they_came_in(tmp_path):

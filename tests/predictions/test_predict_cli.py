@@ -8,9 +8,11 @@ import json
 import math
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -224,6 +226,91 @@ def test_without_a_file_the_table_is_printed(capsys, tmp_path):
         "unread": {},
         "file": str(tmp_path / "o.csv"),
     }
+
+
+def test_on_a_terminal_a_table_fits_it(capsys, tmp_path, monkeypatch):
+    """Nobody reads CSV of 230 columns there; what was measured is compared as with -o."""
+    head = HEAD.strip() + ",Mean TPOT (ms),note\n"
+    rows = "".join(f"{GOOD.strip().replace(',16,', f',{b},')},{v},x\n" for b, v in ((16, 16), (4, 11), ("many", 1)))
+    (tmp_path / "in.csv").write_text(head + rows)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, out, _ = run(capsys, "predict", str(tmp_path / "in.csv"))
+    assert code == 0
+    assert max(map(len, out.split("\n"))) <= 100
+    assert "predicted against measured" in out
+    assert "rows  refused because\n----" in out
+    assert re.search(r"^1 +batch_or_concurrency is 'many'", out, re.M)
+    (tmp_path / "in.csv").write_text(HEAD + GOOD * 120)
+    assert "... and 20 more rows; -o FILE.csv writes them all" in run(capsys, "predict", str(tmp_path / "in.csv"))[1]
+
+
+def test_refusals_are_counted_under_their_own_heads(capsys, tmp_path):
+    _, said, _, _ = predicted(capsys, tmp_path, HEAD + GOOD.replace(",16,", ",many,") * 2)
+    rows = said[said.index("rows  refused because") :].split("\n")
+    assert rows[2].split("  ")[0] == "2"
+
+
+def test_a_table_is_never_written_over_by_its_own_answer(capsys, tmp_path):
+    (tmp_path / "in.csv").write_text(HEAD + GOOD)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "in.csv")
+    for out in ("in.csv", "link.csv", "../" + tmp_path.name + "/in.csv"):
+        code, _, error = run(capsys, "predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / out))
+        assert (code, "is the table itself" in error) == (2, True)
+    assert (tmp_path / "in.csv").read_text() == HEAD + GOOD
+
+
+def test_what_is_ended_leaves_nothing_half_done(tmp_path):
+    (tmp_path / "in.csv").write_text(HEAD + "".join(GOOD.replace(",16,", f",{1 + i},") for i in range(60_000)))
+    (tmp_path / "out").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headway", "predict", tmp_path / "in.csv", "-o", tmp_path / "out" / "o.csv"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list((tmp_path / "out").iterdir()) and process.poll() is None:
+        time.sleep(0.02)
+    process.terminate()
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (143, "headway: stopped\n")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_packed_answers_are_the_same_every_time(capsys, tmp_path):
+    """No name and no time in their header: a temporary file's name is nobody's business."""
+    (tmp_path / "in.csv").write_text(HEAD + GOOD)
+    packed: list[bytes] = []
+    for name in ("a.csv.gz", "b.csv.gz"):
+        run(capsys, "predict", str(tmp_path / "in.csv"), "-o", str(tmp_path / name))
+        packed.append((tmp_path / name).read_bytes())
+    assert packed[0] == packed[1]
+    assert packed[0][3] == 0  # no name follows the header
+
+
+def test_a_users_formulas_are_quoted_and_numbers_are_not(capsys, tmp_path):
+    text = HEAD.replace("\n", ",=note,b,c\n") + GOOD.replace("\n", ",=1+2,-5.5,-x\n")
+    _, _, _, (row,) = predicted(capsys, tmp_path, text)
+    assert (row["'=note"], row["b"], row["c"]) == ("'=1+2", "-5.5", "'-x")
+
+
+@pytest.mark.parametrize("verb", [
+    "plan llama-3.1-8b --on h100", "curve llama-3.1-8b --on h100", "search llama-3.1-8b --on h100", "racks gpt-oss-120b --on h200x8",
+    "predict {in}", "validate", "calibrate {in} --name mine",
+])  # fmt: skip
+def test_an_empty_name_is_refused_not_ignored(capsys, tmp_path, verb):
+    (tmp_path / "in.csv").write_text(HEAD + GOOD)
+    code, out, error = run(capsys, *verb.replace("{in}", str(tmp_path / "in.csv")).split(), "-o", "")
+    assert (code, out) == (2, "")
+    assert "-o" in error
+    assert error.count("\n") == 1
+
+
+def test_calibrate_makes_no_folder_of_a_slip(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text(HEAD.strip() + ",tpot_ms_mean\n" + GOOD.strip() + ",16\n")
+    for out in ("~nouser/x", "no/such/place"):
+        code, _, error = run(capsys, "calibrate", "in.csv", "--name", "mine", "-o", out)
+        assert (code, "there is no folder" in error) == (2, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
 
 
 def test_three_thousand_rows_take_less_than_twenty_cpu_seconds(tmp_path):

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ for _file in sorted(Path(verbs.__file__).parent.glob("[a-z]*.py")):  # a verb is
 def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
     gc.set_threshold(50_000)  # a verb is short: it makes many small objects and keeps them
+    signal.signal(signal.SIGTERM, _terminated)
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started this
         _reopened()
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer
@@ -47,6 +49,8 @@ def run(arguments: list[str]) -> int:
         said = " ".join(str(error).split())
         hint = " (quote a value that has a space in it)" if said.startswith("Unused Tokens") else ""
         return _say(said + hint, 2)
+    except _Terminated:
+        return _say("stopped", 143)
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except BrokenPipeError:
@@ -62,6 +66,14 @@ def run(arguments: list[str]) -> int:
         said = " ".join(str(error).split())
         return _say(f"a fault in headway itself ({kind}: {said}); HEADWAY_DEBUG=1 shows where", 1)
     return 0
+
+
+class _Terminated(BaseException):
+    """Somebody ended the process (SIGTERM): what is half done is cleaned up on the way out."""
+
+
+def _terminated(*_: object) -> None:
+    raise _Terminated
 
 
 def _reopened() -> None:

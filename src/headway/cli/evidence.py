@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from headway import catalog as facts
+from headway import units
 from headway.cli import terminal
 from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Bar
 from headway.errors import InputError
-from headway.evidence import COLUMNS, read_file, table
+from headway.evidence import COLUMNS, Table, read_file, table
 from headway.numeric import finite
 from headway.roofline import NUMBERS, profile
 
@@ -20,8 +21,6 @@ from headway.roofline import NUMBERS, profile
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
     """Predict every row of a table."""
     from headway.predictions import ADDED, opened, predict_file, predicted_rows, write_predictions
-    from headway.report.predictions import compared_text
-    from headway.tables import table_text
 
     facts.use(catalog)
     if engine is not None:
@@ -29,9 +28,11 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
     if out is None:
         source = opened(file)
         if json:
-            _note({"unread": source.unread((*COLUMNS, *ADDED))})
+            _note({"unread": source.unread(COLUMNS, ADDED)})
             names = dict(zip(source.keys, source.titles, strict=True))
             emit([{names.get(k, k): v for k, v in row.items()} for row in predicted_rows(source.rows, engine)])
+        elif sys.stdout.isatty():
+            _shown(source, engine)
         else:
             _note(write_predictions(source, sys.stdout, engine))
         return
@@ -44,9 +45,39 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
         return
     terminal.show(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
     _note(counts)
+    _say(counts)
+
+
+_ON_SCREEN = 100  # rows of a table on a terminal
+
+
+def _shown(source: Table, engine: str | None) -> None:
+    """Print predictions as a table that fits the terminal: there nobody reads CSV."""
+    from headway.predictions import Tally, predicted_rows
+    from headway.report.predictions import rows_text
+
+    tally, first = Tally(), list[dict[str, str]]()
+    for row in predicted_rows(source.rows, engine):
+        tally.add(row)
+        if len(first) < _ON_SCREEN:
+            first.append(row)
+    terminal.show(rows_text(first))
+    if tally.rows > len(first):
+        terminal.show(f"... and {units.some(tally.rows - len(first), 'more row')}; -o FILE.csv writes them all")
+    counts = tally.record(source)
+    _note(counts)
+    _say(counts)
+
+
+def _say(counts: Mapping[str, Any]) -> None:
+    """Print why rows were refused, and how far the predictions lie from what was measured."""
+    from headway.report.predictions import compared_text
+    from headway.tables import table_text
+
     reasons = sorted(counts["reasons"].items(), key=lambda x: -x[1])
     if reasons:
-        terminal.show("\n" + table_text(["rows", "refused because"], reasons[:20], left=True))
+        rows = [[f"{count:,}", why] for why, count in reasons[:20]]
+        terminal.show("\n" + table_text(["rows", "refused because"], rows, left=True))
         if len(reasons) > 20:
             terminal.show(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
     said = compared_text(counts["compared"])
@@ -55,7 +86,7 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
 
 
 def _note(counts: Mapping[str, Any]) -> None:
-    """Name columns that look like known ones but are not."""
+    """Name columns that look like known ones but are not, and those without the unit that they need."""
     for title, near in counts["unread"].items():
         if near:
             print(f"! column {title!r} is not read; did you mean {near!r}?", file=sys.stderr)
@@ -158,7 +189,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
     from headway.fitting.profiles import write
     from headway.tables import table_text
 
-    target = (Path(out) if out else facts.user_folder()) / "profiles" / f"{name}.toml"
+    target = _folder(out) / "profiles" / f"{name}.toml"
     if target.exists() and not replace:
         raise InputError(f"--name {name}: {target} is there; --replace writes over it")
     source = table(file)
@@ -194,6 +225,15 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
     terminal.show(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {out}"))
 
 
+def _folder(out: str | None) -> Path:
+    """The catalogue folder to write to: the user's own, or one that is there or can be made in one that is."""
+    if out is None:
+        return facts.user_folder()
+    if not Path(out).parent.is_dir():
+        raise InputError(f"-o {out}: there is no folder {Path(out).parent}")
+    return Path(out)
+
+
 def _refit(out: str | None, json: bool) -> None:
     from headway.fitting.data import evidence
     from headway.fitting.profiles import shipped_profiles, today, write
@@ -206,7 +246,7 @@ def _refit(out: str | None, json: bool) -> None:
         bar(done, of)
 
     told: Callable[[str, int, int], None] = progress
-    folder = (Path(out) if out else facts.user_folder()) / "profiles"
+    folder = _folder(out) / "profiles"
     found = shipped_profiles(evidence(), today(), told)
     for name, data in found.items():
         write(folder / f"{name}.toml", data)

@@ -20,7 +20,19 @@ Csv = Annotated[bool, Parameter(name="--csv", negative="", show_default=False, h
 Why = Annotated[
     bool, Parameter(name="--why", negative="", show_default=False, help="Say where each number comes from.")
 ]
-Out = Annotated[str | None, Parameter(name=["-o", "--out"], help="Write a chart: FILE.svg, .png, .pdf, .html, .json.")]
+
+
+def to_write(what: str) -> Parameter:
+    """Return the option that names what a verb writes; an empty name (a variable that is not set) is refused, not ignored."""
+    return Parameter(name=["-o", "--out"], help=what, validator=_named)
+
+
+def _named(_: object, value: str | None) -> None:
+    if value is not None and not value.strip():
+        raise ValueError("an empty name; give the file or folder to write, like -o out.html")
+
+
+Out = Annotated[str | None, to_write("Write a chart: FILE.svg, .png, .pdf, .html, .json.")]
 Folder = Annotated[
     tuple[str, ...],
     Parameter(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headway.errors import InputError
-from headway.tables import plain_cell
+from headway.writing import plain_cell
 
 
 def emit(value: Any) -> None:

@@ -13,7 +13,7 @@ from headway.evidence.measurements import (
     shipped,
     table,
 )
-from headway.evidence.tabular import FAULT, Table, read_table
+from headway.evidence.tabular import FAULT, Table, read_mappings, read_table
 
 __all__ = [
     "COLUMNS",
@@ -26,6 +26,7 @@ __all__ = [
     "measurement",
     "read",
     "read_file",
+    "read_mappings",
     "read_rows",
     "read_table",
     "shipped",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
-import re
+import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from headway.catalog import Row
 from headway.errors import InputError
+from headway.evidence.cells import number
+from headway.evidence.titles import meanings, near
 
 FAULT = "\0"  # key of what is wrong with a row; no header can have it
 _UNNAMED = "\0unnamed "  # key of a column without a name (such as a table's own index) or with another's
@@ -23,6 +24,7 @@ _WIDEST = (
     1_000_000  # characters of a record: a file of a gigabyte on one line must not be held to learn that it is no table
 )
 _MOST_COLUMNS = 10_000
+_SHOWN = 200  # characters of a header in a message
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,34 @@ class Table:
         As written.
     rows : iterator of (place, row)
         A row that cannot be read has the reason under `FAULT`.
+    scaled : mapping
+        Number of a column in another unit than the known column's -> (known column, factor): its cells stay as they are under
+        their title, and are in the row under the known column, too, in its unit.
     """
 
     name: str
     keys: tuple[str, ...]
     titles: tuple[str, ...]
     rows: Iterator[tuple[str, Row]]
+    scaled: Mapping[int, tuple[str, float]] = field(default_factory=dict[int, tuple[str, float]])
 
-    def unread(self, known: Sequence[str]) -> dict[str, str]:
-        """Return titles that mean no known column, each with the nearest known one ("" when none is near)."""
-        found: dict[str, str] = {}
-        for key, title in zip(self.keys, self.titles, strict=True):
-            if title and key not in known:
-                near = difflib.get_close_matches(_plain(title), [k for k in known if k not in self.keys], 1, 0.75)
-                found[title] = near[0] if near else ""
-        return found
+    def unread(self, known: Sequence[str], added: Sequence[str] = ()) -> dict[str, str]:
+        """Return titles that mean no known column, each with what may have been meant ("" when nothing is near).
 
-
-def _plain(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+        Parameters
+        ----------
+        known : sequence of str
+            Columns that are read.
+        added : sequence of str
+            Columns that are written: a table that has them is no riddle, and nobody is pointed to them.
+        """
+        taken = {*self.keys, *(column for column, _ in self.scaled.values())}
+        left = [k for k in known if k not in taken]
+        return {
+            title: near(title, left)
+            for i, (key, title) in enumerate(zip(self.keys, self.titles, strict=True))
+            if title and key not in known and key not in added and i not in self.scaled
+        }
 
 
 def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) -> Table:
@@ -66,7 +77,8 @@ def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) ->
     ----------
     file : str or Path
     known, needed : sequence of str
-        Columns that mean something (any order and letter case), and those without which no row can be read.
+        Columns that mean something (in any order and letter case, and by the other names of the catalogue's `columns`), and those
+        without which no row can be read.
 
     Raises
     ------
@@ -92,14 +104,14 @@ def read_table(file: str | Path, known: Sequence[str], needed: Sequence[str]) ->
             raise InputError(
                 f"{path.name}: is empty; a header like {', '.join(needed)}, ... and one row per case is needed"
             )
-        keys = _keys(path.name, titles, known, needed)
+        keys, scaled = _keys(path.name, titles, known, needed)
     except csv.Error as error:
         stream.close()
         raise InputError(f"{path.name}: its header is not CSV: {error}") from None
     except InputError:
         stream.close()
         raise
-    return Table(path.name, keys, tuple(titles), _rows(lines, path.name, keys))
+    return Table(path.name, keys, tuple(titles), _rows(lines, path.name, keys, scaled), scaled)
 
 
 class _Lines:
@@ -149,34 +161,71 @@ def _cells(text: str, strict: bool = False) -> list[str] | None:
         return [c.strip() for c in next(csv.reader([text], strict=False), [])]
 
 
-def _keys(name: str, titles: list[str], known: Sequence[str], needed: Sequence[str]) -> tuple[str, ...]:
+def _keys(
+    name: str, titles: list[str], known: Sequence[str], needed: Sequence[str]
+) -> tuple[tuple[str, ...], dict[int, tuple[str, float]]]:
     if any("\udc80" <= c <= "\udcff" for t in titles for c in t):
         raise InputError(f"{name}: cannot be read as UTF-8 CSV (its header holds other bytes)")
     if len(titles) == 1 and any(mark in titles[0] for mark in ";\t|"):
         raise InputError(f"{name}: its columns are not separated by commas; headway reads comma-separated tables")
     if len(titles) > _MOST_COLUMNS:
         raise InputError(f"{name}: {len(titles):,} columns; a table has at most {_MOST_COLUMNS:,}")
-    keys: list[str] = []
-    written, taken = set(titles), set[str]()
-    for number, title in enumerate(titles):
-        meant = title if title in known or _plain(title) not in known or _plain(title) in written else _plain(title)
-        again = meant in taken and meant not in known
-        keys.append(f"{_UNNAMED}{number}" if again or not meant else meant)
-        taken.add(meant)
+    keys, scaled = read_as(titles, known)
     lacking = [c for c in needed if c not in keys]
     if lacking:
-        here = [k for k in keys if k in known]
+        here = ", ".join(t for t in titles if t)
         raise InputError(
-            f"{name}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing; needed: {', '.join(needed)}; "
-            f"found: {', '.join(here) or 'none that headway knows'}"
+            f"{name}: column{'s' * (len(lacking) > 1)} {', '.join(lacking)} missing; needed: {', '.join(needed)} (or another name of "
+            f"`headway catalog columns`); found: {here if len(here) <= _SHOWN else here[: _SHOWN - 3] + '...'}"
         )
     double = sorted(k for k, times in Counter(keys).items() if times > 1)
     if double:
         raise InputError(f"{name}: column {double[0]!r} appears twice")
-    return tuple(keys)
+    return keys, scaled
 
 
-def _rows(lines: _Lines, name: str, keys: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+def read_as(titles: Sequence[str], known: Sequence[str]) -> tuple[tuple[str, ...], dict[int, tuple[str, float]]]:
+    """Return the keys of a table's columns, and which of them are in another unit (as of `Table`).
+
+    Parameters
+    ----------
+    titles : sequence of str
+        As written.
+    known : sequence of str
+        Columns that mean something.
+    """
+    meant = meanings(titles, known)
+    scaled = {i: m for i, m in meant.items() if m[1] != 1}
+    keys: list[str] = []
+    taken = set[str]()
+    for i, title in enumerate(titles):
+        read = i in meant and i not in scaled
+        key = meant[i][0] if read else title
+        keys.append(f"{_UNNAMED}{i}" if not key or (key in taken and not read) else key)
+        taken.add(key)
+    return tuple(keys), scaled
+
+
+def read_mappings(rows: Iterable[Mapping[str, Any]], known: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    """Yield (place, row) of rows that are mappings, their keys read as a table's titles are.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+    known : sequence of str
+        Columns that mean something.
+    """
+    seen: dict[tuple[str, ...], tuple[tuple[str, ...], dict[int, tuple[str, float]]]] = {}
+    for i, row in enumerate(rows):
+        titles = tuple(map(str, row))
+        keys, scaled = seen.setdefault(titles, read_as(titles, known))
+        cells = ["" if v is None else str(v) for v in row.values()]
+        yield f"row {i + 1}", _scaled(dict(zip(keys, cells, strict=True)), keys, scaled)
+
+
+def _rows(
+    lines: _Lines, name: str, keys: tuple[str, ...], scaled: Mapping[int, tuple[str, float]]
+) -> Iterator[tuple[str, Row]]:
     with lines.stream:
         while True:
             line = None
@@ -200,7 +249,22 @@ def _rows(lines: _Lines, name: str, keys: tuple[str, ...]) -> Iterator[tuple[str
                 told = [c.strip() for c in line.rstrip("\n").split(",")] if line else []
                 yield f"{name} line {lines.number}", {**dict(zip(keys, told, strict=False)), FAULT: f"not CSV: {error}"}
                 continue
-            yield place, _row(keys, cells, line)
+            yield place, _scaled(_row(keys, cells, line), keys, scaled)
+
+
+def _scaled(row: Row, keys: Sequence[str], scaled: Mapping[int, tuple[str, float]]) -> Row:
+    for i, (column, factor) in scaled.items():
+        row[column] = _times(row.get(keys[i], ""), column, factor)
+    return row
+
+
+def _times(text: str, column: str, factor: float) -> str:
+    """A cell in the unit of the column that it means; what is no number stays, and is refused where it is read."""
+    try:
+        value = number({column: text}, column, math.nan)
+    except InputError:
+        return text
+    return "" if math.isnan(value) else f"{value * factor:.12g}"
 
 
 def _closed(line: str, lines: _Lines, columns: int) -> list[str] | None:

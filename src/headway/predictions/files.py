@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 from headway.errors import InputError
 from headway.evidence import COLUMNS, Table, table
 from headway.predictions.compared import Compared
 from headway.predictions.rows import ADDED, predicted_rows
-from headway.writing import replacing
+from headway.writing import plain_cell, replacing
 
 _ENDINGS = (".csv", ".csv.gz", ".tsv", ".txt", ".txt.gz")
 
@@ -45,6 +46,8 @@ def predict_file(
     """
     if not out.strip() or Path(out).is_dir():
         raise InputError(f"-o {out!r}: name a file, not a folder")
+    if Path(out).is_file() and Path(file).exists() and Path(out).samefile(file):
+        raise InputError(f"-o {out}: is the table itself; name another file")
     source = opened(file)
 
     def fill(stream: TextIO) -> dict[str, Any]:
@@ -59,9 +62,10 @@ def predict_file(
             raise InputError(f"{out}: cannot be written ({error.strerror})") from None
     if not target.name.lower().endswith(_ENDINGS):
         raise InputError(f"-o {out}: the ending must be one of {', '.join(_ENDINGS)}")
-    with replacing(target, out) as half:
-        writer = gzip.open if target.suffix == ".gz" else open
-        with cast(TextIO, writer(half, "wt", newline="", encoding="utf-8", errors="surrogateescape")) as stream:
+    with replacing(target, out) as half, half.open("wb") as raw:
+        # packed without a name or time: what is written is the same every time, and tells of no other file
+        packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if target.suffix == ".gz" else raw
+        with io.TextIOWrapper(packed, newline="", encoding="utf-8", errors="surrogateescape") as stream:
             return fill(stream)
 
 
@@ -98,20 +102,47 @@ def write_predictions(
     kept = [(k, t) for k, t in zip(source.keys, source.titles, strict=True) if k not in ADDED]
     keys = [*(k for k, _ in kept), *ADDED]
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*(t for _, t in kept), *ADDED])
-    total, refused, reasons, compared = 0, 0, dict[str, int](), Compared()
+    writer.writerow([*(plain_cell(t) for _, t in kept), *ADDED])
+    tally = Tally()
     for row in predicted_rows(source.rows, name):
-        writer.writerow([row.get(k, "") for k in keys])
-        total += 1
-        compared.add(row)
-        if row["refused"]:
-            refused += 1
-            reasons[row["refused"]] = reasons.get(row["refused"], 0) + 1
-        if progress and total % 100 == 0:
-            progress(total)
+        writer.writerow([plain_cell(row.get(k, "")) for k in keys])
+        tally.add(row)
+        if progress and tally.rows % 100 == 0:
+            progress(tally.rows)
     if progress:
-        progress(total)
-    return {
-        "rows": total, "answered": total - refused, "refused": refused, "reasons": reasons,
-        "unread": source.unread((*COLUMNS, *ADDED)), "compared": compared,
-    }  # fmt: skip
+        progress(tally.rows)
+    return tally.record(source)
+
+
+@dataclass
+class Tally:
+    """Counts of predicted rows: answered, refused and why, and how far they lie from what was measured.
+
+    Attributes
+    ----------
+    rows, refused : int
+        [rows]
+    reasons : dict
+        Why rows were refused, with how many. [rows]
+    compared : Compared
+    """
+
+    rows: int = 0
+    refused: int = 0
+    reasons: dict[str, int] = field(default_factory=dict[str, int])
+    compared: Compared = field(default_factory=Compared)
+
+    def add(self, row: Mapping[str, str]) -> None:
+        """Take up a row with its predictions."""
+        self.rows += 1
+        self.compared.add(row)
+        if row["refused"]:
+            self.refused += 1
+            self.reasons[row["refused"]] = self.reasons.get(row["refused"], 0) + 1
+
+    def record(self, source: Table) -> dict[str, Any]:
+        """Return the counts of a table, as `predict_file` does."""
+        return {
+            "rows": self.rows, "answered": self.rows - self.refused, "refused": self.refused, "reasons": self.reasons,
+            "unread": source.unread(COLUMNS, ADDED), "compared": self.compared,
+        }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -33,6 +34,37 @@ def answer_text(a: Answer) -> str:
 
 def _ends(ends: tuple[float, float]) -> str:
     return "" if math.isnan(ends[0]) else f"{units.seconds(ends[0])} to {units.seconds(ends[1])}"
+
+
+def rows_text(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return predicted rows as a table of what was asked and what is predicted.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With the columns that a prediction adds.
+    """
+    asked = [(h, k) for h, k in _ASKED if any(r.get(k) for r in rows)]
+    heads = [*(h for h, _ in asked), "TPOT ms", "80 %", "TTFT ms", "80 %", "tok/s", "bound"]
+    body = [
+        [*(r.get(k, "") for _, k in asked), _short(r["predicted_tpot_ms"]), _from_to(r, "tpot"), _short(r["predicted_ttft_ms"]),
+         _from_to(r, "ttft"), _short(r["predicted_output_tok_s"]), r["bound"] or "refused"]
+        for r in rows
+    ]  # fmt: skip
+    return table_text(heads, body)
+
+
+_ASKED = (("system", "system"), ("chips", "chips"), ("model", "model"), ("engine", "engine"), ("batch", "batch_or_concurrency"),
+          ("in", "isl"), ("out", "osl"))  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return "" if not text else f"{float(text):,.0f}" if float(text) >= 100 else f"{float(text):.3g}"
+
+
+def _from_to(row: Mapping[str, str], what: str) -> str:
+    low, high = row[f"{what}_ms_low"], row[f"{what}_ms_high"]
+    return f"{_short(low)}–{_short(high)}" if low else ""
 
 
 def compared_text(c: Compared) -> str:

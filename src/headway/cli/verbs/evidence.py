@@ -6,17 +6,18 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from headway.cli.options import Folder, Json
+from headway.cli.options import Folder, Json, to_write
 
 
 def predict(
     file: Annotated[
-        str, Parameter(help="CSV with a row per case, in the schema of serving benchmarks (docs/predict.md).")
+        str,
+        Parameter(
+            help="CSV with a row per case: what serving benchmarks write (docs/predict.md; names of columns: headway catalog columns)."
+        ),
     ],
     *,
-    out: Annotated[
-        str | None, Parameter(name=["-o", "--out"], help="Write the table with predictions here; else it is printed.")
-    ] = None,
+    out: Annotated[str | None, to_write("Write the table with predictions here; else it is printed.")] = None,
     engine: Annotated[str | None, Parameter(help="Take this engine or profile for every row.")] = None,
     json: Json = False,
     catalog: Folder = (),
@@ -37,7 +38,7 @@ def validate(
     ] = None,
     out: Annotated[
         str | None,
-        Parameter(name=["-o", "--out"], help="Write the report: FILE.html, or its chart: .svg, .png, .pdf, .json."),
+        to_write("Write the report: FILE.html, or its chart: .svg, .png, .pdf, .json."),
     ] = None,
     leave_out: Annotated[
         Literal["pair", "generation", "engine", "family", "load", "measurer"],
@@ -65,7 +66,7 @@ def calibrate(
     engine: Annotated[str | None, Parameter(help="Profile to start from; default: the engine of most rows.")] = None,
     out: Annotated[
         str | None,
-        Parameter(name=["-o", "--out"], help="Catalogue folder that gets profiles/NAME.toml; default: yours."),
+        to_write("Catalogue folder that gets profiles/NAME.toml; default: yours."),
     ] = None,
     replace: Annotated[bool, Parameter(negative="", help="Write over a profile of that name.")] = False,
     show: Annotated[str | None, Parameter(help="Print a profile's numbers instead: --show sglang.")] = None,
