@@ -116,3 +116,27 @@ def test_what_is_left_open_is_refused():
         hw.calibration("modern")
     assert hw.calibration("ideal") == hw.Calibration.ideal()
     assert hw.calibration("vllm", "h200").kernel_seconds > 0
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: hw.Request("llama-3.1-8b", "h100", engine=None), "--engine is None; it must be text, like vllm"),
+    (lambda: hw.Request(None, "h100"), "MODEL is None"), (lambda: hw.Request("llama-3.1-8b", None), "--on is None"),
+    (lambda: hw.Query("llama-3.1-8b", None), "--on is None"), (lambda: hw.Request(3, "h100"), "MODEL is 3; it must be text"),
+    (lambda: hw.Request("llama-3.1-8b", "h100", load=None), "accepted: closed_loop, static_batch"),
+    (lambda: hw.Query("llama-3.1-8b", "h100", prompt=None), "--prompt is None; it must be a number of tokens, like 8k"),
+    (lambda: hw.chip(3), "a chip is 3; it must be text, like h200"), (lambda: hw.system(None), "a system is None"),
+    (lambda: hw.Request("llama-3.1-8b", "h100", release="yesterday"), "--release: 'yesterday' is no date"),
+    (lambda: hw.Request("llama-3.1-8b", "h100", release="2025-13-45"), "is no date"),
+    (lambda: hw.Query("llama-3.1-8b", "h100", release="99999"), "is no date"),
+    (lambda: hw.Query("llama-3.1-8b", "h100", release="2025-02-30"), "is no date"),
+    (lambda: hw.calibration("vllm", "h200", "soon"), "is no date"),
+])  # fmt: skip
+def test_the_library_refuses_as_the_command_line_does(call, says):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert says in str(caught.value)
+
+
+def test_a_release_is_a_day_a_month_or_a_year():
+    for text in ("2026-05-18", "2025-11", "2026"):
+        assert hw.Request("llama-3.1-8b", "h100", release=text).release == text

@@ -38,12 +38,34 @@ def visible(text: str) -> str:
     return _CONTROL.sub("?", text)
 
 
+_LONG_WORD = re.compile(rf"\S{{{_MOST_QUOTED + 1},}}")
+
+
+def shortened(text: str) -> str:
+    """Return an error line whose longest words keep their two ends only: who typed a thousand letters knows the rest."""
+    half = (_MOST_QUOTED - 4) // 2
+    return _LONG_WORD.sub(lambda m: f"{m[0][:half]}...{m[0][-half:]}", text)
+
+
 def quoted(value: object) -> str:
     """Return how a value is shown in an error line: its repr, 80 characters at the most."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"a number of about {value.bit_length() * 0.30103:,.0f} digits"
     text = repr(value[:200] if isinstance(value, str | list | tuple) else value)
     return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 3]}..."
+
+
+def worded(value: object, what: str, example: str) -> str:
+    """Return a value that must be text.
+
+    Raises
+    ------
+    InputError
+        When it is none.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{what} is {quoted(value)}; it must be text, like {example}")
+    return value
 
 
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -13,7 +13,7 @@ from headway.hardware import Chip
 from headway.hardware import chip as _chip
 from headway.hardware import drain_time as _drain_time
 from headway.predictions import predicted_rows
-from headway.questions import Request
+from headway.questions import Request, parsed
 from headway.roofline import Calibration
 from headway.roofline import profile as _profile
 from headway.serving import Answer, answer, case, checked_layout, numbers_on, setting, system_of
@@ -126,9 +126,9 @@ def calibration(name: str, chip: Chip | str | None = None, release: str = "") ->
     Raises
     ------
     InputError
-        Unknown name, or no chip for an engine.
+        Unknown name, no chip for an engine, or a release that is no date.
     """
-    found = _engine(name)
+    found, release = _engine(name), parsed("release", release) if release else ""
     if chip is None:
         if found.profile == "ideal":
             return Calibration.ideal()

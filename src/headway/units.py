@@ -82,18 +82,18 @@ def parse(text: str | float, quantity: Quantity, where: str = "value") -> float:
         factor = quantity.suffixes.get(match[2]) if match else None
         if match and factor is None and not quantity.suffixes.get("") and match[2] == "":
             wanted = quantity.example
-            raise InputError(f"{where}: {text!r} has no unit; a {quantity.name} reads like {wanted}")
+            raise InputError(f"{where}: {quoted(text)} has no unit; a {quantity.name} reads like {wanted}")
         if match is None or factor is None:
-            raise InputError(f"{where}: {text!r} is not a {quantity.name}; it reads like {quantity.example}")
+            raise InputError(f"{where}: {quoted(text)} is not a {quantity.name}; it reads like {quantity.example}")
         if "," in match[1] and not _THOUSANDS.fullmatch(match[1]):
             raise InputError(
-                f"{where}: {text!r}: a comma stands before each three digits; "
-                f"{text.replace(',', '.', 1)!r} is how headway reads a decimal"
+                f"{where}: {quoted(text)}: a comma stands before each three digits; "
+                f"{quoted(text.replace(',', '.', 1))} is how headway reads a decimal"
             )
         value = float(match[1].replace(",", "").replace("_", "")) * factor
     if not math.isfinite(value) or value < 0 or (value == 0 and not quantity.zero_allowed):
         least = "zero or more" if quantity.zero_allowed else "positive"
-        raise InputError(f"{where}: {text!r} must be {least} and finite, like {quantity.example}")
+        raise InputError(f"{where}: {quoted(text)} must be {least} and finite, like {quantity.example}")
     if value and not _LEAST <= value <= quantity.most:
         raise InputError(
             f"{where}: {quoted(text)} is no {quantity.name} that anything has; it reads like {quantity.example}"

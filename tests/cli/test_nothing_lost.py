@@ -179,7 +179,7 @@ def test_chips_in_other_units_are_refused(tmp_path, capsys, columns, says):
 def test_columns_that_mean_nothing_are_named(tmp_path, capsys):
     table = tmp_path / "t.csv"
     table.write_text(
-        "system,model,batch_or_concurrency,isl,osl,weight_dtype,tpot_ms_mean\n"
+        "system,model,batch_or_concurrency,isl,osl,weights_dtyp,tpot_ms_mean\n"
         + "h200x8,qwen3-8b,8,1000,100,fp8,6\n" * 3
     )
     for arguments in (
@@ -188,7 +188,7 @@ def test_columns_that_mean_nothing_are_named(tmp_path, capsys):
         ["calibrate", table, "--name", "mine", "-o", tmp_path],
     ):
         assert run([str(a) for a in arguments]) == 0
-        assert "column 'weight_dtype' is not read; did you mean 'weights_dtype'?" in capsys.readouterr().err
+        assert "column 'weights_dtyp' is not read; did you mean 'weights_dtype'?" in capsys.readouterr().err
 
 
 def test_rows_without_a_prompt_or_a_second_token(tmp_path, capsys):
@@ -260,3 +260,41 @@ def test_workers_of_a_fit_end_with_it():
     while time.monotonic() < until and any(os.path.exists(f"/proc/{p}") for p in children):
         time.sleep(0.2)
     assert not [p for p in children if os.path.exists(f"/proc/{p}")]
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize("text", [
+    "catalog {}", "catalog chips {}", "plan llama-3.1-8b --on h100 --catalog {}", "plan llama-3.1-8b --on h100 -o {}", "predict {}",
+    "predict {file} -o {}", "calibrate {file} --name {}", "plan llama-3.1-8b --on h100 --context {}", "search --grid {}",
+    "plan llama-3.1-8b --{}", "plan llama-3.1-8b --on h100 --convention {}", "{}", "plan llama-3.1-8b --on h100 --layout {}",
+    "plan llama-3.1-8b --on h100 --layout tp8+{}", "racks gpt-oss-120b --on h200x8 --racks {}", "lecture --set {}", "fit {} --on h100",
+    "search llama-3.1-8b --on h100 --chips {}", "plan ./{}.json --on h100", "plan ./{}/config.json --on h100", "search --grid x.toml --ray {}",
+])  # fmt: skip
+def test_a_line_quotes_little_of_what_is_long(tmp_path, capsys, text):
+    """A name that no file can have is malformed, too: one line that names it, status 2."""
+    file = tmp_path / "my.csv"
+    file.write_text("system,model,batch_or_concurrency,isl,osl,tpot_ms_mean\nh200,qwen3-8b,1,10,10,5\n")
+    code, said = line(capsys, *text.replace("{file}", str(file)).replace("{}", LONG).split())
+    assert code == 2
+    assert "a" * 81 not in said
+    assert "cannot be written (" not in said or LONG[:30] in said
+    assert len(said) < 1200
+
+
+@pytest.mark.parametrize("wide", ["0", "-1", "five", "1000000"])
+def test_a_terminal_of_no_width_is_one_of_the_usual(wide):
+    done = headway(
+        "plan", "--help", stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "COLUMNS": wide}
+    )
+    out, error = done.communicate()
+    assert (done.returncode, error) == (0, "")
+    assert max(map(len, out.splitlines())) <= 1000
+
+
+def test_a_closed_error_stream_changes_no_status():
+    for redirect in ("2>&-", "2>&- >&-", "2>/dev/full"):
+        command = f"{sys.executable} -m headway plan nomodel --on h100 {redirect}"
+        expected = 1 if redirect.endswith(">&- >&-") else 2
+        assert subprocess.run(["bash", "-c", command], check=False).returncode == expected, redirect

@@ -80,7 +80,7 @@ class Catalogue:
     def __init__(self, folders: Iterable[str | os.PathLike[str]] = ()) -> None:
         extra = [Path(os.path.expanduser(f)) for f in folders]
         for folder in extra:
-            if not folder.is_dir():
+            if not os.path.isdir(folder):  # False, not an error, for a name that no folder can have
                 raise InputError(
                     f"--catalog: {folder} is not a folder; name one that holds chips.csv, systems.csv, ..."
                 )
@@ -103,7 +103,7 @@ class Catalogue:
         places: list[str] = []
         index: dict[str, int] = {}
         inside = name.replace("_", "").isalnum()  # a table's name is no path
-        files = [f for folder in self.folders if inside and (f := folder / f"{name}.csv").is_file()]
+        files = [f for folder in self.folders if inside and os.path.isfile(f := folder / f"{name}.csv")]
         if not files:
             raise unknown("catalogue table", name, self.names(), f"Tables: {', '.join(self.names())}.")
         for file in files:

@@ -14,7 +14,7 @@ from cyclopts import CycloptsError
 
 from headway.cli import verbs
 from headway.cli.options import app
-from headway.errors import HeadwayError, visible
+from headway.errors import HeadwayError, shortened, visible
 
 _VERB = re.compile(r'^def ([a-z]\w*)\(.*?"""(.+?)(?:\n\n|""")', re.MULTILINE | re.DOTALL)
 
@@ -27,6 +27,7 @@ def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
     gc.set_threshold(50_000)  # a verb is short: it makes many small objects and keeps them
     signal.signal(signal.SIGTERM, _terminated)
+    _sane_width()
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started this
         _reopened()
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer
@@ -56,7 +57,10 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # the answer could not be written: a full disk
+    except OSError as error:
+        if error.filename is not None:  # a file of the question that nobody looked at before
+            return _say(f"{error.filename}: cannot be used ({error.strerror})", 2)
+        # the answer could not be written: a full disk
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _say(f"the answer cannot be written ({error.strerror or error})", 1)
     except Exception as error:
@@ -66,6 +70,18 @@ def run(arguments: list[str]) -> int:
         said = " ".join(str(error).split())
         return _say(f"a fault in headway itself ({kind}: {said}); HEADWAY_DEBUG=1 shows where", 1)
     return 0
+
+
+_MOST_COLUMNS = 1000
+
+
+def _sane_width() -> None:
+    """COLUMNS as it is taken: no number of columns (0, minus one, a word) is none, and no terminal has a million."""
+    said = os.environ.get("COLUMNS", "")
+    if not said.isdigit() or int(said) < 1:
+        os.environ.pop("COLUMNS", None)
+    else:
+        os.environ["COLUMNS"] = str(min(int(said), _MOST_COLUMNS))
 
 
 class _Terminated(BaseException):
@@ -87,5 +103,8 @@ def _reopened() -> None:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"headway: {visible(message)}", file=sys.stderr)
+    try:
+        print(f"headway: {shortened(visible(message))}", file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told; the status still says it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return code

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from headway.questions import Field, fields_of
 
 Verb = Callable[..., None]
-_TYPES = {"text": str, "names": str, "quantity": str, "whole": int, "number": float}
+_TYPES = {"text": str, "date": str, "names": str, "quantity": str, "whole": int, "number": float}
 
 
 def asks(

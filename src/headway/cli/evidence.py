@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -190,7 +191,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
     from headway.tables import table_text
 
     target = _folder(out) / "profiles" / f"{name}.toml"
-    if target.exists() and not replace:
+    if os.path.exists(target) and not replace:
         raise InputError(f"--name {name}: {target} is there; --replace writes over it")
     source = table(file)
     _note({"unread": source.unread(COLUMNS)})

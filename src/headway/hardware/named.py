@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from headway.catalog import Row, catalogue, column, from_row
-from headway.errors import InputError, unknown
+from headway.errors import InputError, unknown, worded
 from headway.hardware.chips import Chip, System, cards_per_host
 from headway.hardware.cpu import measured_cpu
 
@@ -37,7 +37,7 @@ def chip(name: str) -> Chip:
     InputError
         When there is no such chip; the message names the nearest.
     """
-    if name.strip().lower() == "cpu":
+    if worded(name, "a chip", "h200").strip().lower() == "cpu":
         return measured_cpu()
     return _chip(*catalogue().row("chips", name, "chip"))
 
@@ -92,7 +92,7 @@ def system(name: str) -> System:
         When nothing matches; the message names the nearest systems and chips.
     """
     table = catalogue().table("systems")
-    number = table.find(name)
+    number = table.find(worded(name, "a system", "h200x8"))
     if number is not None:
         return _system(table.rows[number], table.places[number])
     known = catalogue().table("chips")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.errors import InputError
+from headway.errors import InputError, quoted
 from headway.models import Architecture
 from headway.parallel.racks import largest_divisor, nearest_divisor
 
@@ -238,16 +238,18 @@ def read_layout(text: str) -> Layout:
     for flag in flags:
         match = _FLAG.fullmatch(flag)
         if not match:
-            raise InputError(f"layout {text!r}: +{flag} is not known; accepted: +shared, +cpu12, +cpumoe40")
+            raise InputError(f"layout {quoted(text)}: +{flag} is not known; accepted: +shared, +cpu12, +cpumoe40")
         beside |= {"shared_copies": True} if match[3] else {_ON_CPU[match[1]]: int(match[2])}
     rest = re.sub(r"[-_,x/;]", "", body)
     found: dict[str, int] = {}
     while rest:
         match = _PART.match(rest)
         if not match:
-            raise InputError(f"layout {text!r}: {rest!r} is not understood; write it like tp8, tp4pp2 or dp8ep64")
+            raise InputError(
+                f"layout {quoted(text)}: {quoted(rest)} is not understood; write it like tp8, tp4pp2 or dp8ep64"
+            )
         if match[1] in found:
-            raise InputError(f"layout {text!r}: {match[1]} is there twice")
+            raise InputError(f"layout {quoted(text)}: {match[1]} is there twice")
         found[match[1]] = int(match[2])
         rest = rest[match.end() :]
     if not found:

@@ -6,12 +6,13 @@ import csv
 import gzip
 import io
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from headway.errors import InputError
+from headway.errors import InputError, quoted
 from headway.evidence import COLUMNS, Table, table
 from headway.predictions.compared import Compared
 from headway.predictions.rows import ADDED, predicted_rows
@@ -44,9 +45,9 @@ def predict_file(
     InputError
         When the file cannot be read, has no row, or the output cannot be written; an existing output is kept then.
     """
-    if not out.strip() or Path(out).is_dir():
-        raise InputError(f"-o {out!r}: name a file, not a folder")
-    if Path(out).is_file() and Path(file).exists() and Path(out).samefile(file):
+    if not out.strip() or os.path.isdir(out):
+        raise InputError(f"-o {quoted(out)}: name a file, not a folder")
+    if os.path.isfile(out) and os.path.exists(file) and Path(out).samefile(file):
         raise InputError(f"-o {out}: is the table itself; name another file")
     source = opened(file)
 
@@ -54,7 +55,7 @@ def predict_file(
         return write_predictions(source, stream, name, progress)
 
     target = Path(out).resolve()  # a link's target is written, not the link replaced
-    if target.exists() and not target.is_file():  # a device or a pipe: nothing to keep, nothing to replace
+    if os.path.exists(target) and not target.is_file():  # a device or a pipe: nothing to keep, nothing to replace
         try:
             with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
                 return fill(stream)

@@ -3,7 +3,7 @@
 Nothing here imports NumPy: the command line's help is made of it.
 """
 
-from headway.questions.fields import ENGINE, FIELDS, Field, LoadKind, asked, fields_of, parsed, schema
+from headway.questions.fields import ENGINE, FIELDS, Field, LoadKind, asked, fields_of, option_of, parsed, schema
 from headway.questions.request import Query, Request, chips_of, decoded
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "chips_of",
     "decoded",
     "fields_of",
+    "option_of",
     "parsed",
     "schema",
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, dataclass_transform
 
 from headway import units
-from headway.errors import InputError
+from headway.errors import InputError, quoted, worded
 
-Kind = Literal["text", "names", "whole", "number", "flag", "choice", "quantity"]
+Kind = Literal["text", "date", "names", "whole", "number", "flag", "choice", "quantity"]
 LoadKind = Literal["closed_loop", "static_batch"]
 T = TypeVar("T")
 ENGINE = "modern"  # the profile that nobody has to name: the pooled one
@@ -24,7 +26,7 @@ class Field:
     Attributes
     ----------
     kind : str
-        ``text``, ``names`` (several by comma), ``whole``, ``number``, ``flag``, ``choice`` or ``quantity``.
+        ``text``, ``date``, ``names`` (several by comma), ``whole``, ``number``, ``flag``, ``choice`` or ``quantity``.
     about : str
         What it means, in one line; what holds where it is left out.
     unit : str
@@ -96,7 +98,7 @@ FIELDS: dict[str, Field] = {
     "kv_precision": Field("text", "Store the KV cache as bf16, fp8, ...; default: what the checkpoint states, else 16 bits.", example="fp8"),
     "engine": Field("text", "modern (pooled), sglang, trtllm, vllm, llama.cpp, transformers, your own, or ideal (the lower bound).",
                     example="vllm", flags=("--engine", "--calibration")),
-    "release": Field("text", "Date of the engine's release (2026-05-18, 2025-11); default: the latest that the evidence has.", example="2025-11"),
+    "release": Field("date", "Date of the engine's release (2026-05-18, 2025-11); default: the latest that the evidence has.", example="2025-11"),
     "price": _quantity(units.DOLLARS_PER_SECOND, "$/s per chip", "Rent per chip-hour instead of the catalogue's.", "4.49/h"),
     "reserve": Field("number", "Share of memory that the engine leaves alone: 1 less --memory-share.", "share", least=0.0, below=1.0, example="0.1"),
     "memory_share": Field("number", "Share of memory that the engine may use, as its own option says it (vLLM and SGLang; TensorRT-LLM: of what weights "
@@ -188,28 +190,28 @@ def parsed(name: str, value: Any) -> Any:
     InputError
         When it is not what the field takes; the message names the option and what would be accepted.
     """
-    f, option = FIELDS[name], f"--{name.replace('_', '-')}" if name not in ("systems", "system") else "--on"
+    f, option = FIELDS[name], option_of(name)
     if value is None:
         return None
     match f.kind:
         case "flag":
             if not isinstance(value, bool):
-                raise InputError(f"{option} is {value!r}; it must be true or false")
+                raise InputError(f"{option} is {quoted(value)}; it must be true or false")
             return value
         case "choice":
             if value not in f.choices:
-                raise InputError(f"{option}: {value!r} is not known; accepted: {', '.join(f.choices)}")
+                raise InputError(f"{option}: {quoted(value)} is not known; accepted: {', '.join(f.choices)}")
             return value
         case "names":
             return _names(option, value)
         case "text":
-            if not isinstance(value, str):
-                raise InputError(f"{option} is {value!r}; it must be text, like {f.example}")
-            return value
+            return worded(value, option, f.example)
+        case "date":
+            return _date(option, value, f.example)
         case "quantity":
             assert f.quantity is not None
             if isinstance(value, bool) or not isinstance(value, int | float | str):
-                raise InputError(f"{option} is {value!r}; a {f.quantity.name} reads like {f.quantity.example}")
+                raise InputError(f"{option} is {quoted(value)}; a {f.quantity.name} reads like {f.quantity.example}")
             return _bounded(f, option, units.parse(value, f.quantity, option))
         case "whole":
             return _bounded(f, option, _whole(option, value))
@@ -220,8 +222,22 @@ def parsed(name: str, value: Any) -> Any:
 def _names(option: str, value: Any) -> tuple[str, ...]:
     parts: Sequence[Any] = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(x, str) for x in parts):
-        raise InputError(f"{option} is {value!r}; it must be names, like h200x8,b200x8")
+        raise InputError(f"{option} is {quoted(value)}; it must be names, like h200x8,b200x8")
     return tuple(x.strip() for x in parts if x.strip())
+
+
+_DATE = re.compile(r"(20\d\d)(?:-(\d\d))?(?:-(\d\d))?(?:[T ].*)?")
+
+
+def _date(option: str, value: Any, example: str) -> str:
+    match = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    try:
+        if match is None:
+            raise ValueError
+        datetime.date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
+    except ValueError:
+        raise InputError(f"{option}: {quoted(value)} is no date; it reads like 2026-05-18, {example} or 2026") from None
+    return value.strip()
 
 
 def _float(value: Any) -> float:
@@ -235,14 +251,14 @@ def _float(value: Any) -> float:
 def _whole(option: str, value: Any) -> int:
     number = _float(value)
     if not math.isfinite(number) or number != int(number):
-        raise InputError(f"{option} is {value!r}; it must be a whole number")
+        raise InputError(f"{option} is {quoted(value)}; it must be a whole number")
     return int(number)
 
 
 def _number(option: str, value: Any) -> float:
     number = _float(value)
     if math.isnan(number):
-        raise InputError(f"{option} is {value!r}; it must be a number")
+        raise InputError(f"{option} is {quoted(value)}; it must be a number")
     return number
 
 
@@ -261,11 +277,29 @@ def _bounded(f: Field, option: str, value: Any) -> Any:
 def check(question: Any) -> None:
     """Parse every field of a frozen question in place."""
     for f in dataclasses.fields(question):
-        object.__setattr__(question, f.name, parsed(f.metadata["asked"], getattr(question, f.name)))
+        value, name = getattr(question, f.name), f.metadata["asked"]
+        if value is None and f.default is not None:  # nothing is left open here: None is no answer
+            raise InputError(f"{option_of(name)} is None; {_wanted(FIELDS[name])}")
+        object.__setattr__(question, f.name, parsed(name, value))
+
+
+def option_of(name: str) -> str:
+    """Return how the command line names a field."""
+    return {"model": "MODEL", "systems": "--on", "system": "--on"}.get(name, f"--{name.replace('_', '-')}")
+
+
+def _wanted(f: Field) -> str:
+    """Say what a field takes."""
+    if f.kind == "choice":
+        return f"accepted: {', '.join(f.choices)}"
+    what = {"flag": "true or false", "whole": "a whole number", "number": "a number", "date": "a date"}.get(
+        f.kind, "text"
+    )
+    return f"it must be {what if f.quantity is None else f'a {f.quantity.name}'}{f', like {f.example}' if f.example else ''}"
 
 
 _JSON: Mapping[Kind, str | list[str]] = {
-    "text": "string", "names": "array", "whole": "integer", "number": "number", "flag": "boolean", "choice": "string",
+    "text": "string", "date": "string", "names": "array", "whole": "integer", "number": "number", "flag": "boolean", "choice": "string",
     "quantity": ["number", "string"],
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from headway.errors import InputError
+from headway.errors import InputError, quoted
 from headway.questions.fields import ENGINE, LoadKind, asked, check, named, question, spelled, written
 
 
@@ -168,5 +168,5 @@ def chips_of(text: str | int | None) -> tuple[int | None, bool]:
     at_most = text.strip().startswith("..")
     number = text.strip().removeprefix("..")
     if not number.isdigit() or int(number) < 1:
-        raise InputError(f"--chips: {text!r} is not a number of chips; write 72, or ..72 for at most 72")
+        raise InputError(f"--chips: {quoted(text)} is not a number of chips; write 72, or ..72 for at most 72")
     return int(number), at_most

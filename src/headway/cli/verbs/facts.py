@@ -30,7 +30,7 @@ def lecture(
 
     from headway import lecture as proof
     from headway.catalog import use
-    from headway.errors import InputError
+    from headway.errors import InputError, quoted
     from headway.report.lecture import lecture_text
 
     use(catalog)
@@ -38,7 +38,7 @@ def lecture(
     for text in set_:
         name, sign, value = text.partition("=")
         if not sign:
-            raise InputError(f"--set {text!r} must look like name=value, e.g. n_active=37e9")
+            raise InputError(f"--set {quoted(text)} must look like name=value, e.g. n_active=37e9")
         given[name.strip()] = value.strip()
     chosen = proof.inputs(given)
     rows = proof.headlines(chosen)

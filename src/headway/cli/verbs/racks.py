@@ -64,9 +64,9 @@ def racks(
 
 
 def _numbers(text: str) -> list[int]:
-    from headway.errors import InputError
+    from headway.errors import InputError, quoted
 
     parts = [p.strip() for p in text.split(",") if p.strip()]
     if not parts or not all(p.isdigit() and int(p) > 0 for p in parts):
-        raise InputError(f"--racks: {text!r} must be numbers of racks by comma, like 1,2,4,8")
+        raise InputError(f"--racks: {quoted(text)} must be numbers of racks by comma, like 1,2,4,8")
     return sorted({int(p) for p in parts})

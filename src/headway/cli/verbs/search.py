@@ -41,11 +41,11 @@ def search(
     """
     from headway.cli import searching
     from headway.errors import InputError
-    from headway.questions import fields_of
+    from headway.questions import fields_of, option_of
 
     if grid is not None:
         defaults = {k: d for k, (_, d) in fields_of(Query).items()}
-        said = [_flag(k) for k, v in given(asked).items() if v != defaults.get(k)]
+        said = ["--no-split" if k == "split" else option_of(k) for k, v in given(asked).items() if v != defaults.get(k)]
         said += [name for name, value in (("--why", why), ("-o", out)) if value]
         if said:
             raise InputError(
@@ -58,8 +58,3 @@ def search(
     if asked["model"] is None or asked["systems"] is None:
         raise InputError("search needs a model and --on SYSTEM, like: headway search deepseek-v3 --on gb200-nvl72")
     searching.search(asked, json=json, csv=csv, why=why, out=out, catalog=catalog)
-
-
-def _flag(name: str) -> str:
-    """Name an option as it is written."""
-    return {"model": "MODEL", "systems": "--on", "split": "--no-split"}.get(name, f"--{name.replace('_', '-')}")
