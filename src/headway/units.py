@@ -179,6 +179,19 @@ def rate(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else si(value)
 
 
+def per_cent(value: float, digits: int = 3) -> str:
+    """Print a share in per cent; what is next to nothing is said to be so: ``per_cent(2e-11) == "below 0.01 %"``.
+
+    Parameters
+    ----------
+    value : float
+        Zero or more. [share]
+    digits : int
+        Significant figures. [1]
+    """
+    return "below 0.01 %" if 0 < value < 1e-4 else f"{100 * value:.{digits}g} %"
+
+
 def some(number: float, what: str) -> str:
     """Print a number of things: ``some(1, "chip") == "1 chip"``, ``some(8, "chip") == "8 chips"``.
 

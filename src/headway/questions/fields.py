@@ -114,7 +114,7 @@ FIELDS: dict[str, Field] = {
     "tpot": _quantity(units.SECONDS, "s", "Longest mean time per output token.", "30ms"),
     "sure": Field("flag", "The upper ends of the 80 % intervals must meet the limits."),
     "rate": _quantity(units.PER_SECOND, "requests/s", "Requests per second: find the fleet that carries them with room for its queue.", "50/s"),
-    "spare": Field("whole", "Systems of a fleet beyond those that carry the rate, for when one fails (N+1); default 0.", "systems", least=0, example="1"),
+    "spare": Field("whole", "Systems of a fleet (with --chips ..72: replicas) beyond those that carry the rate, for when one fails (N+1); default 0.", "systems", least=0, example="1"),
     "minimise": Field("choice", "What to minimise: cost per token, chips (of one replica, or of the fleet), or the latency of a whole request.",
                       choices=("cost", "chips", "latency"), flags=("--minimise", "--minimize")),
     "split": Field("flag", "Look also at separate pools for prompts and answers."),

@@ -121,6 +121,8 @@ class Query:
         if self.prompt < 1:
             raise InputError(f"--prompt: {self.prompt:g} must be at least 1")
         decoded(self.output)
+        if self.spare and self.rate is None:
+            raise InputError("--spare is for a fleet: give --rate, too, like --rate 5/s")
 
 
 def _one_share(reserve: float | None, share: float | None) -> None:

@@ -15,10 +15,6 @@ from headway.tables import columns, table_text
 Cell = tuple[str, str, str]  # label, value, remark
 
 
-def _per_cent(value: float) -> str:
-    return f"{100 * value:.3g} %"
-
-
 def _batch(value: float) -> str:
     return "none" if math.isinf(value) else units.count(value)
 
@@ -199,7 +195,7 @@ def _loaded(plan: Plan) -> list[Cell]:
         ("request", units.seconds(float(a.served.request)), f"prompts take {100 * float(a.served.prefill_share):.0f} % of the time"),
         ("user, loaded", f"{1 / a.tpot:,.1f} tok/s", f"system {units.rate(a.output_rate)} tok/s of output"),
     ]  # fmt: skip
-    fill = f"; {_per_cent(plan.departures.fill)} full" if plan.request.arrivals else ""
+    fill = f"; {units.per_cent(plan.departures.fill)} full" if plan.request.arrivals else ""
     rows.append(("carries", f"{units.rate(plan.capacity)} requests/s", f"prompts and answers on the same chips{fill}"))
     if cost is not None:
         rows.append(("loaded output", f"{_money(cost)}", "prompts included, as `headway search` counts"))
@@ -243,7 +239,7 @@ def _decode(plan: Plan) -> list[Cell]:
         ("step", units.seconds(p.seconds), _bound(p)),
         *_estimate(plan),
         ("per user", f"{p.tokens_per_second_user:,.1f} tok/s", ""),
-        ("per chip", f"{p.tokens_per_second_chip:,.0f} tok/s", f"MFU {_per_cent(p.mfu)}"),
+        ("per chip", f"{p.tokens_per_second_chip:,.0f} tok/s", f"MFU {units.per_cent(p.mfu)}"),
         ("per system", f"{units.rate(p.tokens_per_second_system)} tok/s", ""),
         (
             "departures",
@@ -287,7 +283,7 @@ def _bound(p: Point) -> str:
         return f"{t.bound}-bound (alone: {shown})"
     kernels = [r for r in t.rows if r.kind != "collective"]
     share = sum(float(r.seconds) for r in kernels if r.bound == t.bound) / sum(float(r.seconds) for r in kernels)
-    return f"{t.bound}-bound kernels take {_per_cent(share)} of it (each resource alone: {shown})"
+    return f"{t.bound}-bound kernels take {units.per_cent(share)} of it (each resource alone: {shown})"
 
 
 def _first(plan: Plan) -> str:

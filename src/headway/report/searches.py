@@ -111,7 +111,8 @@ def _fleet(one: Option) -> list[str]:
         f"of {one.system}" if two else f"{boxes:,.0f} x {system.name}" if boxes == round(boxes) else f"of {system.name}"
     )
     if f.spare:
-        size += f", {f.spare} of them spare"
+        each = f"{f.spare} of each" if two else f"{f.spare} of them"
+        size += f", {each if one.found.where.pays_all else units.some(f.spare, 'replica')} spare"
     price = f"{units.dollars(f.dollars * 3600)}/h" if math.isfinite(f.dollars) else "no price"
     carried = one.found.where.output * f.most * f.utilisation
     cost = f"; {units.dollars(f.dollars / carried * 1e6)}/Mtok at this rate" if math.isfinite(f.dollars) else ""
@@ -122,8 +123,8 @@ def _fleet(one: Option) -> list[str]:
         ("seats", f"{100 * f.utilisation:.0f} % taken", f"saturates at {units.rate(f.most)} requests/s"),
         (
             "queue",
-            f"{100 * f.waiting:.2g} % find no seat",
-            f"waits for a seat and for a prompt's turn are {units.seconds(f.wait)} on average, inside TTFT",
+            f"{units.per_cent(f.waiting, 2)} find no seat",
+            f"waits for a seat and for a prompt's turn are {_wait(f.wait)} on average, inside TTFT",
         ),
         (
             "TTFT",
@@ -132,6 +133,10 @@ def _fleet(one: Option) -> list[str]:
         ),
     ]
     return [*_aligned([*rows, ("", "", "")])[:-1]]
+
+
+def _wait(value: float) -> str:
+    return "below 1 µs" if 0 < value < 1e-6 else units.seconds(value)
 
 
 def _fleets(fleets: Sequence[Option]) -> str:

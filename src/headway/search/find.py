@@ -335,6 +335,15 @@ def _written(seconds: float, up: bool = False) -> str:
     return f"{value:.4g}{'ms' if seconds < 1 else 's'}"
 
 
+def _closer_fit(one: Option) -> str:
+    """What would carry the rate with fewer idle seats."""
+    where, two = one.found.where, one.found.prompts is not one.found.where
+    least = where.system.chips + (one.found.prompts.system.chips if two else 0)
+    if where.pays_all and one.fleet.chips <= least * (1 + one.fleet.spare):
+        return f"{one.system} is rented whole, and less is not to be had; --chips ..{where.system.chips} pays only what a layout uses"
+    return "a smaller layout or batch would fit the rate closer"
+
+
 def _counts(found: Sequence[Searched]) -> dict[str, int]:
     split = sum(int((f.points.prompt_layout >= 0).sum()) for f in found)
     return {
@@ -361,9 +370,7 @@ def _warnings(query: Query, found: Sequence[Searched], fleets: Sequence[Option])
         says.append("ideal machine: a lower bound on time and cost; --engine modern gives estimates with intervals")
     for one in fleets[:1]:
         if one.fleet.utilisation < 0.5:
-            says.append(
-                f"the fleet is {100 * one.fleet.utilisation:.0f} % busy: a smaller layout or batch would fit the rate closer"
-            )
+            says.append(f"the fleet is {100 * one.fleet.utilisation:.0f} % busy: {_closer_fit(one)}")
     tokens = query.prompt + query.output
     if tokens > (limit := found[0].where.model.max_context):
         says.append(f"prompt and output, {tokens:,.0f} tokens, are beyond the model's limit of {limit:,}")

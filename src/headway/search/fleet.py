@@ -44,7 +44,8 @@ class Fleet:
     most : float
         Requests per second at which the fleet saturates. [requests/s]
     spare : int
-        Systems beyond those that carry the rate, for when one fails. [systems]
+        Systems (of each kind), or replicas where chips are asked for at most, beyond those that carry the rate, for when one
+        fails. [systems]
     """
 
     replicas: float
@@ -61,8 +62,8 @@ class Fleet:
     spare: int = 0
 
 
-def rented(where: Setting, chips: Array, spare: int) -> Array:
-    """Return the chips to pay for so many in use: whole systems, and spare ones (N+1); those in use where asked for at most.
+def rented(where: Setting, chips: Array, spare: int, replica: Array) -> Array:
+    """Return the chips to pay for so many in use, and spare ones (N+1): whole systems; where chips are asked for at most, replicas.
 
     Parameters
     ----------
@@ -70,11 +71,14 @@ def rented(where: Setting, chips: Array, spare: int) -> Array:
     chips : array
         In use. [chips]
     spare : int
-        Systems beyond. [systems]
+        Systems (replicas) beyond. [systems]
+    replica : array
+        Of one replica: a bound on chips is no box that could stand by. [chips]
     """
     size = float(where.system.chips)
-    whole = np.ceil(chips / size - 1e-9) * size if where.pays_all else chips
-    return whole + spare * size
+    if where.pays_all:
+        return (np.ceil(chips / size - 1e-9) + spare) * size
+    return chips + spare * replica
 
 
 def fewest(
@@ -157,7 +161,7 @@ def fleet_of(
     seats, service = count * points.batch[i], points.request[i]
     chance = float(waiting_chance(seats, load[i]))
     wait = float(mean_queue_wait(chance, seats, load[i], service))
-    chips = float(rented(where, count * each[i], spare))
+    chips = float(rented(where, count * each[i], spare, each[i]))
     return i, Fleet(
         count, 0.0, chips, chips * (where.system.price or np.nan), float(load[i] / seats), chance, wait,
         float(points.ttft[i] + wait), float(points.tpot[i]), float(service + wait), float(seats / service), spare,
@@ -179,7 +183,7 @@ def _best_point(
         count = fewest(points.batch[chosen], load[chosen], points.request[chosen], patience, default("fleet_waiting"))
         used = count * each[chosen]
         # of two that fill as many systems the one with more room inside
-        score = points.request[chosen] if ranking == "latency" else rented(where, used, 0) + _TIE * used
+        score = points.request[chosen] if ranking == "latency" else rented(where, used, 0, each[chosen]) + _TIE * used
         i = int(np.argmin(np.where(count < _LARGEST, score, np.inf)))
         if count[i] < _LARGEST and (best is None or score[i] < best[0]):
             best = (float(score[i]), int(chosen[i]), float(count[i]))
@@ -273,11 +277,15 @@ def _sized(pair: _Pair, link: Link, turns: _Sized, seats: _Sized) -> tuple[float
     whole = ttft + (output - 1) * a.tpot[None, :]
     rent = pair.prompts.system.price or np.nan, pair.answers.system.price or np.nan
     used = turns.chips[:, None], seats.chips[None, :]
+    each = (turns.chips / turns.count)[:, None], (seats.chips / seats.count)[None, :]
     if pair.prompts is pair.answers:  # one kind of system: its pools share the last one
-        chips = rented(pair.answers, used[0] + used[1], pair.spare)
+        chips = rented(pair.answers, used[0] + used[1], pair.spare, np.maximum(*each))
         dollars = chips * rent[1]
     else:
-        own_chips = rented(pair.prompts, used[0], pair.spare), rented(pair.answers, used[1], pair.spare)
+        own_chips = (
+            rented(pair.prompts, used[0], pair.spare, each[0]),
+            rented(pair.answers, used[1], pair.spare, each[1]),
+        )
         chips, dollars = own_chips[0] + own_chips[1], own_chips[0] * rent[0] + own_chips[1] * rent[1]
     finely = used[0] * rent[0] + used[1] * rent[1]
     money = pair.ranking == "cost" and np.isfinite(dollars).any()
