@@ -270,6 +270,22 @@ def test_the_readme_example_of_an_own_chip_works(tmp_path):
     assert system("mychipx8").price == pytest.approx(1.9 / 3600)
 
 
+@pytest.mark.parametrize(("cells", "says"), [
+    ("2250,8,180", "bf16_TFLOPS 2250 and memory_GBps 8 are 2.81e"), ("989000,3350,80", "bf16_TFLOPS 989000"),
+    ("0.989,3350,80", "FLOP per byte"), ("100,100,90000", "takes 900 s to read once"),
+])  # fmt: skip
+def test_a_unit_mistaken_is_refused_though_each_column_may_be_real(tmp_path, cells, says):
+    """8 for 8 TB/s, GFLOP/s for TFLOP/s: what a chip multiplies goes with what it reads."""
+    (tmp_path / "chips.csv").write_text(
+        f"name,bf16_TFLOPS,memory_GBps,memory_GB,source,date\nMine,{cells},a test,2026-11\n"
+    )
+    use([tmp_path])
+    with pytest.raises(InputError) as caught:
+        chip("mine")
+    assert says in str(caught.value)
+    assert "another unit" in str(caught.value)
+
+
 def _costly_kernels(tmp_path):
     """A catalogue of the user's in which attention takes a hundred kernels more."""
     mine = tmp_path / "mine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from headway.catalog import Row, catalogue, column, from_row
+from headway.catalog import Row, catalogue, column, default, from_row
 from headway.errors import InputError, unknown, worded
 from headway.hardware.chips import Chip, System, cards_per_host
 from headway.hardware.cpu import measured_cpu
@@ -43,7 +43,29 @@ def chip(name: str) -> Chip:
 
 
 def _chip(row: Row, place: str) -> Chip:
-    return from_row(Chip, row, place)
+    found = from_row(Chip, row, place)
+    _plausible(found, row, place)
+    return found
+
+
+_PEAKS = {"bf16_TFLOPS": "bf16", "fp8_TFLOPS": "fp8", "fp4_TFLOPS": "fp4", "int8_TOPS": "int8"}
+
+
+def _plausible(one: Chip, row: Row, place: str) -> None:
+    """Refuse peaks and memories that no bandwidth goes with: each column may be real, and a unit mistaken all the same."""
+    low, high = default("least_flop_per_byte"), default("most_flop_per_byte")
+    for name, kind in _PEAKS.items():
+        ratio = (getattr(one, kind) or one.bandwidth * low) / one.bandwidth
+        if not low <= ratio <= high:
+            raise InputError(
+                f"{place}: {name} {row[name]} and memory_GBps {row['memory_GBps']} are {ratio:,.3g} FLOP per byte; chips have "
+                f"{low:g} to {high:,g}: is one of them in another unit?"
+            )
+    if one.drain_time > default("longest_drain"):
+        raise InputError(
+            f"{place}: memory_GB {row['memory_GB']} at memory_GBps {row['memory_GBps']} takes {one.drain_time:,.0f} s to read once; "
+            f"at most {default('longest_drain'):g} s is known: is one of them in another unit?"
+        )
 
 
 def chips() -> list[Chip]:
