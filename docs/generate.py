@@ -99,7 +99,7 @@ def predicted() -> str:
 
 CHOSEN = (
     "balance batch", "worst wait for a token", "tokens per second of one rack (T = 1/64 s)", "share of Gemini-size traffic",
-    "scale-up over scale-out time, 32 experts, 1 layer", "KV per chip, 1 racks", "KV per chip, 4 racks",
+    "scale-up over scale-out time, 32 experts, 1 layer", "KV per chip, 1 rack", "KV per chip, 4 racks",
     "step with 4 rack hops", "D_pre over D_RL", "D_pre over D_inf", "tokens of one model in two months",
     "over-training at 200T tokens", "KV bytes per token from the 200k step", "memory over compute time in decode",
 )  # fmt: skip

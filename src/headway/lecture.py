@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headway import batching, economics, parallel, training
-from headway.errors import InputError, unknown
+from headway.errors import unknown
 from headway.hardware import drain_time, hardware_ratio, weights_read_time
 from headway.models import bytes_per_token_closed_form
 from headway.models.quality import effective_dense_parameters
-from headway.units import COUNT, parse, si
+from headway.units import COUNT, parse, seconds, si, some
 
 
 def _input(default: float, about: str) -> Any:
@@ -111,12 +111,13 @@ def inputs(overrides: Mapping[str, str | float] | None = None) -> Inputs:
     for name, text in (overrides or {}).items():
         if name not in names:
             raise unknown("lecture input", name, names, f"Inputs: {', '.join(names)}.")
-        try:
-            value = float(text)
-        except ValueError:
-            raise InputError(f"--set {name}={text}: the value must be a number like 37e9") from None
-        values[name] = parse(value, COUNT, f"--set {name}")
+        values[name] = parse(text, COUNT, f"--set {name}")
     return dataclasses.replace(Inputs(), **values)
+
+
+def _said(value: float) -> str:
+    """A number as the lecture says it: 200k, 500M."""
+    return si(value).replace(" ", "")
 
 
 def headlines(given: Inputs | None = None) -> list[Headline]:
@@ -173,10 +174,10 @@ def _trains(i: Inputs) -> Iterator[Headline]:
     note = "the 2,000, the 20 ms and the full rack are not tight together (1.6): a floor, not a peak"
     yield Headline("E10", c, "tokens per second of one rack (T = 1/64 s)", 128e3, rate, "tok/s", note)
     at = batching.throughput(i.batch, i.train_seconds)
-    yield Headline("E10", c, "tokens per second of one rack (T = 20 ms)", 100e3, at, "tok/s")
+    yield Headline("E10", c, f"tokens per second of one rack (T = {seconds(i.train_seconds)})", 100e3, at, "tok/s")
     yield Headline("1.5", c, "share of Gemini-size traffic", 1 / 1000, batching.share_of_traffic(rate, i.world_rate))
     racks = float(batching.systems_needed(i.company_rate, rate))
-    yield Headline("A8", c, "racks for 500M tok/s", 3907, racks, "racks")
+    yield Headline("A8", c, f"racks for {_said(i.company_rate)} tok/s", 3907, racks, "racks")
 
 
 def _context(i: Inputs) -> Iterator[Headline]:
@@ -215,7 +216,7 @@ def _pipeline(i: Inputs) -> Iterator[Headline]:
     yield Headline(
         "E12",
         c,
-        f"scale-up over scale-out time, {i.active_experts:g} experts, 1 layer",
+        f"scale-up over scale-out time, {some(i.active_experts, 'expert')}, 1 layer",
         8.0,
         ratio,
         "x",
@@ -224,16 +225,18 @@ def _pipeline(i: Inputs) -> Iterator[Headline]:
     few = float(parallel.fewest_layers_per_stage(2, i.bandwidth_ratio))
     yield Headline("E12", c, "fewest layers per stage with 2 activated experts", 2, few, "layers")
     idle = float(parallel.decode_idle_fraction(i.pipeline_stages))
-    yield Headline("E13", c, f"idle share of {i.pipeline_stages:g} racks with one inference at a time", 0.75, idle)
+    yield Headline(
+        "E13", c, f"idle share of {some(i.pipeline_stages, 'rack')} with one inference at a time", 0.75, idle
+    )
     full = float(parallel.decode_idle_fraction(i.pipeline_stages, i.pipeline_stages))
     yield Headline("E13", c, f"idle share with {i.pipeline_stages:g} in flight", 0, full)
     bubble = float(parallel.training_bubble(i.pipeline_stages, 16))
-    yield Headline("4.3", c, f"training bubble of {i.pipeline_stages:g} stages, 16 micro-batches", 0.1579, bubble)
+    yield Headline("4.3", c, f"training bubble of {some(i.pipeline_stages, 'stage')}, 16 micro-batches", 0.1579, bubble)
     for stages, weights in ((1, 15.625e9), (4, 3.90625e9)):
         held = parallel.capacity_per_chip(i.n_total, 1, 2400, 100e3, 2000, 64, stages)
-        yield Headline("E17", c, f"weights per chip, {stages} racks", weights, held.weights, "bytes")
+        yield Headline("E17", c, f"weights per chip, {some(stages, 'rack')}", weights, held.weights, "bytes")
         note = "P cancels: P times more sequences are in flight"
-        yield Headline("E17", c, f"KV per chip, {stages} racks", 7.5e9, held.kv, "bytes", note)
+        yield Headline("E17", c, f"KV per chip, {some(stages, 'rack')}", 7.5e9, held.kv, "bytes", note)
 
 
 def _scale_up(i: Inputs) -> Iterator[Headline]:
@@ -242,7 +245,7 @@ def _scale_up(i: Inputs) -> Iterator[Headline]:
     yield Headline(
         "5.3",
         c,
-        f"step with {i.pipeline_stages:g} rack hops",
+        f"step with {some(i.pipeline_stages, 'rack hop')}",
         0.030,
         hopped,
         "s",
@@ -263,11 +266,12 @@ def _training(i: Inputs) -> Iterator[Headline]:
     ratio = training.token_balance(i.rl_factor, i.relative_mfu)
     yield Headline("E20", c, "D_pre over D_RL", 1.5, ratio.over_reinforcement)
     yield Headline("E21", c, "D_pre over D_inf", 1.0, ratio.over_inference)
+    span = "two months" if i.days == Inputs().days else f"{i.days:g} day{'s' * (i.days != 1)}"
     family = training.lifetime_tokens(i.company_rate, i.days)
-    yield Headline("E4 life", c, "tokens of a family in two months", 2.6e15, family, "tokens", "", 0.005)
+    yield Headline("E4 life", c, f"tokens of a family in {span}", 2.6e15, family, "tokens", "", 0.005)
     one = training.lifetime_tokens(i.company_rate, i.days, i.models_in_family)
     note = "rounded to 200e12 in the lecture (DIS-18)"
-    yield Headline("E4 life", c, "tokens of one model in two months", 2.592e14, one, "tokens", note)
+    yield Headline("E4 life", c, f"tokens of one model in {span}", 2.592e14, one, "tokens", note)
     chinchilla = training.over_training(200e12, i.n_active)
     yield Headline("E5 over", c, "Chinchilla tokens of the model", 2e12, chinchilla.chinchilla_tokens, "tokens")
     yield Headline("E5 over", c, "over-training at 200T tokens", 100, chinchilla.ratio, "x")
@@ -281,7 +285,7 @@ def _prices(i: Inputs) -> Iterator[Headline]:
     c = "7 prices"
     k = economics.kv_bytes_from_step(i.n_active, i.step_context, i.hardware_ratio)
     note = "'almost 2 kB'; exact units: FP8 1,667, FP4 833, BF16 3,333; real open models keep 4.9 to 516 kB"
-    yield Headline("E22", c, "KV bytes per token from the 200k step", 1666.7, k, "bytes", note)
+    yield Headline("E22", c, f"KV bytes per token from the {_said(i.step_context)} step", 1666.7, k, "bytes", note)
     shape = bytes_per_token_closed_form(1, 128, 8)
     yield Headline("E23", c, "1 layer x 2 x 128 x 8 heads", 2048, shape, "bytes")
     reading = economics.read_price_ratio(i.price_ratio, 1.0)
@@ -290,7 +294,9 @@ def _prices(i: Inputs) -> Iterator[Headline]:
     yield Headline("F2", c, "context that a 1.5x price covers", 300e3, economics.covered_context(1.5, i.step_context))
     mean = economics.mean_context_cost(i.step_context, 2 * i.step_context, i.step_context)
     note = "the 50 % itself is not derived; list price: output 1.5x, input 2x (DIS-15)"
-    yield Headline("7.1", c, "mean cost from 200k to 400k", 1.5, mean, "x", note)
+    yield Headline(
+        "7.1", c, f"mean cost from {_said(i.step_context)} to {_said(2 * i.step_context)}", 1.5, mean, "x", note
+    )
     far = float(economics.context_cost(1e6, i.step_context))
     yield Headline("7.1", c, "cost at 1M tokens", 5.0, far, "x", "a loss at 1.5x")
 

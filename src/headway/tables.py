@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from headway import units
 from headway.catalog import catalogue
 
 
@@ -93,4 +94,6 @@ def catalogue_text(table: str, rows: Sequence[dict[str, str]]) -> str:
     heads = [h for h in _SHOWN.get(table) or list(rows[0]) if h in rows[0]]
     limit = 1000 if table == "columns" else 48  # the other names of a column are what it is looked up for
     body = [[r.get(h, "")[:limit] + ("…" if len(r.get(h, "")) > limit else "") for h in heads] for r in rows]
-    return table_text(heads, body) + f"\n\n{len(rows)} rows; --json shows every column with source and date"
+    return (
+        table_text(heads, body) + f"\n\n{units.some(len(rows), 'row')}; --json shows every column with source and date"
+    )

@@ -193,13 +193,21 @@ def per_cent(value: float, digits: int = 3) -> str:
 
 
 def some(number: float, what: str) -> str:
-    """Print a number of things: ``some(1, "chip") == "1 chip"``, ``some(8, "chip") == "8 chips"``.
+    """Print a number of things: ``some(1, "chip") == "1 chip"``, ``some(8, "batch") == "8 batches"``.
 
     Parameters
     ----------
     number : float
         How many. [1]
     what : str
-        One of them.
+        One of them; of several words the first is counted where `of` or `per` comes after it, else the last.
     """
-    return f"{number:,.0f} {what}" if number == 1 else f"{number:,.0f} {what}s"
+    shown = f"{number:,.0f}"
+    return f"{shown} {what}" if shown == "1" else f"{shown} {_many(what)}"
+
+
+def _many(what: str) -> str:
+    first, sign, rest = next(
+        ((a, s, b) for s in (" of ", " per ") for a, t, b in [what.partition(s)] if t), (what, "", "")
+    )
+    return f"{first}{'es' if first.endswith(('ch', 's', 'x')) else 's'}{sign}{rest}"

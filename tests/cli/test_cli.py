@@ -273,7 +273,7 @@ REFUSED = [
     (2, ["plan", "deepseek-v3", "--on", "h200x8", "--context", "32", "kk"], "quote a value"),
     (2, ["curve", "llama-3.1-8b", "--on", "h100", "--points", "1"], "--points"),
     (2, ["lecture", "--set", "n_activ=3"], "n_active"),
-    (2, ["lecture", "--set", "n_active=big"], "must be a number"),
+    (2, ["lecture", "--set", "n_active=big"], "it reads like 64, 2k, 1.5M"),
     (2, ["lecture", "--set", "n_active=-3"], "positive"),
     (2, ["lecture", "--set", "n_active"], "name=value"),
     (2, ["lecture", "--set", "active_experts=300"], "sparsity"),

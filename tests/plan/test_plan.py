@@ -14,6 +14,7 @@ from headway.models import kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan import make_plan
 from headway.questions import Request
+from headway.report.plans import plan_text
 from headway.report.why import why_rows
 from headway.roofline import IDEAL, Load, step_time
 
@@ -116,3 +117,41 @@ def test_a_cache_grows_by_its_parts():
     assert said["kv_bytes_per_further_token"] == 78 * 656 + 21 * 132 == 53_940
     assert said["kv_bytes_per_sequence"] == pytest.approx(53_940 * 100_000)
     assert "53,940 bytes per token" in p.text()
+
+
+def said(plan, what):
+    return next(r["how"] for r in why_rows(plan) if r["what"] == what)
+
+
+def test_the_share_that_binds_is_of_the_step():
+    """Not of the kernels alone: collectives and the constant of a pass are in the step, too."""
+    plan = make_plan(Request("deepseek-v3", "h200x8", batch=64))
+    t = plan.point.time
+    bound = sum(float(r.seconds) for r in t.rows if r.kind != "collective" and r.bound == t.bound)
+    share = float(re.search(r"kernels take ([\d.]+) % of it", plan_text(plan, chart=False))[1])
+    assert share == pytest.approx(100 * bound / plan.point.seconds, rel=0.01)
+    assert sum(float(r.seconds) for r in t.rows if r.kind != "collective") < 0.95 * plan.point.seconds
+
+
+def test_why_says_the_waits_that_the_plan_prints():
+    piped = make_plan(Request("deepseek-v3", "h200x16", layout="tp8pp2"))
+    stages = int(
+        re.search(r"T = step / (\d+) stages; mean T / 2 \+ \1 T, worst T \+ \1 T", said(piped, "departures"))[1]
+    )
+    d = piped.departures
+    assert d.headway == pytest.approx(piped.point.seconds / stages)
+    assert (d.mean, d.worst) == (pytest.approx((0.5 + stages) * d.headway), pytest.approx((1 + stages) * d.headway))
+    plain = make_plan(Request("deepseek-v3", "h200x8"))
+    assert said(plain, "departures") == "mean 1.5 T, worst 2 T"
+    assert plain.departures.mean == pytest.approx(1.5 * plain.departures.headway)
+
+
+def test_why_divides_the_cost_by_the_tokens_that_a_pass_makes():
+    for drafts in (0, 3):
+        plan = make_plan(Request("deepseek-v3", "h200x8", batch=64, drafts=drafts))
+        formula = said(plan, "cost")
+        replicas, batch, made = re.search(r"/ \((\d+) x ([\d,]+)(?: x ([\d.]+))? tokens", formula).groups()
+        tokens = float(replicas) * float(batch) * float(made or 1)
+        spent = plan.point.seconds * plan.system.chips * plan.system.price
+        assert plan.point.dollars_per_mtok == pytest.approx(1e6 * spent / tokens, rel=1e-3)
+        assert bool(made) == bool(drafts)

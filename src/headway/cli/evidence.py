@@ -80,7 +80,7 @@ def _say(counts: Mapping[str, Any]) -> None:
         rows = [[f"{count:,}", why] for why, count in reasons[:20]]
         terminal.show("\n" + table_text(["rows", "refused because"], rows, left=True))
         if len(reasons) > 20:
-            terminal.show(f"... and {len(reasons) - 20} more reasons; the column `refused` has them all")
+            terminal.show(f"... and {units.some(len(reasons) - 20, 'more reason')}; the column `refused` has them all")
     said = compared_text(counts["compared"])
     if said:
         terminal.show("\n" + said)
@@ -207,7 +207,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
             "refused": [{"where": a, "why": b} for a, b in left],
         })  # fmt: skip
         return
-    terminal.show(f"{name}: {found.profile['rows']:,} rows on top of {found.base}, written to {target}")
+    terminal.show(f"{name}: {units.some(found.profile['rows'], 'row')} on top of {found.base}, written to {target}")
     if found.before and found.after:
         terminal.show(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
     if found.before and found.after and found.after.median > found.before.median:
@@ -222,7 +222,7 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
     for where, why in left[:10]:
         terminal.show(f"! {where}: {why}")
     if len(left) > 10:
-        terminal.show(f"! ... and {len(left) - 10} more rows left out")
+        terminal.show(f"! ... and {units.some(len(left) - 10, 'more row')} left out")
     terminal.show(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {out}"))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headway import catalog as facts
+from headway import units
 from headway.cli.asking import given
 from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Progress
@@ -92,6 +93,6 @@ def grid(
         emit_csv(rows)
     else:
         show(grid_text([c.label for c in cells], rows))
-        show(f"\n{len(cells)} cells, {len(left)} computed now, {known} from {journal.path}")
+        show(f"\n{units.some(len(cells), 'cell')}, {len(left)} computed now, {known} from {journal.path}")
     if all(r["refused"] for r in rows):
         raise PhysicsError(f"--grid {file}: no cell has an answer; the first says: {rows[0]['refused']}")

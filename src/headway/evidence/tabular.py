@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from headway import units
 from headway.catalog import Row
 from headway.errors import InputError
 from headway.evidence.cells import number
@@ -169,7 +170,7 @@ def _keys(
     if len(titles) == 1 and any(mark in titles[0] for mark in ";\t|"):
         raise InputError(f"{name}: its columns are not separated by commas; headway reads comma-separated tables")
     if len(titles) > _MOST_COLUMNS:
-        raise InputError(f"{name}: {len(titles):,} columns; a table has at most {_MOST_COLUMNS:,}")
+        raise InputError(f"{name}: {units.some(len(titles), 'column')}; a table has at most {_MOST_COLUMNS:,}")
     keys, scaled = read_as(titles, known)
     lacking = [c for c in needed if c not in keys]
     if lacking:

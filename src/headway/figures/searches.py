@@ -32,7 +32,7 @@ def search_figure(answer: SearchAnswer) -> Spec:
         panels.append(_panel(answer, every, answer.by_cost, "dollars", "$ per million output tokens, prompts included"))
     q = answer.query
     limits = [f"{n} at most {units.seconds(v)}" for n, v in (("TTFT", q.ttft), ("TPOT", q.tpot)) if v is not None]
-    asked = "; ".join([f"{q.prompt:,.0f} tokens in, {q.output:,.0f} out", *limits])
+    asked = "; ".join([f"{units.some(q.prompt, 'token')} in, {q.output:,.0f} out", *limits])
     return {
         "$schema": SCHEMA,
         "title": {

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from headway import units
 from headway.catalog import column, default
 from headway.errors import InputError
 from headway.hardware.ratios import drain_time
@@ -215,4 +216,8 @@ class System:
         """
         if chips < 1:
             raise InputError(f"--chips: {chips} must be at least 1")
-        return self if chips == self.chips else replace(self, chips=chips, name=f"{self.name} ({chips} chips)")
+        return (
+            self
+            if chips == self.chips
+            else replace(self, chips=chips, name=f"{self.name} ({units.some(chips, 'chip')})")
+        )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from headway import units
 from headway.errors import InputError
 from headway.hardware import Chip
 from headway.models import Architecture, kv_bytes_stored
@@ -185,7 +186,11 @@ def _experts(s: Subject, domain: int, remarks: list[Remark]) -> int:
         remarks.append(Remark("experts", "leave", "the model is dense: there are no experts to spread"))
         return 1
     placed = place_experts(s.experts, domain)
-    idle = f", {placed.idle} chips idle (or second copies of some experts to fill them)" if placed.idle else ""
+    idle = (
+        f", {units.some(placed.idle, 'chip')} idle (or second copies of some experts to fill them)"
+        if placed.idle
+        else ""
+    )
     remarks.append(Remark("experts", "cut", f"E = {placed.used}: {s.experts} experts over the whole scale-up domain, "
                           f"{placed.per_chip} on each chip{idle}; all-to-all traffic is what its network is for, and each chip "
                           "reads as few weights as it can"))  # fmt: skip
@@ -219,7 +224,7 @@ def _tensor(s: Subject, chip: Chip, domain: int, remarks: list[Remark]) -> int:
                               "(lecture 4.1: experts are too small)"))  # fmt: skip
         return 1
     ways = min(2 ** int(math.log2(most)), domain)
-    remarks.append(Remark("tensor", "cut", f"up to {ways} ways for latency: {text}"))
+    remarks.append(Remark("tensor", "cut", f"up to {units.some(ways, 'way')} for latency: {text}"))
     return ways
 
 
@@ -227,9 +232,9 @@ def _training(stages: int, micro_batches: int, remarks: list[Remark]) -> None:
     depth = max(stages, 2)
     m = micro_batches or 4 * depth
     bubble = float(training_bubble(depth, m))
-    remarks.append(Remark("pipeline", "cut" if stages > 1 else "leave", f"training at scale may pipeline: {depth} stages with {m} "
-                          f"micro-batches idle {bubble:.1%} (GPipe, 1F1B), less with zero-bubble schedules; larger batches "
-                          "shrink it, fresher gradients want small ones (lecture 4.3)"))  # fmt: skip
+    remarks.append(Remark("pipeline", "cut" if stages > 1 else "leave", "training at scale may pipeline: "
+                          f"{units.some(depth, 'stage')} with {m} micro-batches idle {bubble:.1%} (GPipe, 1F1B), less with "
+                          "zero-bubble schedules; larger batches shrink it, fresher gradients want small ones (lecture 4.3)"))  # fmt: skip
 
 
 def _context(s: Subject, chip: Chip, reserve: float, remarks: list[Remark]) -> None:

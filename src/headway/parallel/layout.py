@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from headway import units
 from headway.errors import InputError, quoted
 from headway.models import Architecture
 from headway.parallel.racks import largest_divisor, nearest_divisor
@@ -307,12 +308,12 @@ def check(model: Architecture, layout: Layout) -> None:
         raise InputError(f"--tp {layout.tp}: {heads} attention heads do not divide evenly; the nearest is tp{fit}")
     layers = model.layer_count
     if layout.pp > layers:
-        raise InputError(f"--pp {layout.pp}: {model.name} has {layers} layers; at most pp{layers}")
+        raise InputError(f"--pp {layout.pp}: {model.name} has {units.some(layers, 'layer')}; at most pp{layers}")
     if layout.cpu_layers > layers:
-        raise InputError(f"--cpu-layers {layout.cpu_layers}: {model.name} has {layers} layers")
+        raise InputError(f"--cpu-layers {layout.cpu_layers}: {model.name} has {units.some(layers, 'layer')}")
     routed = sum(x.count for x in model.layers if x.experts)
     if layout.cpu_experts > routed:
-        has = f"{routed} layers with experts" if routed else "no experts; use --cpu-layers"
+        has = f"{units.some(routed, 'layer')} with experts" if routed else "no experts; use --cpu-layers"
         raise InputError(f"--cpu-experts {layout.cpu_experts}: {model.name} has {has}")
 
 

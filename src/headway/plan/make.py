@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from headway import units
 from headway.batching import (
     FAR,
     Departures,
@@ -206,9 +207,10 @@ def _outside(plan: Plan) -> str:
     says = {
         "vendor": f"no chip of {chip.vendor or 'this vendor'}", "generation": f"no {chip.generation or 'such'} chip",
         "chip": f"no row on {chip.name}", "engine": f"no row of {plan.request.engine}",
-        "batch": f"batch {plan.point.batch * plan.replicas:,.0f}", "prompt": f"prompts of {plan.prompt:,.0f} tokens",
+        "batch": f"batch {plan.point.batch * plan.replicas:,.0f}", "prompt": f"prompts of {units.some(plan.prompt, 'token')}",
         "host": "nothing left to a host's processor",
-        "output": f"outputs of {plan.output:,.0f} tokens", "ranks": f"{plan.layout.chips} chips per replica",
+        "output": f"outputs of {units.some(plan.output, 'token')}",
+        "ranks": units.some(plan.layout.chips, "chip per replica"),
     }  # fmt: skip
     under = [f"{says.get(o, o)} under load" for o in plan.loaded.outside if o not in plan.outside]
     return ", ".join([*(says.get(o, o) for o in plan.outside), *under])

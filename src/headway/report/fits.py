@@ -24,7 +24,7 @@ def fits_text(system: str, found: Sequence[Fitting]) -> str:
         for f in found
     ]  # fmt: skip
     note = (
-        f"tok/s: of one user at {found[0].context:,.0f} tokens of context; sequences: that memory holds there. "
+        f"tok/s: of one user at {units.some(found[0].context, 'token of context')}; sequences: that memory holds there. "
         f"`headway plan MODEL --on {system} --precision FORMAT` says more."
     )
     return "\n".join([f"what fits on {system}", "", table_text(heads, body), "", note, _fastest(found)])

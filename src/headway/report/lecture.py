@@ -18,7 +18,7 @@ def lecture_text(rows: Sequence[Headline], changed: bool = False) -> str:
         if unit in ("s", "bytes", "tok/s"):
             return units.si(value, {"bytes": "B"}.get(unit, unit), digits=4)
         plain = f"{value:,.6g}" if 1e-3 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
-        return f"{plain} {unit}".strip()
+        return f"{plain} {unit.removesuffix('s') if plain == '1' and unit.isalpha() else unit}".strip()
 
     body: list[list[str]] = []
     for h in rows:
@@ -30,5 +30,5 @@ def lecture_text(rows: Sequence[Headline], changed: bool = False) -> str:
     notes = [f"  {h.what}: {h.note}" for h in rows if h.note]
     good = sum(h.holds for h in rows)
     if changed:
-        return f"{table}\n\nthe lecture's column stands for the lecture's own inputs; {len(rows) - good} rows moved"
+        return f"{table}\n\nthe lecture's column stands for the lecture's own inputs; {units.some(len(rows) - good, 'row')} moved"
     return f"{table}\n\nwhere the lecture is loose\n" + "\n".join(notes) + f"\n\n{good} of {len(rows)} within rounding"

@@ -45,7 +45,10 @@ def sections(plan: Plan) -> list[tuple[str, list[Cell]]]:
         ("floors", _floors(plan)),
         ("batch", _batches(plan)),
         (f"a decode step, no prompts running, at batch {plan.point.batch:,.0f}{_each(plan)}", _decode(plan)),
-        (f"under load: {plan.prompt:,.0f} tokens in, {plan.output:,.0f} out, {_in_flight(plan)}", _loaded(plan)),
+        (
+            f"under load: {units.some(plan.prompt, 'token')} in, {plan.output:,.0f} out, {_in_flight(plan)}",
+            _loaded(plan),
+        ),
         ("cost", _cost(plan)),
     ]
 
@@ -69,7 +72,7 @@ def _model(plan: Plan) -> list[Cell]:
         ("sparsity", f"{m.sparsity:.2f}", "total over active"),
         ("weights", _gigabytes(m.weight_bytes), f"{m.weights_format}; KV cache {m.kv_format.name}"),
         *_beside(m),
-        ("KV cache", f"{_gigabytes(kv)} per sequence", f"at {plan.context:,.0f} tokens: {each}{plus}"),
+        ("KV cache", f"{_gigabytes(kv)} per sequence", f"at {units.some(plan.context, 'token')}: {each}{plus}"),
     ]
 
 
@@ -128,7 +131,7 @@ def _floors(plan: Plan) -> list[Cell]:
 
 
 def _batches(plan: Plan) -> list[Cell]:
-    golden, why = f"{plan.goldilocks:,.0f} tokens", "KV reads take as long as compute"
+    golden, why = f"{units.some(plan.goldilocks, 'token')}", "KV reads take as long as compute"
     if math.isinf(plan.goldilocks):
         golden, why = "never reached", "windows or sparse reads keep KV below compute at any context"
     elif plan.goldilocks == 0:
@@ -143,7 +146,7 @@ def _batches(plan: Plan) -> list[Cell]:
             "reading the weights once takes as long as multiplying (E5)",
         ),
         ("balance, as laid out", _batch(plan.balance_weights), "per replica, with the weights that groups hold twice"),
-        ("balance, with KV", _batch(plan.balance_kv), f"at {plan.context:,.0f} tokens of context"),
+        ("balance, with KV", _batch(plan.balance_kv), f"at {units.some(plan.context, 'token of context')}"),
         ("recommended", *_recommended(plan)),
         (
             "memory holds",
@@ -164,14 +167,15 @@ def _pool(plan: Plan) -> list[Cell]:
     wide = p.reserved > 1.001 * p.ideal
     each = f", each given {_gigabytes(p.reserved)} per chip for the {_gigabytes(p.ideal)} that it needs" if wide else ""
     says = f"{pages}{_gigabytes(p.bytes)} per chip, as {name} counts: {p.concurrency:,.4g} sequences of {p.context:,.0f}{each}"
-    return [("KV pool", f"{p.tokens:,.0f} tokens", says)]
+    return [("KV pool", units.some(p.tokens, "token"), says)]
 
 
 def _policy(plan: Plan) -> str:
     """Say which length of a sequence the account counts."""
     a, name = plan.account, plan.setting.engine.name
     if a.policy == "growing":
-        return f"growing to {a.tokens:,.0f} tokens on average, as {name} gives memory out ({_batch(a.held_whole)} held to their last token)"
+        mean, whole = units.some(a.tokens, "token"), _batch(a.held_whole)
+        return f"growing to {mean} on average, as {name} gives memory out ({whole} held to their last token)"
     if a.policy == "whole":
         return f"each held to its last token, {a.tokens:,.0f}, as {name} does"
     return f"a batch that starts together, at its last token, {a.tokens:,.0f}"
@@ -261,7 +265,7 @@ def _estimate(plan: Plan) -> list[Cell]:
     name = asked if asked == about.name else f"{asked}, with the numbers of {about.name}"
     return [
         ("80 % interval", f"{units.seconds(sure[0])} to {units.seconds(sure[1])}",
-         f"engine {name}, from {plan.spread.rows:,} measurements of static batches out of fold{wider}"),
+         f"engine {name}, from {units.some(plan.spread.rows, 'measurement of static batches')} out of fold{wider}"),
         ("ideal step", units.seconds(plan.ideal.seconds), f"the floor at this batch; {_over(plan)}"),
     ]  # fmt: skip
 
@@ -281,9 +285,8 @@ def _bound(p: Point) -> str:
         return f"{t.bound}-bound by {alone[t.bound] / other:.1f}x ({shown})" if t.bound in alone and other else t.bound
     if t.bound not in ("compute", "memory"):
         return f"{t.bound}-bound (alone: {shown})"
-    kernels = [r for r in t.rows if r.kind != "collective"]
-    share = sum(float(r.seconds) for r in kernels if r.bound == t.bound) / sum(float(r.seconds) for r in kernels)
-    return f"{t.bound}-bound kernels take {units.per_cent(share)} of it (each resource alone: {shown})"
+    kernels = sum(float(r.seconds) for r in t.rows if r.kind != "collective" and r.bound == t.bound)
+    return f"{t.bound}-bound kernels take {units.per_cent(kernels / p.seconds)} of it (each resource alone: {shown})"
 
 
 def _first(plan: Plan) -> str:

@@ -37,9 +37,11 @@ def _placement(r: RackReport) -> list[str]:
         return ["experts: none, the model is dense; tensor parallelism takes their place on a rack"]
     p, e = r.placement, r.model.experts
     idle = f", {p.idle} idle ({p.idle_share:.1%})" if p.idle else ""
-    lines = [f"experts: {e.count} on {p.used + p.idle} chips: {p.used} used, {p.per_chip} each{idle}"]
+    lines = [f"experts: {e.count} on {units.some(p.used + p.idle, 'chip')}: {p.used} used, {p.per_chip} each{idle}"]
     if r.filled:
-        lines.append(f"  or {r.filled.redundant} second copies fill all of them: {r.filled}")
+        lines.append(
+            f"  or {r.filled.redundant} second {'copy fills' if r.filled.redundant == 1 else 'copies fill'} all of them: {r.filled}"
+        )
     return lines
 
 
@@ -63,12 +65,12 @@ def _pipeline(r: RackReport) -> list[str]:
          units.si(d.weights, "B"), units.si(d.cache, "B"), _fits(d), units.count(d.batch)]
         for d in r.depths
     ]  # fmt: skip
-    lines = [f"a pipeline over P racks, micro-batches of {r.micro_batch:,.0f} sequences of {r.context:,.0f} tokens",
+    lines = [f"a pipeline over P racks, micro-batches of {units.some(r.micro_batch, 'sequence')} of {units.some(r.context, 'token')}",
              table_text(heads, body)]  # fmt: skip
     if r.fewest_layers:
         here = f", {r.own_fewest_layers:.0f} here" if r.own_fewest_layers else ""
         lines.append(f"E12 (1/ratio x 2 x activated experts x layers per stage) of at least 1 keeps the rack boundary from being the "
-                     f"bottleneck: at least {r.fewest_layers:.0f} layers per stage at {r.lecture_ratio:g}x{here}")  # fmt: skip
+                     f"bottleneck: at least {units.some(r.fewest_layers, 'layer per stage')} at {r.lecture_ratio:g}x{here}")  # fmt: skip
     lines.append("weights shrink with depth, KV does not: P stages need P micro-batches in flight to stay busy, so each chip holds 1/P of "
                  "the layers of P times the sequences (E16, E17)")  # fmt: skip
     return lines
@@ -116,9 +118,9 @@ def _latency(r: RackReport) -> list[str]:
 def _schedules(r: RackReport) -> list[str]:
     stages = r.decode[0].stages
     body = [[str(p.micro_batches), f"{p.idle:.0%}", f"{p.token_latency:.2g}"] for p in r.decode]
-    lines = [f"decode over {stages} stages, played out: idle share and stage times per token",
+    lines = [f"decode over {units.some(stages, 'stage')}, played out: idle share and stage times per token",
              table_text(["micro-batches", "idle", "per token"], body), "",
-             f"a training step over {stages} stages, played out: bubble, and most micro-batches of activations that a stage "
+             f"a training step over {units.some(stages, 'stage')}, played out: bubble, and most micro-batches of activations that a stage "
              "holds (interleaved: halves)"]  # fmt: skip
     several = sorted({p.micro_batches for p in r.training})
     table = [

@@ -35,18 +35,23 @@ def search_text(answer: SearchAnswer) -> str:
     if answer.losers:
         out += ["", "runners-up", _losers(answer)]
     e = answer.evaluated
-    split = f" and {e['pairs_of_pools']:,} pairs of pools" if e["pairs_of_pools"] else ""
-    big = f"; {e['layouts_too_big']:,} more do not fit" if e["layouts_too_big"] else ""
+    split = f" and {units.some(e['pairs_of_pools'], 'pair of pools')}" if e["pairs_of_pools"] else ""
+    big = (
+        f"; {e['layouts_too_big']:,} more {'does' if e['layouts_too_big'] == 1 else 'do'} not fit"
+        if e["layouts_too_big"]
+        else ""
+    )
     out += [
         "",
-        f"looked at {e['layouts']:,} layouts at {e['points']:,} batches{split}, {e['meet_the_limits']:,} within the limits{big}",
+        f"looked at {units.some(e['layouts'], 'layout')} at {units.some(e['points'], 'batch')}{split}, "
+        f"{e['meet_the_limits']:,} within the limits{big}",
     ]
     out += [f"! {w}" for w in answer.warnings]
     return "\n".join(out)
 
 
 def _asked(q: Query) -> str:
-    says = [f"{q.prompt:,.0f} tokens in, {q.output:,.0f} out", f"lowest {q.minimise}"]
+    says = [f"{units.some(q.prompt, 'token')} in, {q.output:,.0f} out", f"lowest {q.minimise}"]
     for name, limit in (("TTFT", q.ttft), ("TPOT", q.tpot)):
         if limit is not None:
             says.append(f"{name} at most {units.seconds(limit)}")
@@ -55,7 +60,9 @@ def _asked(q: Query) -> str:
     if q.overlap:
         says.append("two-batch overlap where it is faster")
     if q.drafts:
-        says.append(f"{q.drafts} tokens drafted per pass for nothing, accepted as in the engine's evidence")
+        says.append(
+            f"{units.some(q.drafts, 'token')} drafted per pass for nothing, accepted as in the engine's evidence"
+        )
     return "; ".join(says)
 
 
@@ -89,7 +96,7 @@ def _best(o: Option) -> list[str]:
         (
             "memory",
             f"{o.memory / 1e9:,.0f} GB per chip",
-            f"of {o.account.capacity / 1e9:,.0f}, with sequences of {o.account.tokens:,.0f} tokens",
+            f"of {o.account.capacity / 1e9:,.0f}, with sequences of {units.some(o.account.tokens, 'token')}",
         )
     )
     rows.append(("goes to", share, ""))
@@ -199,5 +206,7 @@ def grid_text(labels: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
         cost = units.dollars(r["dollars_per_mtok"]) if r["dollars_per_mtok"] is not None else "—"
         per = [f"{r['tok_s_per_user']:,.1f}", f"{r['tok_s_per_chip']:,.0f}"]
         line = [label, *per, cost, units.seconds(r["ttft_s"]), r["layout"]]
-        body.append(line + ([f"{r['fleet']} ({r['fleet_chips']:,.0f} chips)" if r["fleet"] else ""] if fleets else []))
+        body.append(
+            line + ([f"{r['fleet']} ({units.some(r['fleet_chips'], 'chip')})" if r["fleet"] else ""] if fleets else [])
+        )
     return table_text([*heads, "fleet"] if fleets else heads, body)

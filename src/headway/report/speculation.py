@@ -21,7 +21,7 @@ def speculation_text(d: Drafting) -> str:
     p = d.plan
     lines = [
         f"{p.model.name} on {p.system.name}, {p.layout}, context {p.context:,.0f}",
-        f"{d.length} tokens drafted by {d.drafter}, each accepted with chance {d.acceptance:.2f}: "
+        f"{units.some(d.length, 'token')} drafted by {d.drafter}, each accepted with chance {d.acceptance:.2f}: "
         f"{float(d.found.tokens):.3g} tokens per pass", "", table_text(heads, body), "",
         _verdict("engine " + p.setting.engine.name, d.hurts, p.max_batch), _verdict("ideal machine", d.hurts_ideal, p.max_batch),
     ]  # fmt: skip

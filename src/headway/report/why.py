@@ -27,7 +27,7 @@ def _host_row(chip: Chip) -> list[tuple[str, str, str]]:
 def why_rows(plan: Plan) -> list[dict[str, str]]:
     """Return where each number came from: the fact or formula, and its source."""
     m, s, chip = plan.model, plan.system, plan.system.chip
-    scene, p = plan.scene, plan.point
+    scene = plan.scene
     f = plan.account
     weight, kv, habits = m.precision.weights, m.kv_format, plan.setting.engine.memory
     rows = [
@@ -56,12 +56,29 @@ def why_rows(plan: Plan) -> list[dict[str, str]]:
         ("recommended", _recommended(plan), "lecture 1.3, DIS-6"),
         ("step", CONVENTIONS[scene.convention], "lecture E1 to E3"),
         ("engine", scene.calibration.name, scene.calibration.provenance),
-        ("cost", f"step x {units.some(s.chips, 'chip')} x price / ({plan.replicas} x {p.batch:,.0f} tokens)", "lecture E4"),
+        ("cost", f"step x {units.some(s.chips, 'chip')} x price / ({plan.replicas} x {_made(plan)})", "lecture E4"),
         ("input", "prefill pass / its tokens; attention is causal, MLA in the form that multiplies less", "lecture E24"),
         ("cached input", "retrieve + hold, the cheapest of HBM, DDR, flash, disk, recompute", "lecture E25; tier prices are illustrative"),
-        ("departures", "mean 1.5 T, worst 2 T", "lecture E8"),
+        ("departures", *_departures(plan)),
     ]  # fmt: skip
     return [{"what": a, "how": b, "source": c} for a, b, c in [*rows, *_load_rows(plan), *_step_rows(plan)]]
+
+
+def _made(plan: Plan) -> str:
+    """Tokens that a pass of one replica makes: one of each sequence, and the drafts that hold."""
+    made, batch = plan.scene.made, plan.point.batch
+    return units.some(batch, "token") if made == 1 else f"{batch:,.0f} x {made:.4g} tokens made per pass"
+
+
+def _departures(plan: Plan) -> tuple[str, str]:
+    """Half of T (worst: T) until one departs, and the ride: of a pipeline as many T as it has stages under way."""
+    stages = plan.point.seconds / plan.departures.headway
+    if stages < 1.5:
+        return "mean 1.5 T, worst 2 T", "lecture E8"
+    return (
+        f"T = step / {stages:.0f} stages; mean T / 2 + {stages:.0f} T, worst T + {stages:.0f} T: the ride takes the step",
+        "lecture E8, E13",
+    )
 
 
 def _recommended(plan: Plan) -> str:

@@ -315,5 +315,5 @@ class SearchAnswer(Shown):
         cost = "" if b.per_mtok is None else f", ${b.per_mtok[1]:,.2f}/Mtok"
         return (
             f"{b.found.where.model.name} on {b.system} as {b.deployment}, batch {b.batch:,.0f}: TPOT {units.seconds(b.tpot[1])}, TTFT "
-            f"{units.seconds(b.ttft[1])}{cost}; {sum(len(i) for _, i in self.layouts):,} layouts within the limits"
+            f"{units.seconds(b.ttft[1])}{cost}; {units.some(sum(len(i) for _, i in self.layouts), 'layout')} within the limits"
         )

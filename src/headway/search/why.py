@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headway import units
 from headway.questions import Query
 from headway.roofline import Load, step_time
 from headway.search.answer import Option
@@ -43,7 +44,7 @@ def reason(best: Option, other: Option, query: Query) -> str:
     if goal == "chips":
         mine, theirs = used_chips(best), used_chips(other)
         if mine != theirs:
-            return f"{theirs} chips instead of {mine}"
+            return f"{units.some(theirs, 'chip')} instead of {mine}"
     return f"{_cost(other) / _cost(best):.2f}x the cost: {_moved(_priced(best), _priced(other))}"
 
 

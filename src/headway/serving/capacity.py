@@ -306,7 +306,7 @@ def refusal(
         what = f"{', '.join(first)} and {last} per chip" if first else f"{last} per chip"
     else:
         lack = account.kv_whole + account.logits_per_sequence - account.free
-        what = f"one sequence of {longest:,.0f} tokens beside the weights"
+        what = f"one sequence of {units.some(longest, 'token')} beside the weights"
     return PhysicsError(
         f"{model.name} as {layout} does not fit on {system.name}: {what} exceed the "
         f"{(account.capacity - account.reserve) / 1e9:,.3g} GB usable of {account.capacity / 1e9:,.3g} GB by "
@@ -329,8 +329,9 @@ def too_many(system: System, held: Mapping[Layout, Account], batch: float) -> Ph
     account = held[most]
     lack = (batch - account.holds) / most.dp * account.per_sequence
     return PhysicsError(
-        f"--batch {batch:,.0f}: memory holds at most {account.holds:,.0f} sequences of {account.tokens:,.0f} tokens per replica "
-        f"on {system.name} (as {most}); the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
+        f"--batch {batch:,.0f}: memory holds at most {units.some(account.holds, 'sequence')} of "
+        f"{units.some(account.tokens, 'token')} per replica on {system.name} (as {most}); "
+        f"the cache exceeds it by {lack / 1e9:,.1f} GB per chip"
     )
 
 

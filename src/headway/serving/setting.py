@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from headway import units
 from headway.catalog import Catalogue, catalogue, default
 from headway.errors import InputError, PhysicsError
 from headway.hardware import Chip, System, with_host
@@ -307,7 +308,7 @@ def lengths(request: Request, most: float) -> tuple[float, float]:
             output = default("default_output") if context is None else 2 * (context - prompt)
         elif context is not None and abs(context - prompt - output / 2) > 0.5:
             raise InputError(
-                f"--context {context:,.0f}: prompts of {prompt:,.0f} and answers of {output:,.0f} tokens make a mean context of "
+                f"--context {context:,.0f}: prompts of {prompt:,.0f} and answers of {units.some(output, 'token')} make a mean context of "
                 f"{prompt + output / 2:,.0f}; give two of the three"
             )
     else:
@@ -317,7 +318,8 @@ def lengths(request: Request, most: float) -> tuple[float, float]:
         prompt = context - output / 2
         if prompt < 0.5:
             raise InputError(
-                f"--context {context:,.0f} leaves no prompt before half of an answer of {output:,.0f} tokens; give --prompt instead"
+                f"--context {context:,.0f} leaves no prompt before half of an answer of {units.some(output, 'token')}; "
+                "give --prompt instead"
             )
         prompt = max(prompt, 1.0)
     if prompt < 0 or output < 0 or prompt + output < 1:
@@ -394,6 +396,6 @@ def checked_layout(s: Setting, layout: Layout) -> Layout:
     check(s.model, layout)
     if layout.chips > s.reach:
         raise PhysicsError(
-            f"--layout {layout}: needs {layout.chips} chips; one replica can span {s.reach} of {s.system.name}"
+            f"--layout {layout}: needs {units.some(layout.chips, 'chip')}; one replica can span {s.reach} of {s.system.name}"
         )
     return layout
