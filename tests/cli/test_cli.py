@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -226,6 +227,32 @@ def test_an_ascii_terminal_loses_nothing():
     )  # fmt: skip
     assert done.returncode == 0
     assert "latency floor" in done.stdout
+
+
+@pytest.mark.parametrize(("verb", "title"), [
+    ("plan llama-3.1-8b --on h100", "meta-llama/Meta-Llama-3.1-8B on H100 SXM"),
+    ("racks gpt-oss-120b --on h200x8", "gpt-oss-120b on h200x8"),
+    ("search llama-3.1-8b --on h100", "meta-llama/Meta-Llama-3.1-8B on H100 SXM"),
+])  # fmt: skip
+def test_a_page_is_titled_by_what_it_shows(capsys, tmp_path, verb, title):
+    assert run(capsys, *verb.split(), "-o", str(tmp_path / "page.html"))[0] == 0
+    found = re.search("<title>(.*?)</title>", (tmp_path / "page.html").read_text())
+    assert title in found[1]
+
+
+def test_nothing_of_a_search_lies_on_the_axes(capsys, tmp_path):
+    """Dots and the ends of intervals are inside the axes' domain, and nothing is clipped."""
+    run(capsys, "search", "gpt-oss-120b", "--on", "h200x8", "--tpot", "30ms", "-o", str(tmp_path / "s.json"))
+    chart = json.loads((tmp_path / "s.json").read_text())
+    for panel in chart["hconcat"]:
+        for layer in panel["layer"]:
+            assert "clip" not in layer["mark"]
+            for channel in ("x", "x2", "y"):
+                where = layer["encoding"].get(channel)
+                if where is None:
+                    continue
+                low, high = layer["encoding"][channel[0]]["scale"]["domain"]
+                assert all(1.03 * low < d[where["field"]] < high / 1.03 for d in layer["data"]["values"])
 
 
 def test_a_layout_that_one_model_cannot_take_loses_no_other(capsys):

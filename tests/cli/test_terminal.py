@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
+from cases import TINY_LLAMA
 from headway.cli import terminal
 from headway.cli.app import run
 
@@ -72,3 +74,11 @@ def test_an_ascii_terminal_gets_ascii(capsys, monkeypatch):
     terminal.show("a ⠁⠀⢄ 4 µs — b")
     out.flush()
     assert out.buffer.getvalue() == b"a * * 4 us - b\n"
+
+
+def test_a_name_wider_than_the_terminal_is_broken(capsys, monkeypatch, tmp_path):
+    name = "x" * 200
+    (tmp_path / f"{name}.json").write_text(json.dumps(TINY_LLAMA))
+    text = printed(capsys, monkeypatch, f"plan {tmp_path / name}.json --on h100", 80)
+    assert max(map(len, text.split("\n"))) <= 80
+    assert name in "".join(text.split("\n")[:8]).replace(" ", "")

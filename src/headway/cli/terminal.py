@@ -29,7 +29,7 @@ def show(text: str) -> None:
 
 
 def fitted(text: str, wide: int) -> str:
-    """Return a text with no line wider than the terminal, charts and what cannot be broken aside.
+    """Return a text with no line wider than the terminal, charts aside; a word that is wider is broken.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def _wrapped(line: str, wide: int) -> list[str]:
         return [line]
     starts = [m.end() for m in re.finditer(r"\S {2,}(?=\S)", line[: wide * 2 // 3])]
     indent = starts[-1] if starts else len(line) - len(line.lstrip()) + 2
-    first = textwrap.wrap(line[indent:], wide - indent, break_long_words=False) if starts else []
+    first = textwrap.wrap(line[indent:], wide - indent, break_long_words=True) if starts else []
     if first:
         return [line[:indent] + first[0], *(" " * indent + x for x in first[1:])]
-    return textwrap.wrap(line, wide, subsequent_indent=" " * indent, break_long_words=False, drop_whitespace=True)
+    return textwrap.wrap(line, wide, subsequent_indent=" " * indent, break_long_words=True, drop_whitespace=True)
 
 
 def _table(lines: list[str], wide: int) -> list[str]:

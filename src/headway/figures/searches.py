@@ -11,6 +11,7 @@ from headway.records.searches import dots
 from headway.search import Option, SearchAnswer
 
 _DOTS = 1500  # the best so many layouts; more would hide each other and make the page slow
+_ROOM = 0.04  # of an axis, beyond its values at either end
 _TIPS = (
     ("layout", "layout", None), ("system", "system", None), ("batch", "batch", ",.0f"),
     ("user", "tok/s per user", ",.1f"), ("chip", "tok/s per chip", ",.0f"), ("dollars", "$/Mtok", ",.3~r"),
@@ -54,13 +55,30 @@ def _line(options: Sequence[Option]) -> list[dict[str, Any]]:
     ]
 
 
+def _around(values: Sequence[float | None]) -> Spec:
+    """A logarithmic scale with room at both ends, so that dots and the ends of intervals are whole."""
+    known = [v for v in values if v is not None and v > 0]
+    if not known:
+        return {"type": "log", "nice": False}
+    room = (max(known) / min(known)) ** _ROOM * (1 + _ROOM)
+    return {"type": "log", "nice": False, "domain": [min(known) / room, max(known) * room]}
+
+
 def _panel(
     answer: SearchAnswer, every: Sequence[dict[str, Any]], line: Sequence[Option], field: str, title: str
 ) -> Spec:
-    log: Spec = {"type": "log", "nice": False}
+    best = _line(line), _line([answer.best])
+    shown = [*every, *best[0], *best[1]]
+    users = [d[k] for d in shown for k in ("user", "user_low", "user_high") if k in d]
     x: Spec = {"field": "user", "type": "quantitative", "axis": FEW, "title": "output tokens per second per user",
-               "scale": log}  # fmt: skip
-    y: Spec = {"field": field, "type": "quantitative", "axis": FEW, "title": title, "scale": log}
+               "scale": _around(users)}  # fmt: skip
+    y: Spec = {
+        "field": field,
+        "type": "quantitative",
+        "axis": FEW,
+        "title": title,
+        "scale": _around([d[field] for d in shown]),
+    }
     tips = [
         {"field": f, "title": t, "type": "quantitative" if fmt else "nominal"} | ({"format": fmt} if fmt else {})
         for f, t, fmt in _TIPS
@@ -72,13 +90,13 @@ def _panel(
     layers: list[Spec] = [
         {"data": {"values": list(every)}, "mark": {"type": "circle", "size": 26, "opacity": 0.45},
          "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips}},
-        {"data": {"values": _line(line)}, "mark": {"type": "line", "color": "#222", "strokeWidth": 1.5},
+        {"data": {"values": best[0]}, "mark": {"type": "line", "color": "#222", "strokeWidth": 1.5},
          "encoding": {"x": x, "y": y, "order": {"field": "user"}}},
-        {"data": {"values": _line(line)}, "mark": {"type": "rule", "color": "#222", "opacity": 0.3, "clip": True},
+        {"data": {"values": best[0]}, "mark": {"type": "rule", "color": "#222", "opacity": 0.3},
          "encoding": {"x": x | {"field": "user_low"}, "x2": {"field": "user_high"}, "y": y}},
-        {"data": {"values": _line(line)}, "mark": {"type": "circle", "color": "#222", "size": 30, "opacity": 1},
+        {"data": {"values": best[0]}, "mark": {"type": "circle", "color": "#222", "size": 30, "opacity": 1},
          "encoding": {"x": x, "y": y, "tooltip": tips}},
-        {"data": {"values": _line([answer.best])},
+        {"data": {"values": best[1]},
          "mark": {"type": "point", "color": "#d1495b", "size": 220, "strokeWidth": 2.5, "filled": False},
          "encoding": {"x": x, "y": y, "tooltip": tips}},
     ]  # fmt: skip

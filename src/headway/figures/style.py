@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -93,4 +94,14 @@ def _render(spec: Spec, half: Path, path: Path) -> None:
         case ".pdf":
             half.write_bytes(vlc.vegalite_to_pdf(spec))
         case _:
-            half.write_text(vlc.vegalite_to_html(_harmless(spec), bundle=True), encoding="utf-8")
+            page = vlc.vegalite_to_html(_harmless(spec), bundle=True)
+            half.write_text(
+                page.replace("<title>Chart</title>", f"<title>{html.escape(_title(spec))}</title>", 1), encoding="utf-8"
+            )
+
+
+def _title(spec: Spec) -> str:
+    """What a chart is of, for its page's own title."""
+    said = spec.get("title", "")
+    text = said.get("text", "") if isinstance(said, dict) else said
+    return str(text) or "headway"
