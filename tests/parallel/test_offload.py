@@ -202,3 +202,13 @@ def test_the_command_line_says_it(capsys):
     assert "left to the host" in said
     assert "Ryzen 9 7950X" in said
     assert "routed experts on the CPU" in said
+
+
+def test_more_expert_layers_than_there_are_means_all():
+    """`--n-cpu-moe 99`, as users of llama.cpp type it; of a dense model there are none to leave."""
+    routed = sum(x.count for x in load(OSS).layers if x.experts)
+    asked = {"model": OSS, "system": "rtx4090", "engine": "llama.cpp", "context": 8000.0, "batch": 1.0, "ram": "96GB"}
+    for more in ({"cpu_experts": 99}, {"layout": "tp1+cpumoe99"}):
+        assert make_plan(Request(**asked, **more)).layout.cpu_experts == routed
+    with pytest.raises(InputError, match="no experts; use --cpu-layers"):
+        make_plan(Request(model="llama-3.1-8b", system="rtx4090", cpu_experts=99))

@@ -67,5 +67,14 @@ def test_the_verb(capsys):
     assert run(["fit", "qwen3-8b", "--on", "rtx4090"]) == 0
     out = capsys.readouterr().out
     assert "fastest: Qwen/Qwen3-8B in q4_k_m" in out
-    assert run(["fit", "deepseek-v3", "--on", "rtx4090"]) == 0
-    assert "nothing of the catalogue fits" in capsys.readouterr().out
+    assert run(["fit", "deepseek-v3", "--on", "rtx4090"]) == 3
+    assert "fits on rtx4090; a narrower --precision" in capsys.readouterr().err
+
+
+def test_nothing_that_fits_is_refused_by_physics(capsys):
+    """As by every verb: status 3 and one line, with --json, too."""
+    for more in ([], ["--json"], ["--csv"]):
+        assert run(["fit", "--on", "rtx4090", "--context", "10m", "llama-3.1-8b", *more]) == 3
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "no model with llama-3.1-8b in its name fits on rtx4090 at a context of 10,000,000 tokens" in said.err

@@ -80,3 +80,13 @@ def test_chips_that_a_name_states(name, chips):
 )
 def test_images_name_their_engine(image):
     assert engine(image).profile in ("sglang", "trtllm", "vllm")
+
+
+@pytest.mark.parametrize("name", ["xeon 8480+", "8480+", "Xeon Platinum 8480+", "xeon 8480", "xeon 8592+"])
+def test_a_plus_is_part_of_the_name_or_left_out(name):
+    assert named_system(name).chip.name.startswith(("Xeon Platinum 8480+", "Xeon Platinum 8592+"))
+
+
+@pytest.mark.parametrize("name", ["fp8", "fp8_e4m3", "fp8_e5m2"])
+def test_caches_as_engines_spell_them(name):
+    assert served_model("llama-3.1-8b", kv=name).kv_format.bytes == 1

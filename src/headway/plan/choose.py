@@ -97,7 +97,7 @@ def _options(s: Setting, request: Request) -> list[Layout]:
         check(s.model, options[0])
         return options
     domain = s.system.joined
-    layout = Layout(**cast(dict[str, Any], {**completed(given_ways(request)), **left_to_host(request)}))
+    layout = Layout(**cast(dict[str, Any], {**completed(given_ways(request)), **left_to_host(request, s.model)}))
     if layout.chips > s.reach:
         raise PhysicsError(
             f"layout {layout} needs {layout.chips} chips, but {s.system.name} joins only {domain} in one scale-up domain; "

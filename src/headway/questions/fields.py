@@ -75,7 +75,7 @@ FIELDS: dict[str, Field] = {
     "pp": Field("whole", "Pipeline stages.", "stages", least=1, example="4"),
     "cpu_layers": Field("whole", "Layers, from the first, that lie in the host's memory with their cache and run on its processor "
                         "(llama.cpp: all less --n-gpu-layers).", "layers", least=0, example="12"),
-    "cpu_experts": Field("whole", "MoE layers, from the first, whose routed experts lie in the host's memory and run there.", "layers", least=0,
+    "cpu_experts": Field("whole", "MoE layers, from the first, whose routed experts lie in the host's memory and run there; more than there are means all.", "layers", least=0,
                          example="40", flags=("--cpu-experts", "--n-cpu-moe")),
     "host": Field("text", "Processors of the host, for what is left to them; default: the catalogue's for such chips.", example="epyc 9654 x2"),
     "ram": _quantity(units.BYTES, "bytes", "Memory of the host; default: the processors' in the catalogue.", "96GB"),

@@ -6,15 +6,30 @@ import math
 from collections.abc import Sequence
 
 from headway import units
+from headway.errors import PhysicsError
 from headway.parallel import offload_option
 from headway.plan.fits import Fitting
 from headway.tables import table_text
 
 
+def nothing_fits(system: str, words: Sequence[str], context: float | None) -> PhysicsError:
+    """Build the error for a machine that holds no such model.
+
+    Parameters
+    ----------
+    system : str
+    words : sequence of str
+        That a model's name had to contain.
+    context : float or None
+        That had to fit, if one was asked for. [tokens]
+    """
+    what = f"no model with {' and '.join(words)} in its name" if words else "no model of the catalogue"
+    at = "" if context is None else f" at a context of {units.some(context, 'token')}"
+    return PhysicsError(f"{what} fits on {system}{at}; a narrower --precision, a shorter --context, or more chips")
+
+
 def fits_text(system: str, found: Sequence[Fitting]) -> str:
     """Return a table of models that fit, largest first."""
-    if not found:
-        return f"nothing of the catalogue fits on {system} at this context"
     several, away = any(f.layout.chips > 1 for f in found), any(f.on_host for f in found)
     heads = ["model", "stored as", "weights", "longest context", "tok/s", "sequences"]
     heads += [*(["layout"] if several else []), *(["in the host's memory"] if away else [])]

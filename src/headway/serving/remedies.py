@@ -32,7 +32,7 @@ _SAID = 3  # remedies in a refusal
 
 def matching(s: Setting, question: Request | Query) -> list[Layout]:
     """Return the layouts inside one scale-up domain that a question leaves open."""
-    given, away = given_ways(question), left_to_host(question)
+    given, away = given_ways(question), left_to_host(question, s.model)
     options = [c for c in candidates(s.model, s.system.joined) if all(getattr(c, k) == v for k, v in given.items())]
     return [replace(c, **away) for c in options if c.tensor_only] if away else options
 

@@ -259,11 +259,12 @@ def system_of(name: str, chips: int | None, layout: Layout | None, price: float 
     return system.resized(layout.chips) if layout is not None and is_bare_chip(name) else system
 
 
-def asked_layout(request: Request | Query) -> Layout | None:
+def asked_layout(request: Request | Query, model: Architecture) -> Layout | None:
     """Return the layout that a question names in full, or None where something is left open."""
     if request.layout is not None:
-        return read_layout(request.layout)
-    ways = {**completed(given_ways(request)), **left_to_host(request)}
+        found = read_layout(request.layout)
+        return dataclasses.replace(found, cpu_experts=_all_at_most(found.cpu_experts, model))
+    ways = {**completed(given_ways(request)), **left_to_host(request, model)}
     return Layout(**cast(dict[str, Any], ways)) if ways else None
 
 
@@ -274,10 +275,18 @@ def given_ways(request: Request | Query) -> dict[str, int]:
     return {k: v for k in ("tp", "dp", "ep", "pp") if (v := getattr(request, k)) is not None}
 
 
-def left_to_host(request: Request | Query) -> dict[str, int]:
+def left_to_host(request: Request | Query, model: Architecture) -> dict[str, int]:
     """Return what a request leaves to the host's processor, as fields of a layout."""
-    names = ("cpu_layers", "cpu_experts")
-    return {k: v for k in names if (v := getattr(request, k))} if isinstance(request, Request) else {}
+    if isinstance(request, Query):
+        return {}
+    left = {"cpu_layers": request.cpu_layers or 0, "cpu_experts": _all_at_most(request.cpu_experts or 0, model)}
+    return {k: v for k, v in left.items() if v}
+
+
+def _all_at_most(layers: int, model: Architecture) -> int:
+    """Layers whose experts are on the host: a number beyond all (``--n-cpu-moe 99``) means all, as llama.cpp takes it."""
+    routed = sum(x.count for x in model.layers if x.experts)
+    return min(layers, routed) if routed else layers
 
 
 def lengths(request: Request, most: float) -> tuple[float, float]:
@@ -368,7 +377,7 @@ def _setting(
     longest = default("longest_draft")
     if asked.drafts > longest:
         raise InputError(f"--drafts: {asked.drafts} must be at most {longest:g}")
-    only = asked_layout(asked)
+    only = asked_layout(asked, arch)
     system = system_of(name, asked.chips, only, asked.price)
     if only is not None and only.offloads:
         system = with_host(system, asked.host, asked.ram)

@@ -53,7 +53,7 @@ def fit(
     from headway.catalog import use
     from headway.plan.fits import what_fits
     from headway.records.fits import fit_record
-    from headway.report.fits import fits_text
+    from headway.report.fits import fits_text, nothing_fits
 
     use(catalog)
     length = None if context is None else units.parse(context, units.TOKENS, "--context")
@@ -68,6 +68,8 @@ def fit(
         host=host,
         ram=None if ram is None else units.parse(ram, units.BYTES, "--ram"),
     )
+    if not found:
+        raise nothing_fits(on, words.split(), length)
     if json:
         emit([fit_record(f) for f in found])
     elif csv:
