@@ -270,6 +270,12 @@ def test_the_readme_example_of_an_own_chip_works(tmp_path):
     assert system("mychipx8").price == pytest.approx(1.9 / 3600)
 
 
+def test_a_cell_beyond_any_size_is_one_line(tmp_path):
+    (tmp_path / "chips.csv").write_text("name,memory_GBps\n" + "x" * 200_000 + ",1\n")
+    with pytest.raises(InputError, match=r"chips\.csv line \d: not CSV"):
+        use([tmp_path]).table("chips")
+
+
 @pytest.mark.parametrize(("cells", "says"), [
     ("2250,8,180", "bf16_TFLOPS 2250 and memory_GBps 8 are 2.81e"), ("989000,3350,80", "bf16_TFLOPS 989000"),
     ("0.989,3350,80", "FLOP per byte"), ("100,100,90000", "takes 900 s to read once"),

@@ -171,13 +171,16 @@ def _read_csv(file: Path) -> list[tuple[int, Row]]:
     reader = csv.DictReader(text.splitlines(), restkey="", strict=False)
     rows: list[tuple[int, Row]] = []
     suspect = _CONTROL.search(text) is not None
-    for row in reader:
-        if row.get("") and any(row[""]):
-            raise InputError(f"{file.name} line {reader.line_num}: more cells than the header has columns")
-        if suspect and any(_CONTROL.search(v or "") for k, v in row.items() if k):
-            raise InputError(f"{file.name} line {reader.line_num}: a cell holds a control character")
-        if any(v for v in row.values()):
-            rows.append((reader.line_num, {k: v or "" for k, v in row.items() if k}))
+    try:
+        for row in reader:
+            if row.get("") and any(row[""]):
+                raise InputError(f"{file.name} line {reader.line_num}: more cells than the header has columns")
+            if suspect and any(_CONTROL.search(v or "") for k, v in row.items() if k):
+                raise InputError(f"{file.name} line {reader.line_num}: a cell holds a control character")
+            if any(v for v in row.values()):
+                rows.append((reader.line_num, {k: v or "" for k, v in row.items() if k}))
+    except csv.Error as error:
+        raise InputError(f"{file} line {reader.line_num}: not CSV: {error}") from None
     return rows
 
 

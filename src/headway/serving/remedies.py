@@ -101,7 +101,7 @@ def _nearest(s: Setting) -> str:
     here = [c for c in candidates(s.model, s.system.joined) if _holds(s.account(c))]
     if here:
         best = min(here, key=lambda c: (c.chips, c.dp))
-        return f"{best} on this system fits (--layout {best})"
+        return f"{best} on this system fits (--layout {best}{_instead(s)})"
     grown = _joined(s)
     for layout in (
         *([grown] if grown and grown.chips <= s.system.domain else []),
@@ -112,8 +112,15 @@ def _nearest(s: Setting) -> str:
         if option is not None:
             where = "this system" if layout.chips <= s.system.chips else f"{layout.chips} such chips"
             what = "the pipeline " if layout.pp > 1 else ""
-            return f"{what}{layout} on {where} fits ({option}--layout {layout})"
+            return f"{what}{layout} on {where} fits ({option}--layout {layout}{_instead(s)})"
     return f"{grown} on {grown.chips} such chips would fit, but nothing that is known joins so many" if grown else ""
+
+
+def _instead(s: Setting) -> str:
+    """What a whole layout takes the place of: it says all of it."""
+    assert s.question is not None
+    given = [f"--{k.replace('_', '-')}" for k in (*given_ways(s.question), *left_to_host(s.question, s.model))]
+    return f" in place of {' and '.join(given)}" if given and s.question.layout is None else ""
 
 
 def _more_chips(s: Setting, layout: Layout) -> str | None:
