@@ -92,8 +92,11 @@ def catalogue_text(table: str, rows: Sequence[dict[str, str]]) -> str:
         return f"no row of {table} matches"
     rows = [_priced(r) for r in rows] if table == "systems" else rows
     heads = [h for h in _SHOWN.get(table) or list(rows[0]) if h in rows[0]]
-    limit = 1000 if table == "columns" else 48  # the other names of a column are what it is looked up for
-    body = [[r.get(h, "")[:limit] + ("…" if len(r.get(h, "")) > limit else "") for h in heads] for r in rows]
-    return (
-        table_text(heads, body) + f"\n\n{units.some(len(rows), 'row')}; --json shows every column with source and date"
-    )
+    every = table == "columns"  # the other names of a column are what it is looked up for: all of them, and as words
+    body = [[r.get(h, "").replace("|", ", ") if every else _cut(r.get(h, "")) for h in heads] for r in rows]
+    told = f"{units.some(len(rows), 'row')}; --json shows every column with source and date"
+    return f"{table_text(heads, body)}\n\n{told}"
+
+
+def _cut(text: str, limit: int = 48) -> str:
+    return text[:limit] + ("…" if len(text) > limit else "")

@@ -6,6 +6,7 @@ import pytest
 
 import headway as hw
 from headway.catalog import catalogue
+from headway.cli.app import run
 from headway.errors import InputError
 from headway.evidence import COLUMNS, measurement, read_file, table
 from headway.evidence.titles import meanings
@@ -99,3 +100,10 @@ def test_what_is_not_read_is_told_with_what_would_be(tmp_path):
     (tmp_path / "in.csv").write_text("GPU,colour,shape\nh200,red,round\n")
     with pytest.raises(InputError, match=r"missing; .*found: GPU, colour, shape"):
         table(tmp_path / "in.csv")
+
+
+def test_all_names_are_listed(capsys):
+    assert run(["catalog", "columns"]) == 0
+    out = capsys.readouterr().out
+    assert "max_concurrency, maximum_request_concurrency, max_request_concurrency, concurrency" in out
+    assert all(name in out for r in catalogue().table("columns").rows for name in r["aliases"].split("|"))
