@@ -10,6 +10,7 @@ import os
 import random
 import re
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -260,7 +261,8 @@ def test_a_table_is_never_written_over_by_its_own_answer(capsys, tmp_path):
     assert (tmp_path / "in.csv").read_text() == HEAD + GOOD
 
 
-def test_what_is_ended_leaves_nothing_half_done(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_ended_leaves_nothing_half_done(tmp_path, number):
     (tmp_path / "in.csv").write_text(HEAD + "".join(GOOD.replace(",16,", f",{1 + i},") for i in range(60_000)))
     (tmp_path / "out").mkdir()
     process = subprocess.Popen(
@@ -269,9 +271,9 @@ def test_what_is_ended_leaves_nothing_half_done(tmp_path):
     )  # fmt: skip
     while not list((tmp_path / "out").iterdir()) and process.poll() is None:
         time.sleep(0.02)
-    process.terminate()
+    process.send_signal(number)
     _, said = process.communicate(timeout=30)
-    assert (process.returncode, said) == (143, "headway: stopped\n")
+    assert (process.returncode, said) == (128 + number, "headway: stopped\n")
     assert list((tmp_path / "out").iterdir()) == []
 
 

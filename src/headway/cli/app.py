@@ -26,7 +26,10 @@ for _file in sorted(Path(verbs.__file__).parent.glob("[a-z]*.py")):  # a verb is
 def main() -> None:
     """Run the command line; every error is one line, and no traceback reaches the user."""
     gc.set_threshold(50_000)  # a verb is short: it makes many small objects and keeps them
-    signal.signal(signal.SIGTERM, _terminated)
+    for name in ("SIGTERM", "SIGHUP"):  # SIGHUP is not everywhere, and under nohup it is not heard
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminated)
     _sane_width()
     if sys.stdout is None or sys.stderr is None:  # closed by whoever started this
         _reopened()
@@ -50,8 +53,8 @@ def run(arguments: list[str]) -> int:
         said = " ".join(str(error).split())
         hint = " (quote a value that has a space in it)" if said.startswith("Unused Tokens") else ""
         return _say(said + hint, 2)
-    except _Terminated:
-        return _say("stopped", 143)
+    except _Terminated as ended:
+        return _say("stopped", 128 + ended.number)
     except KeyboardInterrupt:
         return _say("stopped", 130)
     except BrokenPipeError:
@@ -85,11 +88,15 @@ def _sane_width() -> None:
 
 
 class _Terminated(BaseException):
-    """Somebody ended the process (SIGTERM): what is half done is cleaned up on the way out."""
+    """Somebody ended the process, or closed its terminal: what is half done is cleaned up on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
-def _terminated(*_: object) -> None:
-    raise _Terminated
+def _terminated(number: int, _: object) -> None:
+    raise _Terminated(number)
 
 
 def _reopened() -> None:

@@ -62,17 +62,17 @@ class Fleet:
     spare: int = 0
 
 
-def rented(where: Setting, chips: Array, spare: int, replica: Array) -> Array:
+def rented(where: Setting, chips: Real, spare: int, replica: Real) -> Real:
     """Return the chips to pay for so many in use, and spare ones (N+1): whole systems; where chips are asked for at most, replicas.
 
     Parameters
     ----------
     where : Setting
-    chips : array
+    chips : float or array
         In use. [chips]
     spare : int
         Systems (replicas) beyond. [systems]
-    replica : array
+    replica : float or array
         Of one replica: a bound on chips is no box that could stand by. [chips]
     """
     size = float(where.system.chips)
