@@ -184,3 +184,30 @@ def test_long_values_are_cut_in_the_one_line():
     with pytest.raises(InputError) as refused:
         build(config, "x", stated_precision(config, "c"), where="c")
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("SmolLM3-3B", {"is_llama_config": True}),
+        ("phi-4", {"full_attn_mod": 1, "interpolate_factor": 1}),
+        ("RWKV7-Goose-1.5B", {"hidden_act": "sqrelu"}),
+        ("LFM2-1.2B", {"model_max_length": 1048576}),
+        ("gemma-3n-E2B", {"audio_soft_tokens_per_image": 188}),
+        ("grok-2", {"global_attn_every_n": 1}),
+        ("pythia-6.9b", {"neftune_noise_alpha": 5, "tokenizer_model_max_length": 4096, "max_sequence_length": 4096}),
+    ],
+)
+def test_keys_of_public_configs_that_change_nothing_pass(name, more):
+    assert arch(**CONFIGS[name], **more).total_parameters == arch(**CONFIGS[name]).total_parameters
+
+
+def test_mistral_4_has_latent_attention():
+    """36 layers, a latent of 256 + 64: 46,080 bytes per token in 16 bits, not 32 heads of 128."""
+    found = arch(
+        model_type="mistral4", hidden_size=4096, num_hidden_layers=36, num_attention_heads=32, num_key_value_heads=32, vocab_size=131072,
+        intermediate_size=12288, moe_intermediate_size=2048, n_routed_experts=128, num_experts_per_tok=4, n_shared_experts=1,
+        kv_lora_rank=256, q_lora_rank=1024, qk_nope_head_dim=64, qk_rope_head_dim=64, v_head_dim=128, first_k_dense_replace=0,
+    )  # fmt: skip
+    assert kv_bytes_per_token(found, 100_000.0) == 36 * (256 + 64) * 2
+    assert found.experts.count == 128

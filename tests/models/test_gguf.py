@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from headway.errors import InputError
-from headway.models import kv_bytes_per_token, model, number_format, state_bytes
+from headway.models import build, kv_bytes_per_token, model, number_format, state_bytes
 from headway.models.gguf_mixtures import Mixture, Shape
+from headway.models.precision import uniform
 
 GIB = 2**30
 
@@ -206,3 +209,16 @@ def test_a_split_file_needs_all_its_parts(tmp_path):
     file.write_bytes(b"")
     with pytest.raises(InputError, match="2 of 3 parts are missing"):
         model(str(file))
+
+
+def test_per_layer_embeddings_are_quantised_as_the_embedding_is():
+    """Gemma 3n E2B: 4.46 billion parameters in 8.5 bits, the table of per-layer embeddings (2.0 billion) among them."""
+    import json
+
+    rows = json.loads((Path(__file__).parent / "families.json").read_text())
+    config = next(
+        r["config"] for r in (rows["families"] if isinstance(rows, dict) else rows) if r["name"] == "gemma-3n-E2B"
+    )
+    found = build(config, "g", uniform("q8_0"), where="c")
+    assert found.total_parameters == pytest.approx(4.46e9, rel=0.01)
+    assert found.weight_bytes == pytest.approx(found.total_parameters * 8.5 / 8, rel=0.02)

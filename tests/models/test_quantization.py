@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
@@ -114,6 +115,47 @@ def test_bytes_and_rates_of_each_method(quant, per_weight, chain):
     found = _read(**quant).of(UP, "dense")
     assert found.bytes == pytest.approx(per_weight, rel=1e-6)
     assert found.chain == chain
+
+
+def test_configs_as_their_tools_write_them():
+    """MLX writes its section twice, Quanto and EETQ their own key, Quark a list for weights that are quantised twice."""
+    assert _read(group_size=64, bits=4).weights == _read(group_size=64, bits=4, mode="affine").weights
+    assert _read(quant_method="quanto", weights="int8").weights.name == "int8a16"
+    assert _read(quant_method="quanto", weights="int8", activations="int8").weights.chain[0] == "int8"
+    assert _read(quant_method="quanto", weights="int4").weights.payload == 0.5
+    assert _read(quant_method="eetq", weights="int8").weights.name == "int8a16"
+    with pytest.raises(InputError, match="weights is 'int5'"):
+        _read(quant_method="quanto", weights="int5")
+    twice = [{"dtype": "fp8_e4m3", "qscheme": "per_tensor"}, {"dtype": "int4", "qscheme": "per_channel"}]
+    stored = _read(
+        quant_method="quark", global_quant_config={"weight": twice, "input_tensors": {"dtype": "fp8_e4m3"}}
+    ).weights
+    assert (stored.payload, stored.chain) == (0.5, ("fp8", "bf16"))
+
+
+def test_four_bit_weights_under_floating_activations_multiply_in_fp8():
+    whole = {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 128, "symmetric": True}
+    found = _ct(_group(["Linear"], whole, {"num_bits": 8, "type": "float"})).weights
+    assert found.chain == ("fp8", "bf16")
+    assert found.bytes == pytest.approx(0.5 + 2 / 128)
+
+
+@pytest.mark.parametrize("text", ["(.*){20}Z", "(.|[a-z])*Z", "(.|.)*Z", "(.?){60}Z", "(.{1,30}){1,30}Z"])
+def test_patterns_that_match_in_very_many_ways_take_no_time(text):
+    from headway.models.patterns import Patterns
+
+    began = time.process_time()
+    with contextlib.suppress(InputError):
+        Patterns([f"re:{text}"], "c").idle([f"layers.{i}.self_attn.q_proj" for i in range(60)])
+    assert time.process_time() - began < 2
+
+
+def test_patterns_have_a_second_for_all_of_them():
+    from headway.models.patterns import Patterns
+
+    many = Patterns([f"re:.*{i}.*.*.*.*Z" for i in range(20_000)], "c")
+    with pytest.raises(InputError, match="20,000 patterns take longer than 1 s"):
+        many.idle([f"layers.{i}.self_attn.q_proj" for i in range(60)])
 
 
 def test_mlx_quantises_embeddings_and_head_and_names_layers_of_their_own():
@@ -268,6 +310,7 @@ def test_a_pattern_that_takes_too_long_is_refused(monkeypatch):
             raise TimeoutError
 
     monkeypatch.setattr(slow, "_free", [(0, Clock(), True)])
+    monkeypatch.setattr(slow, "_known", {})
     with pytest.raises(InputError, match=r"takes longer than 0\.2 s"):
         slow.first("layers.0.mlp")
 

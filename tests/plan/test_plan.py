@@ -155,3 +155,14 @@ def test_why_divides_the_cost_by_the_tokens_that_a_pass_makes():
         spent = plan.point.seconds * plan.system.chips * plan.system.price
         assert plan.point.dollars_per_mtok == pytest.approx(1e6 * spent / tokens, rel=1e-3)
         assert bool(made) == bool(drafts)
+
+
+def test_a_further_token_while_windows_have_room():
+    """gpt-oss: half of 36 layers have windows of 128. A hundred tokens still grow in all of them, 8,000 in half."""
+    whole = 36 * 2 * 8 * 64 * 2
+    for context, said in (
+        (100.0, f"{whole:,} bytes per further token, {whole // 2:,} once its windows are full"),
+        (8000.0, f"{whole // 2:,} bytes per further token and"),
+    ):
+        found = make_plan(Request("gpt-oss-120b", "h200x8", context=context, output=2.0))
+        assert said in " ".join(plan_text(found).split())

@@ -98,7 +98,8 @@ _NUMBERS_IN_CODE = {
         1e-9: 4,
     },  # 32-bit logits; what a refusal prints
     "serving/case.py": {2: 1},  # half an answer
-    "serving/setting.py": {2: 6, 0.5: 2, 1024: 1, 2048: 1},  # mean contexts; caches
+    "serving/setting.py": {2: 1, 1024: 1, 2048: 1},  # caches
+    "serving/lengths.py": {2: 5, 0.5: 2},  # mean contexts
     "serving/kinds.py": {2.0: 1, 4.0: 1, 1024: 1},  # which interval a case has; a cache
     "serving/numbers.py": {4096: 1},  # a cache
     "serving/engine_memory.py": {1e9: 3},  # GB

@@ -52,6 +52,8 @@ class Architecture:
         Vision and audio towers: in memory, not in totals, not in the step.
     final_parameters : int
         Parameters outside the layers that are no matrix (final norm, position table). [parameters]
+    tables : tuple of Linear
+        Matrices outside the layers beside embedding and head: per-layer embeddings, of which a token reads a row.
     side_by_side : bool
         Attention and feed-forward read the same input and their outputs are added together (GPT-J, Falcon, PaLM).
     notes : tuple of str
@@ -75,6 +77,7 @@ class Architecture:
     precision: Precision
     mtp: tuple[Layer, ...] = ()
     final_parameters: int = 0
+    tables: tuple[Linear, ...] = ()
     towers: tuple[Tower, ...] = ()
     side_by_side: bool = False
     notes: tuple[str, ...] = ()
@@ -115,7 +118,7 @@ class Architecture:
         """Stored parameters (N_total), MTP layers and vision tower not counted, a tied head counted once."""
         body = sum(x.count * x.parameters for x in self.layers)
         head = self.head.outputs if self.tied and self.head.bias else 0 if self.tied else self.head.parameters
-        return body + self.embedding.parameters + head + self.final_parameters
+        return body + self.embedding.parameters + head + self.final_parameters + sum(t.parameters for t in self.tables)
 
     @property
     def active_parameters(self) -> float:
@@ -177,7 +180,7 @@ class Architecture:
         """Bytes of all stored weights in their own formats."""
         base = self.precision.base
         ends = self.embedding.bytes + (0 if self.tied else self.head.bytes) + self.final_parameters * base.bytes
-        return sum(x.count * x.stored_bytes(base) for x in self.layers) + ends
+        return sum(x.count * x.stored_bytes(base) for x in self.layers) + ends + sum(t.bytes for t in self.tables)
 
     def attends(self) -> Iterator[tuple[int, Attend]]:
         """Yield (number of layers, attention read) over all kinds of layer."""
@@ -208,6 +211,7 @@ def stored_as(model: Architecture, weights: str) -> Architecture:
     return replace(
         model, precision=replace(p, kv=model.kv_format), layers=tuple(map(stored, model.layers)), mtp=tuple(map(stored, model.mtp)),
         embedding=replace(model.embedding, format=p.base), head=replace(model.head, format=p.base),
+        tables=tuple(replace(t, format=p.of(t.path, t.role)) for t in model.tables),
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def weight_format(weights: Any, activations: Any, where: str) -> Format:
         zero = 0.0 if weights.get("symmetric", True) else float(bits)
         return integers(
             bits, group or 0, zero_bits=zero, activation_bits=8 if width == 8 else 16,
-            about="compressed-tensors",
+            floating=(activations or {}).get("type") == "float", about="compressed-tensors",
         )  # fmt: skip
     if kind == "float" and bits == 8:
         if width > 8:

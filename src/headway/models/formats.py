@@ -46,7 +46,14 @@ def _number_format(facts: Catalogue, name: str) -> Format:
 
 
 def integers(
-    bits: float, group: int, *, scale_bytes: float = 2.0, zero_bits: float = 0.0, activation_bits: int = 16, about: str
+    bits: float,
+    group: int,
+    *,
+    scale_bytes: float = 2.0,
+    zero_bits: float = 0.0,
+    activation_bits: int = 16,
+    floating: bool = False,
+    about: str,
 ) -> Format:
     """Return the format of integers that share a scale, and a zero point perhaps, in groups.
 
@@ -60,6 +67,8 @@ def integers(
         Of a group's scale, and of its zero point. [bytes, bits]
     activation_bits : int
         8 multiplies as 8-bit integers where the chip can; 16 multiplies in 16 bits. [bits]
+    floating : bool
+        8-bit activations are floating-point numbers: weights are unpacked to FP8, not to integers.
     about : str
         Which method writes it.
 
@@ -68,11 +77,16 @@ def integers(
     Bytes per weight: bits/8 + (scale + zero/8) / group.
     """
     each = (scale_bytes + zero_bits / 8) / group if group > 0 else 0.0
+    rate = "fp8" if floating else "int8"
     for name in ("int4", "int4-g32", "int8", "int8a16"):  # the catalogue's own, where it is one of them
         known = number_format(name)
-        same_rate = ("int8" in known.chain) == (activation_bits == 8)
+        same_rate = (rate in known.chain) == (activation_bits == 8)
         if same_rate and math.isclose(known.payload, bits / 8) and math.isclose(known.scales, each, abs_tol=1e-12):
             return known
-    name = f"int{bits:g}" + (f"-g{group}" if group > 0 else "") + ("a8" if activation_bits == 8 and bits < 8 else "")
-    chain = ("int8", "bf16") if activation_bits == 8 else ("bf16",)
+    name = (
+        f"int{bits:g}"
+        + (f"-g{group}" if group > 0 else "")
+        + (("f8" if floating else "a8") if activation_bits == 8 and bits < 8 else "")
+    )
+    chain = (rate, "bf16") if activation_bits == 8 else ("bf16",)
     return Format(name, bits / 8, chain, f"{bits:g}-bit integers: {about}", about, "", scales=each)

@@ -142,6 +142,16 @@ class _Reader:
             raise InputError(
                 f"{where}: architecture {quoted(self.arch)} is no decoder with layers and a token embedding"
             )
+        if any(n.startswith(("enc.", "dec.")) for n in self.tensors):
+            raise InputError(
+                f"{where}: architecture {quoted(self.arch)} is an encoder-decoder, not a decoder-only language model"
+            )
+        if facts.get(f"{self.arch}.attention.causal") is False:
+            raise InputError(
+                f"{where}: architecture {quoted(self.arch)} is an encoder, not a decoder-only language model"
+            )
+        if self.arch.startswith("rwkv"):
+            raise InputError(f"{where}: RWKV's state is not read from GGUF files; give the model's config.json")
         self.layers = self.int("block_count")
         if not 1 <= self.layers <= MOST_LAYERS:
             raise InputError(f"{where}: {self.arch}.block_count is {self.layers:,}; no model has so many layers")
@@ -156,13 +166,25 @@ class _Reader:
 
     def architecture(self, name: str, kv: Format) -> Architecture:
         blocks = [_Block() for _ in range(self.layers)]
-        vectors = 0
+        vectors, tables = 0, list[Linear]()
         for tensor in self.tensors.values():
             found = _BLOCK.match(tensor.name)
             if found and int(found[1]) < self.layers:
                 self._add(blocks[int(found[1])], found[2], tensor)
             elif tensor.name not in ("token_embd.weight", "output.weight"):
-                vectors += tensor.elements
+                if len(tensor.shape) < 2 or min(tensor.shape[:2]) <= 1:
+                    vectors += tensor.elements
+                else:
+                    copies = tensor.shape[2] if len(tensor.shape) > 2 else 1
+                    tables.append(
+                        Linear(
+                            tensor.name.removesuffix(".weight"),
+                            "embed",
+                            *tensor.shape[:2],
+                            copies=copies,
+                            format=tensor.format,
+                        )
+                    )
         spare = self.int("nextn_predict_layers", 0)
         every = [self._layer(i, b, kv) for i, b in enumerate(blocks)]
         embedding, head = self.tensors["token_embd.weight"], self.tensors.get("output.weight")
@@ -176,7 +198,8 @@ class _Reader:
             head=Linear("lm_head", "head", hidden, vocabulary, format=last.format), tied=head is None,
             max_context=self.int("context_length", 1 << 20), kv_format=kv,
             precision=Precision(number_format("fp32"), usual.format if usual else last.format, kv, source=self.where),
-            final_parameters=vectors, source=self.where, side_by_side=bool(self.facts.get(f"{self.arch}.use_parallel_residual")),
+            final_parameters=vectors, tables=tuple(tables), source=self.where,
+            side_by_side=bool(self.facts.get(f"{self.arch}.use_parallel_residual")),
             notes=("read from a GGUF header: every tensor as it stands in the file",),
             kernel_counts=kernel_counts(), order=order(every[: self.layers - spare]),
         )  # fmt: skip

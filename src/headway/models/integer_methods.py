@@ -119,8 +119,18 @@ def _bitnet(keys: Keys) -> Found:
     return integers(2, 0, activation_bits=8, about="BitNet, packed"), ()
 
 
-def _int8(keys: Keys) -> Found:
-    return number_format("int8a16"), ()
+_QUANTO = {"int8": ("int8a16", "int8"), "float8": ("fp8a16", "fp8-tensor")}  # by 16-bit and by narrow activations
+
+
+def _quanto(keys: Keys) -> Found:
+    """Quanto and EETQ: weights by name, unpacked to 16 bits unless activations are narrow, too."""
+    said = keys.text("weights", default="int8")
+    narrow = keys.text("activations", default="none").lower() not in ("none", "")
+    if said in _QUANTO:
+        return number_format(_QUANTO[said][narrow]), ()
+    if said in ("int4", "int2"):
+        return integers(float(said[-1]), 128, zero_bits=16, about="Quanto"), ()
+    raise keys.wrong("weights", said, "int8, float8, int4 or int2")
 
 
 def mlx(bits: Any, group: Any, mode: Any, where: str) -> Format:
@@ -156,6 +166,6 @@ READERS: dict[str, Callable[[Keys], Found]] = {
     "exl3": _exl,
     "torchao": _torchao,
     "bitnet": _bitnet,
-    "eetq": _int8,
-    "quanto": _int8,
+    "eetq": _quanto,
+    "quanto": _quanto,
 }

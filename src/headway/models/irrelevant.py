@@ -46,6 +46,8 @@ IN_ARCHITECTURE = frozenset({
     "output_past", "keys_to_ignore_at_inference", "onnx_export", "vision_feature_layer",
     "vision_feature_select_strategy", "projector_hidden_act", "multimodal_projector_bias", "image_seq_length",
     "image_grid_pinpoints", "bos_id", "eos_id", "pad_id", "transformers_weights", "tokenizer_path",
+    "spatial_merge_size", "is_llama_config", "full_attn_mod", "interpolate_factor", "model_max_length",
+    "audio_soft_tokens_per_image", "neftune_noise_alpha", "tokenizer_model_max_length", "max_sequence_length",
     "flash_attention", "use_flash_attn", "use_flash_attention", "_use_flash_attention_2",
 })  # fmt: skip
 

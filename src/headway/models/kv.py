@@ -47,9 +47,16 @@ def kv_bytes_per_token(model: Architecture, context: Real) -> Real:
 
 
 def kv_bytes_per_further_token(model: Architecture) -> float:
-    """Return bytes that every further token of a long context adds, each part in its own format (windows are full and add none)."""
+    """Return bytes that every further token of a long context adds, each part in its own format.
+
+    Windows are full by then and add none, save those that are as wide as the model's longest context: they never are.
+    """
     growing = ("full", "top-k", "sqrt", "fraction")
-    return sum(n * a.entry_bytes / a.reach.ratio for n, a in model.attends() if a.stores and a.reach.kind in growing)
+    return sum(
+        n * a.entry_bytes / a.reach.ratio
+        for n, a in model.attends()
+        if a.stores and (a.reach.kind in growing or a.reach.width >= model.max_context)
+    )
 
 
 def state_bytes(model: Architecture) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,8 @@ _EACH_EXPERT = re.compile(r"\.experts\.\d+\.")  # checkpoints name every expert;
 _ALSO = {"head": "lm_head", "embed": "embed_tokens"}  # as DeepSeek's own checkpoints name them
 _LONGEST = 400  # characters of one pattern
 _SECONDS = 0.2  # for one match
+_ALL_SECONDS = 1.0  # for all matches of a config
+_REPEATED_GROUP = re.compile(r"\)[*+{]")  # of alternatives or optional parts: it may be matched in very many ways
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)|[*+]|\{\d+,\d*\}|.", re.DOTALL)
 
 
@@ -44,7 +47,7 @@ def _compiled(text: str, where: str) -> Any:
             "it could be matched for ever"
         )
     try:
-        if repeats <= 2:
+        if repeats <= 2 and not _REPEATED_GROUP.search(text):
             return re.compile(text)
         import regex
 
@@ -112,6 +115,8 @@ class Patterns:
     def __init__(self, texts: Iterable[str] = (), where: str = "") -> None:
         self.texts = tuple(texts)
         self.where = where
+        self._known: dict[tuple[int, str], bool] = {}
+        self._spent = 0.0
         self._exact: dict[str, int] = {}
         self._free: list[tuple[int, Any, bool]] = []
         for number, text in enumerate(self.texts):
@@ -137,17 +142,26 @@ class Patterns:
             for part in _runs(path):
                 best = min(best, self._exact.get(part, best))
         for number, pattern, wrapped in self._free:
-            if number < best and self._free_match(pattern, wrapped, path):
+            if number < best and self._free_match(number, pattern, wrapped, path):
                 best = number
                 break
         return best if best < len(self.texts) else None
 
-    def _free_match(self, pattern: Any, wrapped: bool, path: str) -> bool:
-        if _matches(pattern, path, self.where):
-            return True
-        return wrapped and any(
-            _matches(pattern, prefix + path, self.where) for prefix in ("model.", "model.language_model.")
-        )
+    def _free_match(self, number: int, pattern: Any, wrapped: bool, path: str) -> bool:
+        known = self._known.get((number, path))
+        if known is not None:
+            return known
+        began = time.perf_counter()
+        prefixes = ("", "model.", "model.language_model.") if wrapped else ("",)
+        found = any(_matches(pattern, prefix + path, self.where) for prefix in prefixes)
+        self._spent += time.perf_counter() - began
+        if self._spent > _ALL_SECONDS:
+            raise InputError(
+                f"{self.where}: quantization_config: its {len(self._free):,} patterns take longer than {_ALL_SECONDS:g} s to "
+                f"match the model's modules, {quoted(self.texts[number])} last"
+            )
+        self._known[number, path] = found
+        return found
 
     def idle(self, paths: Iterable[str]) -> list[str]:
         """Return the patterns that match none of the paths."""
@@ -155,7 +169,7 @@ class Patterns:
         runs = {part for path in known for part in _runs(path)}
         quiet = [(n, self.texts[n]) for text, n in self._exact.items() if text not in runs]
         for number, pattern, wrapped in self._free:
-            if not any(self._free_match(pattern, wrapped, path) for path in known):
+            if not any(self._free_match(number, pattern, wrapped, path) for path in known):
                 quiet.append((number, self.texts[number]))
         return [text for _, text in sorted(quiet)]
 

@@ -109,7 +109,7 @@ def _method(keys: Keys) -> Reader:
     if named is None and keys.prefix.startswith("quantization.") and "bits" in keys.values:
         named = "mlx"
     name = str(named or maker or ("modelopt" if keys.values.get("quant_algo") else "")).lower()
-    if name in ("", "none") and "bits" in keys.values and "mode" in keys.values:
+    if name in ("", "none") and "bits" in keys.values and _of_mlx(keys.values):
         name = "mlx"
     found = READERS.get(name)
     if found is None:
@@ -118,6 +118,11 @@ def _method(keys: Keys) -> Reader:
         known = ", ".join(sorted(READERS))
         raise InputError(f"{keys.where}: {keys.prefix}quant_method {quoted(name)} is not known{hint} (known: {known})")
     return found
+
+
+def _of_mlx(values: Mapping[str, Any]) -> bool:
+    """Whether a section is MLX's copy of its own: bits, a group, perhaps a mode, and modules by path; GPTQ's says more."""
+    return all(k in ("bits", "group_size", "mode", "quant_method") or "." in k for k in values)
 
 
 def spared(keys: Keys) -> tuple[tuple[str, None], ...]:
@@ -209,8 +214,10 @@ def _glob(name: str) -> str:
 
 def _quark_format(scheme: Any, where: str) -> Format:
     weight = (scheme or {}).get("weight") or {}
-    if isinstance(weight, list):
-        weight = weight[0] if weight else {}
+    chain = ""
+    if isinstance(weight, list):  # quantised twice: multiplied as the first, stored as the last
+        chain = str((weight[0] or {}).get("dtype")) if len(weight) > 1 else ""
+        weight = weight[-1] if weight else {}
     dtype = str(weight.get("dtype"))
     bits = {"fp8_e4m3": 8, "fp8_e5m2": 8, "int8": 8, "uint8": 8, "int4": 4, "uint4": 4, "fp4": 4, "mx": 4}.get(dtype)
     activations = bool((scheme or {}).get("input_tensors"))
@@ -219,6 +226,8 @@ def _quark_format(scheme: Any, where: str) -> Format:
         "strategy": "block" if "block" in str(weight.get("qscheme")) else "group",
     }  # fmt: skip
     acts = {"num_bits": 8 if bits == 8 else 4} if activations else None
+    if chain.startswith("fp8"):
+        acts = {"num_bits": 8, "type": "float"}
     if bits is None:
         raise InputError(f"{where}: quantization_config: Quark's dtype {quoted(dtype)} is not known to headway")
     return weight_format(shape, acts, where)

@@ -28,7 +28,8 @@ def weights_per_chip(model: Architecture, layout: Layout, even: bool = False) ->
         Count an even share of everything per pipeline stage: the least that the fullest one can hold.
     """
     stage, model = stage_share(model, layout), places(model, layout).chip
-    embedding, head = model.embedding.bytes / layout.tp, 0.0 if model.tied else model.head.bytes / layout.tp
+    looked_up = model.embedding.bytes + sum(t.bytes for t in model.tables)
+    embedding, head = looked_up / layout.tp, 0.0 if model.tied else model.head.bytes / layout.tp
     if layout.pp > 1:
         ends = max(embedding, model.head.bytes / layout.tp)
     else:

@@ -226,9 +226,13 @@ class Plan(Shown):
 
     @property
     def compute_kind(self) -> str:
-        """The rate at which the model's largest matrices are multiplied: ``bf16``, ``fp8``, ``fp4``, ``int8``."""
-        biggest = max((m for x in self.model.layers for m in x.linears), key=lambda m: m.bytes)
-        return self.system.chip.rate_kind(biggest.format.chain)
+        """The rate at which most of the model's weights are multiplied: ``bf16``, ``fp8``, ``fp4``, ``int8``."""
+        held: dict[str, int] = {}
+        for x in self.model.layers:
+            for m in x.linears:
+                rate = self.system.chip.rate_kind(m.format.chain)
+                held[rate] = held.get(rate, 0) + x.count * m.parameters
+        return max(held, key=lambda rate: held[rate])
 
     @property
     def flop_per_byte(self) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headway import units
-from headway.models import Architecture
+from headway.models import Architecture, kv_bytes_per_token
 from headway.plan import Plan, Point, curve
 from headway.report.charts import log_chart
 from headway.tables import columns, table_text
@@ -63,10 +63,12 @@ def _model(plan: Plan) -> list[Cell]:
     if not m.tied:
         experts += f"; {_params(m.active_without_embedding)} active without the input embedding"
     kv, growth = plan.kv_per_sequence, plan.kv_growth
-    fixed = kv - growth * plan.context
-    plain = abs(fixed) < 1e-3 * kv
+    fixed, here = kv - growth * plan.context, float(kv_bytes_per_token(m, plan.context - 1.0))
+    plain, filling = abs(fixed) < 1e-3 * kv, here > growth * (1 + 1e-3)
     each = f"{growth:,.0f} bytes per token" if plain else f"{growth:,.0f} bytes per further token"
     plus = "" if plain else f" and {_gigabytes(fixed)} fixed (windows, states)"
+    if filling:  # windows have room yet
+        each, plus = f"{here:,.0f} bytes per further token", f", {growth:,.0f} once its windows are full"
     return [
         ("parameters", f"{_params(m.total_parameters)} total, {_params(m.active_parameters)} active", experts),
         ("sparsity", f"{m.sparsity:.2f}", "total over active"),

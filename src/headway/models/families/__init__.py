@@ -47,7 +47,7 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys(kin.KIN, kin.read),
     "mistral3": decoder.read,
     "ministral3": decoder.read,
-    "mistral4": decoder.read,
+    "mistral4": deepseek.read_mistral4,
     "chatglm": kin.read_chatglm,
     "openelm": kin.read_openelm,
     "qwen": kin.read_qwen1,

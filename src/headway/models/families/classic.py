@@ -93,8 +93,8 @@ def read_falcon(keys: Keys) -> Draft:
     grouped = keys.flag("new_decoder_architecture")
     multi = keys.flag("multi_query", default=True)
     kv_heads = keys.int("num_kv_heads", "n_head_kv", default=heads) if grouped else 1 if multi else heads
-    keys.ignore("num_kv_heads", "n_head_kv", "alibi", "num_ln_in_parallel_attn")
-    inner = keys.int("ffn_hidden_size", default=4 * hidden)
+    keys.ignore("num_kv_heads", "n_head_kv", "alibi", "num_ln_in_parallel_attn", "activation")
+    inner = keys.int("ffn_hidden_size", default=keys.int("ff_factor", default=4) * hidden)
     parallel = keys.flag("parallel_attn", default=True)
     return _stack(
         keys, hidden, layers, heads, kv_heads=kv_heads, inner=inner, bias=keys.flag("bias"),

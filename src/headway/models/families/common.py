@@ -27,6 +27,7 @@ class Draft:
     head_bias: bool = False
     side_by_side: bool = False
     notes: list[str] = field(default_factory=list[str])
+    tables: tuple[Linear, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

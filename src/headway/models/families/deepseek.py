@@ -11,6 +11,7 @@ from headway.models.attention import Part, indexer, latent
 from headway.models.experts import dense, routed, router
 from headway.models.families.common import Draft, is_moe_layer, layer, mtp_count, spine
 from headway.models.families.decoder import next_token_layer
+from headway.models.families.decoder import read as read_decoder
 from headway.models.keys import Keys
 from headway.models.reach import FULL, Reach
 
@@ -58,6 +59,12 @@ def read(keys: Keys) -> Draft:
         )
     mtp = [next_token_layer(layers[-1], s.hidden)] * mtp_count(keys, "num_nextn_predict_layers")
     return Draft(s.hidden, s.vocabulary, layers, s.tied, s.max_context, s.hidden, mtp)
+
+
+def read_mistral4(keys: Keys) -> Draft:
+    """Read Mistral 4: latent attention and experts where the config has its keys, else Mistral's dense decoder."""
+    keys.ignore("llama_4_scaling_beta", "sliding_window", "head_dim", "max_seq_len")
+    return read(keys) if "kv_lora_rank" in keys.values else read_decoder(keys)
 
 
 def read_dense(keys: Keys) -> Draft:

@@ -124,9 +124,12 @@ def read_gemma3n(keys: Keys) -> Draft:
             )
         )
     # looked up, not multiplied: a row per layer; and what joins and splits the streams once a pass
-    tables = table * s.layers * narrow + s.hidden * s.layers * narrow + narrow
-    joins = 2 * (streams - 1) * s.hidden * s.hidden
-    return Draft(s.hidden, s.vocabulary, layers, _tied(keys), s.max_context, s.hidden + tables + joins)
+    beside = (
+        Linear("embed_tokens_per_layer", "embed", table, s.layers * narrow),
+        Linear("per_layer_model_projection", "dense", s.hidden, s.layers * narrow),
+        Linear("altup_projections", "dense", s.hidden, s.hidden, copies=2 * (streams - 1)),
+    )
+    return Draft(s.hidden, s.vocabulary, layers, _tied(keys), s.max_context, s.hidden + narrow, tables=beside)
 
 
 def _mixture(keys: Keys, s: Spine) -> tuple[tuple[Linear, ...], Experts, int]:

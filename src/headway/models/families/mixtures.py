@@ -56,7 +56,7 @@ def read_grok2(keys: Keys) -> Draft:
     inner = keys.int("intermediate_size")
     beside = dense(s.hidden, inner) if keys.flag("residual_moe", default=True) else ()
     _scalings(keys)
-    keys.ignore("scale_factor", "original_max_position_embeddings", "sliding_window_size")
+    keys.ignore("scale_factor", "original_max_position_embeddings", "sliding_window_size", "global_attn_every_n")
     part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim)
     ffn: Ffn = ((*beside, *mixture[0]), mixture[1], "dense and experts", 0)
     return mixed(keys, s, part, lambda _: ffn, 4 * s.hidden)
