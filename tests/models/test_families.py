@@ -202,6 +202,16 @@ def test_keys_of_public_configs_that_change_nothing_pass(name, more):
     assert arch(**CONFIGS[name], **more).total_parameters == arch(**CONFIGS[name]).total_parameters
 
 
+def test_states_in_sixteen_bits_where_an_engine_keeps_them_so():
+    """Mamba and delta-rule states follow the model's format in vLLM (mamba_ssm_cache_dtype auto); what a config states stays."""
+    granite = arch(**CONFIGS["granite-4.0-h-tiny"])
+    assert state_bytes(granite.narrow_states()) == pytest.approx(
+        sum(x.count * 2 * (x.state.elements + x.state.conv_elements) for x in granite.layers if x.state)
+    )
+    lightning = arch(**CONFIGS["MiniMax-Text-01"])
+    assert lightning.narrow_states() == lightning
+
+
 def test_mistral_4_has_latent_attention():
     """36 layers, a latent of 256 + 64: 46,080 bytes per token in 16 bits, not 32 heads of 128."""
     found = arch(

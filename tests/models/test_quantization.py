@@ -9,7 +9,7 @@ import time
 import pytest
 
 from headway.errors import InputError
-from headway.models import build, model
+from headway.models import build, kv_bytes_stored, model
 from headway.models.precision import uniform
 from headway.models.quantization import read_precision
 
@@ -375,3 +375,29 @@ def test_twenty_thousand_patterns_take_no_time(tmp_path):
 
 def test_uniform_keeps_embeddings_and_router():
     assert uniform("int4").of("lm_head", "head").name == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("quant", "says"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [-128, 0]}, "weight_block_size"),
+        ({"quant_method": "fp8", "weight_block_size": [128]}, "weight_block_size"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 0}, "group_size is 0"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(quant, says):
+    with pytest.raises(InputError, match=says):
+        _read(**quant)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    (tmp_path / "config.json").write_text("\ufeff" + json.dumps(LLAMA), encoding="utf-8")
+    assert model(str(tmp_path)).total_parameters == build(LLAMA, "x", uniform("bf16"), where="c").total_parameters
+
+
+def test_the_library_refuses_what_is_no_model_and_no_context():
+    with pytest.raises(InputError, match="the model is"):
+        model(3)
+    for wrong in (-1.0, float("nan")):
+        with pytest.raises(InputError, match="at least 0"):
+            kv_bytes_stored(build(LLAMA, "x", uniform("bf16"), where="c"), wrong)

@@ -125,11 +125,30 @@ def test_packed_experts_fused_projections_and_towers(tmp_path):
     assert found.layers[0].linears[0].bytes == 64 * 64 * 2
 
 
-def test_an_index_without_its_files_is_held_against_the_count(tmp_path):
-    folder = _folder(tmp_path)
-    index = {"metadata": {"total_size": 10**6}, "weight_map": {"lm_head.weight": "model-00001-of-00001.safetensors"}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert any("its files hold 0.00 GB" in n for n in model(str(folder)).notes)
+def test_an_index_without_its_files_overrules_the_count(tmp_path):
+    """Its total is all that is known: the layers' matrices take up what is left; one that cannot be is only told."""
+    bare = model(str(_folder(tmp_path)))
+    layers = sum(x.count * m.bytes for x in bare.layers for m in x.linears)
+
+    def indexed(total):
+        folder = tmp_path / f"{total:.0f}"
+        folder.mkdir()
+        _folder(folder)
+        listed = {
+            "metadata": {"total_size": total},
+            "weight_map": {"model.norm.weight": "model-00001-of-00002.safetensors"},
+        }
+        (folder / "model.safetensors.index.json").write_text(json.dumps(listed))
+        return model(str(folder))
+
+    half = indexed(bare.loaded_bytes - layers / 2)
+    assert half.loaded_bytes == pytest.approx(bare.loaded_bytes - layers / 2)
+    assert half.embedding.bytes == bare.embedding.bytes
+    assert any("0.5 times as wide" in n for n in half.notes)
+    assert indexed(bare.loaded_bytes).notes == bare.notes
+    absurd = indexed(bare.loaded_bytes * 50)
+    assert absurd.loaded_bytes == bare.loaded_bytes
+    assert any("its files hold" in n for n in absurd.notes)
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,15 @@ class Architecture:
         ends = self.embedding.bytes + (0 if self.tied else self.head.bytes) + self.final_parameters * base.bytes
         return sum(x.count * x.stored_bytes(base) for x in self.layers) + ends + sum(t.bytes for t in self.tables)
 
+    def narrow_states(self) -> Architecture:
+        """Return the model with recurrent states in the format of their convolutions, where nothing says another."""
+
+        def narrow(x: Layer) -> Layer:
+            s = x.state
+            return x if s is None or s.stated else replace(x, state=replace(s, format=s.conv_format))
+
+        return replace(self, layers=tuple(map(narrow, self.layers)))
+
     def attends(self) -> Iterator[tuple[int, Attend]]:
         """Yield (number of layers, attention read) over all kinds of layer."""
         for layer in self.layers:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headway.catalog import Catalogue, catalogue
-from headway.errors import InputError, near_misses, quoted, visible
+from headway.errors import InputError, near_misses, quoted, visible, worded
 from headway.models.architecture import Architecture, Layer, Linear, group, kernel_counts, order
 from headway.models.families import READERS, REFUSED
 from headway.models.families.common import Draft
@@ -20,7 +20,7 @@ from headway.models.gguf_mixtures import Mixture, Shape
 from headway.models.keys import Keys
 from headway.models.precision import Format, Precision, number_format, uniform
 from headway.models.quantization import SECTIONS, read_precision
-from headway.models.stored_tensors import StoredTensors, overruled, stored_tensors
+from headway.models.stored_tensors import StoredTensors, checked_total, overruled, stored_tensors
 from headway.models.towers import towers
 
 
@@ -47,7 +47,9 @@ def model(
         Unknown name (with near misses), unreadable or malformed config, unknown ``model_type``, unread architecture
         key, unknown format.
     """
-    path = Path(os.path.expanduser(name))  # a user that nobody knows stays in the name
+    path = Path(
+        os.path.expanduser(worded(name, "the model", "llama-3.1-8b"))
+    )  # a user that nobody knows stays in the name
     row: Mapping[str, str] = {}
     by_path = is_path(name)
     if by_path:
@@ -326,20 +328,7 @@ def _finish(
         kernel_counts=kernel_counts(),
         order=order(layers),
     )
-    return _checked_total(built, stored)
-
-
-_TOLERATED = 0.01
-
-
-def _checked_total(built: Architecture, stored: StoredTensors | None) -> Architecture:
-    """Say where what the files weigh and what was counted differ: something is stored that the config does not say."""
-    if stored is None or abs(stored.total / built.loaded_bytes - 1) < _TOLERATED:
-        return built
-    what = (
-        f"its files hold {stored.total / 1e9:,.2f} GB, {built.loaded_bytes / 1e9:,.2f} GB were counted from its config"
-    )
-    return replace(built, notes=(*built.notes, what))
+    return checked_total(built, stored)
 
 
 # Parts that readers keep no matrix for, so that no pattern can match them.

@@ -53,7 +53,7 @@ def read_json(file: Path) -> dict[str, Any]:
             raise InputError(f"{file}: is no file; name a config.json, a folder that holds one, or a model")
         if file.stat().st_size > _MOST_BYTES:
             raise InputError(f"{file}: is larger than {_MOST_BYTES // 1_000_000} MB; a config.json is not")
-        config = json.loads(file.read_text(encoding="utf-8"), parse_int=_whole, object_pairs_hook=_once)
+        config = json.loads(file.read_text(encoding="utf-8-sig"), parse_int=_whole, object_pairs_hook=_once)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; name a config.json, a folder that holds one, or a model") from None
     except (OSError, UnicodeDecodeError) as error:

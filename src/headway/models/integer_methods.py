@@ -18,7 +18,10 @@ def _width(keys: Keys, *names: str, default: int) -> int:
 
 
 def _group(keys: Keys, *names: str, default: int = 128) -> int:
-    return keys.int(*names, default=default, least=-1, most=1 << 20)
+    found = keys.int(*names, default=default, least=-1, most=1 << 20)
+    if found == 0:
+        raise keys.wrong(names[0], found, "a number of weights that share a scale, or -1 for whole rows")
+    return found
 
 
 def _awq(keys: Keys) -> Found:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from headway.errors import InputError
 from headway.models.architecture import Architecture
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -18,8 +21,16 @@ def kv_bytes_stored(model: Architecture, context: Real) -> Real:
     context : float or array
         Tokens in the cache. [tokens]
     """
+    context = _counted(context)
     cache = sum(n * a.stored_bytes(context) for n, a in model.attends())
     return cache + state_bytes(model)
+
+
+def _counted(context: Real) -> Real:
+    """Refuse a context that is no number of tokens."""
+    if not np.all(np.asarray(context) >= 0):
+        raise InputError(f"a context of {context} tokens; it must be at least 0")
+    return context
 
 
 def kv_bytes_read(model: Architecture, context: Real) -> Real:
@@ -31,6 +42,7 @@ def kv_bytes_read(model: Architecture, context: Real) -> Real:
     context : float or array
         Tokens in the cache. [tokens]
     """
+    context = _counted(context)
     return sum(n * a.read_bytes(context) for n, a in model.attends()) + 0.0 * context
 
 

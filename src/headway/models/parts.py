@@ -206,6 +206,8 @@ class State:
         FLOPs to decay, update and query the state for one token. [FLOP/token]
     ways : int
         Heads: into how many shards it can be cut. [1]
+    stated : bool
+        The config (or the layer's kernels) say its format; else some engines keep it in the model's 16 bits.
     """
 
     elements: float
@@ -214,6 +216,7 @@ class State:
     ways: int
     format: Format
     conv_format: Format = UNSTATED
+    stated: bool = False
 
     @property
     def bytes(self) -> float:

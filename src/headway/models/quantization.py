@@ -140,7 +140,9 @@ def spared(keys: Keys) -> tuple[tuple[str, None], ...]:
 
 
 def _fp8(keys: Keys) -> Stored:
-    block = keys.list("weight_block_size")
+    block = keys.list("weight_block_size", length=2)
+    for side in block or ():
+        keys.whole("weight_block_size", side)
     weights = number_format("fp8" if block else "fp8-tensor")
     rules = spared(keys)
     if keys.values.get("quantized_layers"):  # FP8 with 4-bit experts, as ModelOpt writes it for DeepSeek-V4

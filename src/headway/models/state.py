@@ -143,7 +143,9 @@ def kimi_delta(
     )
     out = (Linear("self_attn.o_proj", "state", width, hidden, ways=heads),)
     elements = float(width * head_dim)
-    state = State(elements, 3.0 * (kernel - 1) * width, state_flops("delta rule", elements), heads, state_format)
+    state = State(
+        elements, 3.0 * (kernel - 1) * width, state_flops("delta rule", elements), heads, state_format, stated=True
+    )
     return (*wide, *convs, *decay, *gate, *out), state, heads + width + head_dim
 
 
@@ -202,7 +204,7 @@ def lightning(hidden: int, heads: int, head_dim: int, state_format: Format) -> t
         Linear("self_attn.out_proj", "state", width, hidden, ways=heads),
     )
     elements = float(heads * head_dim * head_dim)
-    return linears, State(elements, 0.0, state_flops("selective", elements), heads, state_format), width
+    return linears, State(elements, 0.0, state_flops("selective", elements), heads, state_format, stated=True), width
 
 
 def rwkv7(
@@ -234,6 +236,6 @@ def rwkv7(
         if not (first and n == "v")
     )
     elements = float(hidden * head_dim)
-    state = State(elements, 2.0 * hidden, state_flops("delta rule", elements), heads, state_format)
+    state = State(elements, 2.0 * hidden, state_flops("delta rule", elements), heads, state_format, stated=True)
     biases = (2 if first else 3) * hidden  # of decay, learning rate and value residual
     return (*wide, *low), state, 6 * hidden + 3 * hidden + 2 * hidden + biases

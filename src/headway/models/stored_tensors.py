@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headway.errors import InputError
-from headway.models.architecture import Layer, Linear, Tower
+from headway.models.architecture import Architecture, Layer, Linear, Tower
 from headway.models.formats import Format, number_format
 from headway.models.patterns import plain
 
@@ -161,6 +161,36 @@ def overruled(
     kept = tuple(t for t in towers if t.kind not in found.towers)
     seen = tuple(Tower(kind, round(size / wide.bytes), wide) for kind, size in found.towers.items())
     return of, (*kept, *seen)
+
+
+def _scaled(layer: Layer, width: float) -> Layer:
+    """A layer whose matrices are stored so many times as wide."""
+    return replace(
+        layer, linears=tuple(replace(m, format=_as_stored(m.format, m.format.bytes * width)) for m in layer.linears)
+    )
+
+
+_TOLERATED = 0.01
+_NARROWEST, _WIDEST = 0.1, 4.0  # times what a config says of weights: beyond that the files are another model's
+
+
+def checked_total(built: Architecture, stored: StoredTensors | None) -> Architecture:
+    """Say where what the files weigh and what was counted differ: something is stored that the config does not say.
+
+    Of an index alone nobody knows how wide each matrix is: those of the layers take up what is left of its total.
+    """
+    if stored is None or abs(stored.total / built.loaded_bytes - 1) < _TOLERATED:
+        return built
+    what = (
+        f"its files hold {stored.total / 1e9:,.2f} GB, {built.loaded_bytes / 1e9:,.2f} GB were counted from its config"
+    )
+    if stored.tensors is None:
+        layers = sum(x.count * m.bytes for x in built.layers for m in x.linears)
+        width = 1 + (stored.total - built.loaded_bytes) / layers
+        if _NARROWEST <= width <= _WIDEST:
+            built = replace(built, layers=tuple(_scaled(x, width) for x in built.layers))
+            what += f": its layers' matrices are taken {width:.3g} times as wide as it says, multiplied as it says"
+    return replace(built, notes=(*built.notes, what))
 
 
 def _as_stored(usual: Format, each: float) -> Format:

@@ -101,7 +101,7 @@ def reserved_per_chip(model: Architecture, layout: Layout, context: float, ahead
     states = [(x.count, x.state.bytes * share_of(x.state.ways, layout.tp)) for x in model.layers if x.state]
     reads = list(model.attends())
     page = block
-    if states and reads:
+    if states and reads and block > 1:  # an engine without pages keeps states apart
         each = max(a.entry_bytes * share_of(a.ways, layout.tp) for _, a in reads)
         page = max(math.ceil(max(b for _, b in states) / each / block) * block, block)
         states = [(n, page * each) for n, _ in states]

@@ -34,6 +34,8 @@ class Engine:
         Whether the evidence has rows of it under load; else intervals under load are those of engines that have.
     prompt_piece : float
         Tokens of a prompt that it computes at a time, whatever its budget per pass; infinite for whole prompts. [tokens]
+    narrow_states : bool
+        Recurrent states are kept in the model's own 16 bits unless its config says otherwise; else in 32.
     apart : bool
         Prompts run in passes of their own, before any decode step; else they share passes with answers.
     """
@@ -45,6 +47,7 @@ class Engine:
     loaded: bool = True
     prompt_piece: float = math.inf
     apart: bool = False
+    narrow_states: bool = False
 
 
 def engine(name: str) -> Engine:
@@ -80,5 +83,5 @@ def _engine(facts: Catalogue, name: str) -> Engine:
     piece = float(row["prompt_piece"] or math.inf)
     return Engine(
         row["name"], row["profile"], admission, habits_of(row), row["cohort"] == "present", piece,
-        row["prompts"] == "apart",
+        row["prompts"] == "apart", row["states"] == "16 bits",
     )  # fmt: skip

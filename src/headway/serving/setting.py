@@ -337,6 +337,8 @@ def _setting(
         system = with_host(system, asked.host, asked.ram)
     elif asked.host is not None or asked.ram is not None:
         raise InputError("--host and --ram are for what is left to the host: give --cpu-layers or --cpu-experts, too")
+    if habits.narrow_states and any(x.state for x in arch.layers):
+        arch = arch.narrow_states()
     found = profile(habits.profile)
     numbers = numbers_on(found, habits, system, asked.release or "", asked.rounds)
     return Setting(

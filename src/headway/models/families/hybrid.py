@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headway.errors import InputError
 from headway.models.architecture import Experts, Layer, Linear
 from headway.models.attention import grouped_query, latent
@@ -24,6 +26,7 @@ def read_qwen(keys: Keys) -> Draft:
         keys.int("linear_key_head_dim"), keys.int("linear_value_head_dim"), keys.int("linear_conv_kernel_dim"),
         number_format(keys.text("mamba_ssm_dtype", default="float32")),
     )  # fmt: skip
+    state = replace(state, stated="mamba_ssm_dtype" in keys.values)
     bias = keys.flag("attention_bias")
     part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim, bias=bias, gate=gate, query_key_norm=True)
     keys.ignore("decoder_sparse_step", "mlp_only_layers")
@@ -78,6 +81,7 @@ def read_nemotron_h(keys: Keys) -> Draft:
     linears, state, vectors = mamba2(
         s.hidden, heads, dim, groups, size, keys.int("conv_kernel"), cache, conv_bias=keys.flag("use_conv_bias")
     )
+    state = replace(state, stated=True)  # engines take 32 bits where its config does not say
     keys.ignore("expand", "chunk_size")
     for name in ("mamba_proj_bias", "use_bias", "mlp_bias"):
         keys.expect(name, False)
