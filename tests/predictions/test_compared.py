@@ -14,7 +14,15 @@ def test_errors_bias_and_intervals():
     c = Compared()
     for measured, low, high in (("10", "8", "12"), ("20", "21", "30"), ("", "1", "2"), ("-3", "1", "2")):
         c.add({"tpot_ms_mean": measured, "predicted_tpot_ms": "11", "tpot_ms_low": low, "tpot_ms_high": high})
-    c.add({"ttft_ms_median": "1,000", "predicted_ttft_ms": "900", "ttft_ms_low": "", "ttft_ms_high": ""})
+    c.add(
+        {
+            "ttft_ms_median": "1,000",
+            "predicted_ttft_ms": "1800",
+            "predicted_ttft_median_ms": "900",
+            "ttft_ms_low": "",
+            "ttft_ms_high": "",
+        }
+    )
     c.add({"tpot_ms_mean": "5", "predicted_tpot_ms": ""})  # refused
     tpot, ttft = c.record()
     assert (tpot["what"], tpot["rows"], tpot["inside_80"]) == ("TPOT", 2, 0.5)

@@ -268,6 +268,7 @@ def test_what_is_ended_leaves_nothing_half_done(tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, "-m", "headway", "predict", tmp_path / "in.csv", "-o", tmp_path / "out" / "o.csv"],
         stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - nohup ignores it, and its children do
     )  # fmt: skip
     while not list((tmp_path / "out").iterdir()) and process.poll() is None:
         time.sleep(0.02)

@@ -214,7 +214,7 @@ def _at_least(start: Profile, data: Data, own: Any, ttft: Any) -> dict[str, Any]
         mine = -values[np.array([r.load == load for r in data.rows]) & np.isfinite(values)]
         if s is not None and mine.size:
             low, high = min(s.low, float(mine.min())), max(s.high, float(mine.max()))
-            found.setdefault(load, {})[what] = {"low": round(low, 4), "high": round(high, 4), "rows": int(mine.size)}
+            found.setdefault(load, {})[what] = {"low": round(low, 4), "high": round(high, 4), "rows": s.rows}
     return found
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from headway.fitting.compare import accuracy
 from headway.numeric import finite
 
-# What is compared: the measured columns in order of preference, the predicted one, and its interval.
+# What is compared: the measured columns in order of preference with the predicted one of each, and the interval of the first.
 _PAIRS = (
-    ("TPOT", ("tpot_ms_mean", "tpot_ms_median"), "predicted_tpot_ms", ("tpot_ms_low", "tpot_ms_high")),
-    ("TTFT", ("ttft_ms_mean", "ttft_ms_median"), "predicted_ttft_ms", ("ttft_ms_low", "ttft_ms_high")),
-    ("output tok/s", ("output_tok_s",), "predicted_output_tok_s", None),
+    ("TPOT", {"tpot_ms_mean": "predicted_tpot_ms", "tpot_ms_median": "predicted_tpot_ms"}, ("tpot_ms_low", "tpot_ms_high")),
+    ("TTFT", {"ttft_ms_mean": "predicted_ttft_ms", "ttft_ms_median": "predicted_ttft_median_ms"}, ("ttft_ms_low", "ttft_ms_high")),
+    ("output tok/s", {"output_tok_s": "predicted_output_tok_s"}, None),
 )  # fmt: skip
 
 
@@ -38,12 +38,15 @@ class Compared:
 
     def add(self, row: Mapping[str, str]) -> None:
         """Take up a row with its predictions; one that was refused, or holds no measurement, adds nothing."""
-        for what, columns, predicted, ends in _PAIRS:
-            measured = next((m for c in columns if not math.isnan(m := _positive(row.get(c)))), math.nan)
-            guess = _positive(row.get(predicted))
+        for what, columns, ends in _PAIRS:
+            column = next((c for c in columns if not math.isnan(_positive(row.get(c)))), "")
+            measured, guess = _positive(row.get(column)), _positive(row.get(columns.get(column, "")))
             if math.isnan(measured) or math.isnan(guess):
                 continue
-            low, high = (_positive(row.get(e)) for e in ends) if ends else (math.nan, math.nan)
+            scale = guess / _positive(
+                row.get(next(iter(columns.values())))
+            )  # a median's interval is as wide as the mean's
+            low, high = (scale * _positive(row.get(e)) for e in ends) if ends else (math.nan, math.nan)
             inside = math.nan if math.isnan(low) or math.isnan(high) else float(low <= measured <= high)
             self.pairs.setdefault(what, []).append((measured, guess, inside))
 

@@ -12,7 +12,8 @@ from headway.evidence import FAULT, case_of, measurement
 from headway.serving import Answer, answer
 
 ADDED = (
-    "predicted_ttft_ms", "predicted_tpot_ms", "predicted_output_tok_s", "tpot_ms_low", "tpot_ms_high", "ttft_ms_low",
+    "predicted_ttft_ms", "predicted_ttft_median_ms", "predicted_tpot_ms", "predicted_output_tok_s", "tpot_ms_low", "tpot_ms_high",
+    "ttft_ms_low",
     "ttft_ms_high", "floor_tpot_ms", "bound", "profile", "outside_evidence", "refused",
 )  # fmt: skip
 
@@ -48,7 +49,8 @@ def cells(p: Answer) -> dict[str, str]:
     if p.case.setting.output <= 1:  # the only token comes with the prompt: there is no time between tokens
         tpot = tpot_low = tpot_high = floor = math.nan
     return {
-        "predicted_ttft_ms": milliseconds(p.ttft), "predicted_tpot_ms": milliseconds(tpot),
+        "predicted_ttft_ms": milliseconds(p.ttft), "predicted_ttft_median_ms": milliseconds(p.ttft_median),
+        "predicted_tpot_ms": milliseconds(tpot),
         "predicted_output_tok_s": f"{p.output_rate:.6g}",
         "tpot_ms_low": milliseconds(tpot_low), "tpot_ms_high": milliseconds(tpot_high),
         "ttft_ms_low": milliseconds(ttft_low), "ttft_ms_high": milliseconds(ttft_high),

@@ -18,6 +18,7 @@ def answer_record(a: Answer) -> dict[str, Any]:
     ends = {"tpot": a.tpot_interval, "ttft": a.ttft_interval}
     return {
         "load": a.case.setting.kind, "in_flight": a.case.in_flight, "tpot_s": finite(a.tpot), "ttft_s": finite(a.ttft),
+        "ttft_median_s": finite(a.ttft_median),
         "request_s": finite(float(a.served.request)), "output_tok_s": finite(a.output_rate),
         "tok_s_per_user": finite(1 / a.tpot) if a.tpot else None, "dollars_per_mtok": a.dollars_per_mtok,
         "tpot_floor_s": finite(a.tpot_floor), "bound": a.bound,

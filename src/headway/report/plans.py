@@ -197,7 +197,7 @@ def _loaded(plan: Plan) -> list[Cell]:
     floor = f"; floor {units.seconds(a.tpot_floor)}"
     rows = [
         ("TPOT", units.seconds(a.tpot), f"{_sure(plan, a.tpot_interval, 'tpot')}{floor}"),
-        ("TTFT", units.seconds(a.ttft), _sure(plan, a.ttft_interval, "ttft")),
+        ("TTFT", units.seconds(a.ttft), f"mean; {_sure(plan, a.ttft_interval, 'ttft')}; median {units.seconds(a.ttft_median)}"),
         ("request", units.seconds(float(a.served.request)), f"prompts take {100 * float(a.served.prefill_share):.0f} % of the time"),
         ("user, loaded", f"{1 / a.tpot:,.1f} tok/s", f"system {units.rate(a.output_rate)} tok/s of output"),
     ]  # fmt: skip

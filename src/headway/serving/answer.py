@@ -132,6 +132,11 @@ class Answer(Shown):
         return float(self.served.ttft) if self.case.setting.prompt > 0 else math.nan
 
     @property
+    def ttft_median(self) -> float:
+        """Median time to the first token: of the rounds after the first, with a warm engine; NaN without a prompt. [s]"""
+        return float(self.served.ttft_median) if self.case.setting.prompt > 0 else math.nan
+
+    @property
     def tpot_floor(self) -> float:
         """[s]"""
         return math.nan if math.isnan(self.tpot) else float(self.floors.tpot)

@@ -81,7 +81,9 @@ def _engine(facts: Catalogue, name: str) -> Engine:
     row: Row = table.rows[number]
     admission: Admission = "whole" if row["holds"] == "whole" else "growing"
     piece = float(row["prompt_piece"] or math.inf)
+    # other engines on the same row, which has no numbers of its own, keep their names
+    called = row["name"] if row["name"] == row["profile"] or "/" in name or ":" in name else name.lower()
     return Engine(
-        row["name"], row["profile"], admission, habits_of(row), row["cohort"] == "present", piece,
+        called, row["profile"], admission, habits_of(row), row["cohort"] == "present", piece,
         row["prompts"] == "apart", row["states"] == "16 bits",
     )  # fmt: skip
