@@ -7,7 +7,8 @@ import pytest
 from cases import measured
 from headway.errors import InputError
 from headway.evidence import case_of as case
-from headway.serving import engine, named_system, served_model, stated_chips
+from headway.questions import Request
+from headway.serving import engine, named_system, served_model, setting, stated_chips
 
 
 @pytest.mark.parametrize(("said", "found"), [
@@ -90,3 +91,9 @@ def test_a_plus_is_part_of_the_name_or_left_out(name):
 @pytest.mark.parametrize("name", ["fp8", "fp8_e4m3", "fp8_e5m2"])
 def test_caches_as_engines_spell_them(name):
     assert served_model("llama-3.1-8b", kv=name).kv_format.bytes == 1
+
+
+def test_the_engine_that_nobody_names_is_the_one_people_run_there():
+    used = {on: setting(Request("llama-3.1-8b", on)).engine.name for on in ("h200", "rtx4090", "m4-max", "mi300x")}
+    assert used == {"h200": "modern", "rtx4090": "llama.cpp", "m4-max": "llama.cpp", "mi300x": "modern"}
+    assert setting(Request("llama-3.1-8b", "rtx4090", engine="vllm")).engine.name == "vllm"

@@ -20,7 +20,7 @@ REFUSED = [
     ("plan", "kimi-k2", "--on", "h100x8"),
     ("plan", "deepseek-v3", "--on", "m3-ultra"),
     ("plan", "kimi-k2", "--on", "h200x8", "--memory-share", "0.92"),
-    ("plan", "llama-3.1-8b", "--on", "rtx4090", "--context", "32k", "--memory-share", "0.864"),
+    ("plan", "llama-3.1-8b", "--on", "rtx4090", "--context", "32k", "--memory-share", "0.864", "--engine", "modern"),
     ("plan", "llama-3.1-70b", "--on", "rtx4090x2"),
     ("plan", "llama-3.1-70b", "--on", "rtx4090"),
     ("search", "llama-3.1-70b", "--on", "rtx4090"),
@@ -68,8 +68,10 @@ def test_what_does_not_fit_is_not_what_fits():
 
 
 def test_narrower_weights_are_offered_where_they_do():
-    with pytest.raises(PhysicsError, match=r"--precision q4_k_m --engine llama\.cpp fits"):
+    with pytest.raises(PhysicsError, match=r"--precision q4_k_m fits"):
         make_plan(Request("llama-3.1-70b", "rtx4090x2"))
+    with pytest.raises(PhysicsError, match=r"--precision q4_k_m --engine llama\.cpp fits"):
+        make_plan(Request("llama-3.1-70b", "l40s"))
     with pytest.raises(PhysicsError, match=r"--precision q4_k_m --cpu-layers \d+ fits"):
         make_plan(Request("llama-3.1-70b", "rtx4090"))
     with pytest.raises(PhysicsError, match="nothing that is known joins so many"):

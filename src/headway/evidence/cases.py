@@ -10,7 +10,7 @@ from headway.evidence.layouts import Ways, flagged
 from headway.evidence.measurements import Measurement
 from headway.models import Architecture
 from headway.parallel import Layout
-from headway.questions import ENGINE, Request
+from headway.questions import AUTO, Request
 from headway.roofline import Calibration
 from headway.serving import Case, PromptPool, Setting, case, setting
 from headway.serving.numbers import budgeted
@@ -27,7 +27,7 @@ def request_of(m: Measurement, engine: str | None = None) -> Request:
     """
     return Request(
         model=_then(m.model, m.date), system=m.system, chips=m.chips, prompt=m.prompt, output=m.output, precision=m.weights or None,
-        kv_precision=m.kv or None, engine=engine or m.engine or ENGINE, load=m.load, concurrency=max(m.batch, 1.0),
+        kv_precision=m.kv or None, engine=engine or m.engine or AUTO, load=m.load, concurrency=max(m.batch, 1.0),
         drafts=m.drafts, release=m.release or None, rounds=m.rounds, length_spread=m.spread,
     )  # fmt: skip
 

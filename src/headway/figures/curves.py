@@ -146,7 +146,7 @@ def _held(plan: Plan, curve: Curve) -> str:
 
 def _engine(plan: Plan) -> str:
     """Name what the curve assumes of the machine."""
-    return "ideal machine" if plan.spread is None else f"engine {plan.request.engine}, shaded: 80 % interval"
+    return "ideal machine" if plan.spread is None else f"engine {plan.setting.engine.name}, shaded: 80 % interval"
 
 
 def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:

@@ -31,14 +31,14 @@ def search_figure(answer: SearchAnswer) -> Spec:
     panels = [_panel(answer, every, answer.frontier, "chip", "output tokens per second per chip")]
     if answer.by_cost:
         panels.append(_panel(answer, every, answer.by_cost, "dollars", "$ per million output tokens, prompts included"))
-    q = answer.query
+    q, used = answer.query, answer.best.found.where.engine.name
     limits = [f"{n} at most {units.seconds(v)}" for n, v in (("TTFT", q.ttft), ("TPOT", q.tpot)) if v is not None]
     asked = "; ".join([f"{units.some(q.prompt, 'token')} in, {q.output:,.0f} out", *limits])
     return {
         "$schema": SCHEMA,
         "title": {
             "text": f"{answer.best.found.where.model.name} on {', '.join(o.system for o in answer.systems)}",
-            "subtitle": f"{asked}; engine {q.engine}; each dot a layout at its best batch, the line what none beats, the ring the best"
+            "subtitle": f"{asked}; engine {used}; each dot a layout at its best batch, the line what none beats, the ring the best"
             + ("" if answer.best.found.where.profile.name == "ideal" else "; bars: 80 % intervals"),
             "anchor": "start",
         },

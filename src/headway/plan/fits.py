@@ -12,8 +12,8 @@ from headway.errors import HeadwayError, InputError
 from headway.hardware import System, with_host
 from headway.parallel import Layout, candidates, offloaded
 from headway.plan.choose import scene_of
-from headway.questions import ENGINE, Request
-from headway.serving import Setting, named_system, setting
+from headway.questions import AUTO, Request
+from headway.serving import Setting, engine_on, named_system, setting
 
 _RELEASE = re.compile(r"[-_](FP8|NVFP4|MXFP4|AWQ|GPTQ|INT4|INT8|FP8-Static-PerTensor)$", re.IGNORECASE)
 _AT_HOME = ("", "q8_0", "q4_k_m")  # as released where that is narrow; llama.cpp's usual ones
@@ -94,7 +94,7 @@ def what_fits(
     """
     on = named_system(system)
     home = on.chip.status == "consumer"
-    used = engine or ("llama.cpp" if home else ENGINE)
+    used = engine_on(engine or AUTO, on.chip).name
     length = default("default_context") if context is None else context
     beside = _host(on, host, ram) if (home if offload is None else offload) else None
     room = on.memory + (beside.chip.cpu.memory * beside.chips if beside and beside.chip.cpu else 0.0)

@@ -206,7 +206,7 @@ def _outside(plan: Plan) -> str:
     chip = plan.system.chip
     says = {
         "vendor": f"no chip of {chip.vendor or 'this vendor'}", "generation": f"no {chip.generation or 'such'} chip",
-        "chip": f"no row on {chip.name}", "engine": f"no row of {plan.request.engine}",
+        "chip": f"no row on {chip.name}", "engine": f"no row of {plan.setting.engine.name}",
         "batch": f"batch {plan.point.batch * plan.replicas:,.0f}", "prompt": f"prompts of {units.some(plan.prompt, 'token')}",
         "host": "nothing left to a host's processor",
         "output": f"outputs of {units.some(plan.output, 'token')}",

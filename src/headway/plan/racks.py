@@ -26,7 +26,7 @@ from headway.parallel import (
 from headway.parallel.advisor import Advice, Subject, advise
 from headway.parallel.racks import ExpertPlacement
 from headway.parallel.schedules import SCHEDULES, Play, decode_play, training_play
-from headway.questions import ENGINE, Request
+from headway.questions import AUTO, Request
 from headway.roofline import (
     ALGORITHMS,
     IDEAL,
@@ -201,7 +201,7 @@ def racks(
     context: float = 100e3,
     batch: float | None = None,
     hop: float | None = None,
-    engine: str = ENGINE,
+    engine: str = AUTO,
     precision: str | None = None,
     kv_precision: str | None = None,
     training: bool = False,

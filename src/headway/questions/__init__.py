@@ -3,10 +3,11 @@
 Nothing here imports NumPy: the command line's help is made of it.
 """
 
-from headway.questions.fields import ENGINE, FIELDS, Field, LoadKind, asked, fields_of, option_of, parsed, schema
+from headway.questions.fields import AUTO, ENGINE, FIELDS, Field, LoadKind, asked, fields_of, option_of, parsed, schema
 from headway.questions.request import Query, Request, chips_of, decoded
 
 __all__ = [
+    "AUTO",
     "ENGINE",
     "FIELDS",
     "Field",

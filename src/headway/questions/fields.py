@@ -16,7 +16,8 @@ from headway.errors import InputError, quoted, worded
 Kind = Literal["text", "date", "names", "whole", "number", "flag", "choice", "quantity"]
 LoadKind = Literal["closed_loop", "static_batch"]
 T = TypeVar("T")
-ENGINE = "modern"  # the profile that nobody has to name: the pooled one
+ENGINE = "modern"  # the pooled profile
+AUTO = "auto"  # the engine that people run on a machine: llama.cpp on consumer machines, else the pooled one
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ FIELDS: dict[str, Field] = {
     "family": Field("text", "Read the config as this model_type, whatever it says (llama, qwen3_moe, ...); marked in the answer.", example="llama",
                     flags=("--as",)),
     "kv_precision": Field("text", "Store the KV cache as bf16, fp8, ...; default: what the checkpoint states, else 16 bits.", example="fp8"),
-    "engine": Field("text", "modern (pooled), sglang, trtllm, vllm, llama.cpp, transformers, your own, or ideal (the lower bound).",
+    "engine": Field("text", "auto (llama.cpp on consumer cards, Macs and processors, else modern), modern (pooled), sglang, trtllm, vllm, llama.cpp, "
+                    "transformers, your own, or ideal (the lower bound).",
                     example="vllm", flags=("--engine", "--calibration")),
     "release": Field("date", "Date of the engine's release (2026-05-18, 2025-11); default: the latest that the evidence has.", example="2025-11"),
     "price": _quantity(units.DOLLARS_PER_SECOND, "$/s per chip", "Rent per chip-hour instead of the catalogue's.", "4.49/h"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from headway.errors import InputError, quoted
-from headway.questions.fields import ENGINE, LoadKind, asked, check, named, question, spelled, written
+from headway.questions.fields import AUTO, LoadKind, asked, check, named, question, spelled, written
 
 
 @question
@@ -35,7 +35,7 @@ class Request:
     dp: int | None = asked("dp", default=None)
     ep: int | None = asked("ep", default=None)
     layout: str | None = asked("layout", default=None)
-    engine: str = asked("engine", default=ENGINE)
+    engine: str = asked("engine", default=AUTO)
     convention: Literal["kernels", "machine"] = asked("convention", default="kernels")
     reserve: float | None = asked("reserve", default=None)
     skew: float = asked("skew", default=0.0)
@@ -99,7 +99,7 @@ class Query:
     precision: str | None = asked("precision", default=None)
     kv_precision: str | None = asked("kv_precision", default=None)
     price: float | None = asked("price", default=None, converter=written)
-    engine: str = asked("engine", default=ENGINE)
+    engine: str = asked("engine", default=AUTO)
     reserve: float | None = asked("reserve", default=None)
     skew: float = asked("skew", default=0.0)
     batch: float | None = asked("batch", default=None, converter=written)

@@ -16,7 +16,7 @@ def search_record(answer: SearchAnswer) -> dict[str, Any]:
         "model": best.found.where.model.name,
         "query": {
             "systems": list(q.systems), "prompt": q.prompt, "output": q.output, "ttft_s": q.ttft, "tpot_s": q.tpot,
-            "sure": q.sure, "rate_per_s": q.rate, "minimise": q.minimise, "engine": q.engine, "overlap": q.overlap,
+            "sure": q.sure, "rate_per_s": q.rate, "minimise": q.minimise, "engine": best.found.where.engine.name, "overlap": q.overlap,
             "drafts": q.drafts,
         },
         "best": best.record() | {"chip_seconds_per_token": spent(best)},

@@ -4,7 +4,7 @@ from headway.serving.answer import Answer, Floors, answer, floors, ideal_times, 
 from headway.serving.capacity import Account, Pool, kv_pool, memory_account, require_fit, too_many
 from headway.serving.case import Case, PromptPool, beat, case, decode_tokens, passes_of, workload
 from headway.serving.engine_memory import MemoryHabits
-from headway.serving.engines import Engine, engine
+from headway.serving.engines import Engine, engine, engine_on
 from headway.serving.handover import Link, handover, link_between
 from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
 from headway.serving.names import named_system, served_model, stated_chips
@@ -45,6 +45,7 @@ __all__ = [
     "checked_layout",
     "decode_tokens",
     "engine",
+    "engine_on",
     "first_token",
     "floors",
     "given_ways",

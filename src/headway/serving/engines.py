@@ -10,6 +10,8 @@ from typing import Literal
 
 from headway.catalog import Catalogue, Row, catalogue
 from headway.errors import unknown
+from headway.hardware import Chip
+from headway.questions import AUTO, ENGINE
 from headway.roofline import profile, profile_names
 from headway.serving.engine_memory import MemoryHabits, habits_of
 
@@ -59,6 +61,23 @@ def engine(name: str) -> Engine:
         When there is no such engine; the message names the nearest.
     """
     return _engine(catalogue(), name.strip())
+
+
+def engine_on(name: str, chip: Chip) -> Engine:
+    """Return the engine called `name`; ``auto`` is the one that people run on such a chip.
+
+    Parameters
+    ----------
+    name : str
+    chip : Chip
+
+    Raises
+    ------
+    InputError
+        When there is no such engine.
+    """
+    at_home = "llama.cpp" if chip.status == "consumer" else ENGINE
+    return engine(at_home if name.strip().lower() == AUTO else name)
 
 
 @functools.lru_cache(maxsize=512)

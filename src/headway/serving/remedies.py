@@ -13,7 +13,7 @@ from headway.catalog import default
 from headway.errors import HeadwayError, InputError, PhysicsError
 from headway.hardware import counted, with_host
 from headway.parallel import Layout, candidates, check, offload_option, offloaded
-from headway.questions import ENGINE, Query, Request
+from headway.questions import AUTO, Query, Request
 from headway.serving.capacity import Account, refusal
 from headway.serving.setting import Setting, given_ways, left_to_host, place, setting
 
@@ -192,7 +192,7 @@ def _on_host_narrower(s: Setting) -> str:
     name, engine = _AT_HOME
     assert s.question is not None
     for changes, text in (({}, ""), ({"engine": engine}, f" --engine {engine}")):
-        if text and s.question.engine != ENGINE:
+        if text and s.question.engine != AUTO:
             continue
         option = _away(_asked(s, precision=name, **changes))
         if option:
@@ -213,8 +213,9 @@ def _larger_share(s: Setting) -> str:
 def _narrower(s: Setting) -> Iterator[str]:
     """The first of the usual formats with which the question fits as it is asked otherwise."""
     assert s.question is not None
-    for name, engine in _NARROWER:
-        if engine and s.question.engine != ENGINE:
+    own = s.engine.profile == _AT_HOME[1]  # its files are mixtures: those come first
+    for name, engine in sorted(_NARROWER, key=lambda way: own and not way[0].startswith("q")):
+        if engine and s.question.engine != AUTO:
             continue
         found = _asked(s, precision=name, **({"engine": engine} if engine else {}))
         if found is not None and found.model.weight_bytes < 0.95 * s.model.weight_bytes and _fits(found):

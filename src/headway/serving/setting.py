@@ -29,7 +29,7 @@ from headway.roofline import (
     profile,
 )
 from headway.serving.capacity import Account, Pool, kv_pool, memory_account
-from headway.serving.engines import Engine, engine
+from headway.serving.engines import Engine, engine_on
 from headway.serving.kinds import kinds_of
 from headway.serving.lengths import lengths
 from headway.serving.names import is_bare_chip, named_system, served_model
@@ -327,12 +327,12 @@ def _setting(
     asked: Request | Query, name: str, arch: Architecture, prompt: float, output: float, kind: LoadKind,
     convention: Convention,
 ) -> Setting:  # fmt: skip
-    habits = engine(asked.engine)
     longest = default("longest_draft")
     if asked.drafts > longest:
         raise InputError(f"--drafts: {asked.drafts} must be at most {longest:g}")
     only = asked_layout(asked, arch)
     system = system_of(name, asked.chips, only, asked.price)
+    habits = engine_on(asked.engine, system.chip)
     if only is not None and only.offloads:
         system = with_host(system, asked.host, asked.ram)
     elif asked.host is not None or asked.ram is not None:
