@@ -19,22 +19,10 @@ class Part:
 
 
 def grouped_query(
-    hidden: int,
-    heads: int,
-    kv_heads: int,
-    head_dim: int,
-    *,
-    value_dim: int | None = None,
-    reach: Reach = FULL,
-    bias: bool = False,
-    output_bias: bool | None = None,
-    gate: bool = False,
-    query_key_norm: bool = False,
-    sinks: bool = False,
-    shared_kv_weight: bool = False,
-    stores: bool = True,
-    module: str = "self_attn",
-) -> Part:
+    hidden: int, heads: int, kv_heads: int, head_dim: int, *, value_dim: int | None = None, reach: Reach = FULL, bias: bool = False,
+    output_bias: bool | None = None, gate: bool = False, query_key_norm: bool = False, wide_norm: bool = False, sinks: bool = False,
+    shared_kv_weight: bool = False, stores: bool = True, module: str = "self_attn",
+) -> Part:  # fmt: skip
     """Build multi-head (kv_heads = heads), grouped-query or multi-query (kv_heads = 1) attention.
 
     Parameters
@@ -49,8 +37,8 @@ def grouped_query(
         Biases on Q, K, V and on the output projection (default: like the others).
     gate : bool
         The query projection also yields an output gate (twice as wide).
-    query_key_norm, sinks : bool
-        Norm vectors of head_dim on Q and K; one sink logit per head.
+    query_key_norm, wide_norm, sinks : bool
+        Norm vectors of head_dim on Q and K; of all heads together instead; one sink logit per head.
     shared_kv_weight : bool
         V is the K projection's output: one matrix instead of two; both are still cached.
     stores : bool
@@ -65,8 +53,12 @@ def grouped_query(
             linears.append(Linear(f"{module}.v_proj", "attention", hidden, kv_heads * value, bias=bias, ways=kv_heads))
     out_bias = bias if output_bias is None else output_bias
     linears.append(Linear(f"{module}.o_proj", "attention", heads * value, hidden, bias=out_bias, ways=heads))
-    attend = Attend(reach, kv_heads * (head_dim + value), kv_heads, 2.0 * heads * (head_dim + value), stores=stores)
-    return Part(tuple(linears), (attend,), (2 * head_dim if query_key_norm else 0) + (heads if sinks else 0))
+    attend = Attend(
+        reach, kv_heads * (head_dim + value), kv_heads, 2.0 * heads * (head_dim + value), stores=stores,
+        norms="row" if wide_norm else "head" if query_key_norm else "",
+    )  # fmt: skip
+    norms = (heads + kv_heads) * head_dim if wide_norm else 2 * head_dim if query_key_norm else 0
+    return Part(tuple(linears), (attend,), norms + (heads if sinks else 0))
 
 
 def latent(

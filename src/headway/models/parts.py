@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from headway.catalog import default
 from headway.models.formats import UNSTATED, Format
@@ -94,6 +94,8 @@ class Attend:
         [tokens, bytes/token]
     format : Format
         Number format of the cache.
+    norms : str
+        Of queries and keys: ``head`` by head, ``row`` over all heads, which tensor parallelism slices; "" for none.
     """
 
     reach: Reach
@@ -109,6 +111,7 @@ class Attend:
     lookback: float = 0.0
     lookback_bytes: float = 0.0
     format: Format = UNSTATED
+    norms: Literal["", "head", "row"] = ""
 
     @property
     def entry_bytes(self) -> float:

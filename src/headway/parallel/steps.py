@@ -28,6 +28,8 @@ from headway.roofline import Row, Send, Step
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
+_SUM_BYTES = 4  # of a 32-bit sum of squares
+
 
 def activation_bytes() -> float:
     """Return bytes of a number between kernels and in collectives (catalogue `defaults`)."""
@@ -174,9 +176,8 @@ def _layer_rows(model: Architecture, layer: Layer, layout: AnyLayout) -> Iterabl
         kept = [replace(m, ways=1) for m in matrices] if whole else matrices
         yield _linear_row(name, chain, kept, layout, model.kernels_of(name))
     for attend in layer.attends:
-        yield _attention_row(
-            attend, layout, model.kernels_of("latent attention" if attend.expand_per_token else "attention")
-        )
+        kernels = model.kernels_of("latent attention" if attend.expand_per_token else "attention")
+        yield _attention_row(attend, layout, kernels + (model.kernels_of("query-key norms") if attend.norms else 0))
     if layer.state:
         part = share_of(layer.state.ways, layout.tp)
         yield Row(
@@ -281,6 +282,9 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
     reduces = max(mixers, sliced) if model.side_by_side else mixers + sliced
     if uses.sliced and reduces:
         yield _sum("all-reduce", reduces * hidden, reduces, layout.dp, layout.tp, layout.cp, adds_in_network)
+    rows = sum(n for n, a in model.attends() if a.norms == "row")
+    if uses.sliced and rows:  # mean squares of queries and of keys, in 32 bits
+        yield _sum("norms' sums", rows * 2 * _SUM_BYTES, rows, layout.dp, layout.tp, layout.cp, adds_in_network)
     if uses.shared_sequences:
         yield from _ring(model, layout, adds_in_network)
     if spread_out:

@@ -141,11 +141,10 @@ def read_minimax_m2(keys: Keys) -> Draft:
     keys.ignore("use_mtp", "attn_type_list")
     if keys.int("shared_intermediate_size", default=0, least=0):
         raise InputError(f"{keys.where}: shared_intermediate_size above 0 is not known for MiniMax-M2")
-    part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim)
+    part = grouped_query(s.hidden, s.heads, s.kv_heads, s.head_dim, wide_norm=wide)
     experts = routed(s.hidden, inner, count, module="block_sparse_moe.experts")
     ffn = (router(s.hidden, count, module="block_sparse_moe.gate"), *experts)
-    norms = (s.heads + s.kv_heads) * s.head_dim if wide else 0
-    one = layer("attention + experts", part, ffn, experts=Experts(count, active), vectors=2 * s.hidden + norms + count)
+    one = layer("attention + experts", part, ffn, experts=Experts(count, active), vectors=2 * s.hidden + count)
     extra = mtp_count(keys, "num_mtp_modules") * keys.int("mtp_transformer_layers", default=1, most=10)
     mtp = [next_token_layer(one, s.hidden)] * extra
     return Draft(s.hidden, s.vocabulary, [one] * s.layers, s.tied, s.max_context, s.hidden, mtp)
