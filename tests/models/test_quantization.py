@@ -126,6 +126,19 @@ def test_configs_as_their_tools_write_them():
     assert _read(quant_method="eetq", weights="int8").weights.name == "int8a16"
     with pytest.raises(InputError, match="weights is 'int5'"):
         _read(quant_method="quanto", weights="int5")
+    whole = {"_type": "Int8WeightOnlyConfig", "_data": {}}
+    named = {
+        "_default": {"_type": "Int4WeightOnlyConfig", "_data": {"group_size": 128}},
+        "lm_head": whole,
+        "model.layers.3.mlp.up_proj": None,
+    }
+    data = {"default": {"_type": "ModuleFqnToConfig", "_data": {"module_fqn_to_config": named}}}
+    found = _read(quant_method="torchao", quant_type=data)
+    assert (found.weights.payload, found.of("lm_head", "head").name, found.of(UP, "dense").name) == (
+        0.5,
+        "int8a16",
+        "bf16",
+    )
     twice = [{"dtype": "fp8_e4m3", "qscheme": "per_tensor"}, {"dtype": "int4", "qscheme": "per_channel"}]
     stored = _read(
         quant_method="quark", global_quant_config={"weight": twice, "input_tensors": {"dtype": "fp8_e4m3"}}
@@ -241,11 +254,12 @@ def test_wrappers_and_class_names_of_targets():
 def test_patterns_that_match_nothing_are_said():
     fp8 = {
         "quant_method": "fp8",
-        "modules_to_not_convert": ["self_attm", "re:.*visual.*", "lm_head", "model.layers.0.input_layernorm"],
-    }
+        "modules_to_not_convert": ["self_attm", "re:.*visual.*", "lm_head", "model.layers.0.input_layernorm",
+                                   "model.layers.32.mlp", "model.layers.99.mlp"],
+    }  # fmt: skip
     arch = build({**LLAMA, "quantization_config": fp8}, "x", _read(**fp8), where="c")
     assert [n for n in arch.notes if "match" in n] == [
-        "quantization_config: no matrix of the model matches 'self_attm'"
+        "quantization_config: no matrix of the model matches 'self_attm', 'model.layers.99.mlp'"
     ]
 
 

@@ -337,6 +337,9 @@ _NO_MATRIX = re.compile(
 )
 
 
+_DRAFTING = 4  # layers beyond the last that checkpoints number as drafting ones, whether or not the config counts them
+
+
 def _idle_patterns(draft: Draft, precision: Precision) -> list[str]:
     """Patterns of a quantization_config that match no matrix: misspelt ones change the weights."""
     if not precision.rules.texts:
@@ -347,7 +350,8 @@ def _idle_patterns(draft: Draft, precision: Precision) -> list[str]:
     idle = [
         t
         for t in precision.rules.idle(paths | {"lm_head", "embed_tokens"})
-        if not _NO_MATRIX.search(t) and not ((m := own.search(t)) and int(m[1]) >= len(draft.layers))
+        if not _NO_MATRIX.search(t)
+        and not ((m := own.search(t)) and 0 <= int(m[1]) - len(draft.layers) < max(len(draft.mtp), _DRAFTING))
     ]
     if not idle:
         return []

@@ -105,6 +105,21 @@ def _torchao(keys: Keys) -> Found:
         name, data = str(inner.get("_type")), inner.get("_data") or {}
     else:
         name, data = str(said), more
+    by_module = data.get("module_fqn_to_config") if isinstance(data, dict) else None
+    if isinstance(by_module, dict):  # a method for each module, "_default" for the others
+        rules = tuple((n, None if x is None else _of_torchao(keys, x)) for n, x in by_module.items() if n != "_default")
+        usual = by_module.get("_default")
+        return (number_format("bf16") if usual is None else _of_torchao(keys, usual)), rules
+    return _named_torchao(keys, name, data), ()
+
+
+def _of_torchao(keys: Keys, said: Any) -> Format:
+    if not isinstance(said, dict):
+        raise keys.wrong("quant_type", said, "an object with _type and _data")
+    return _named_torchao(keys, str(said.get("_type")), said.get("_data") or {})
+
+
+def _named_torchao(keys: Keys, name: str, data: Any) -> Format:
     stem = name.replace("_", "").lower().removesuffix("config")
     found = _TORCHAO.get(stem)
     if not found:
@@ -113,8 +128,8 @@ def _torchao(keys: Keys) -> Found:
         )
     group = data.get("group_size") if isinstance(data, dict) else None
     if found == "int4" and isinstance(group, int):
-        return integers(4, group, zero_bits=16, about="torchao"), ()
-    return number_format(found), ()
+        return integers(4, group, zero_bits=16, about="torchao")
+    return number_format(found)
 
 
 def _bitnet(keys: Keys) -> Found:
