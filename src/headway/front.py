@@ -76,7 +76,7 @@ def _predicted(request: Request) -> Answer:
 
 
 def validate() -> Validation:
-    """Predict all shipped evidence out of fold: leave-one-(model, chip)-out. Takes minutes of CPU time.
+    """Predict all shipped evidence out of fold: leave-one-(model, chip)-out. Takes a minute of CPU time.
 
     Raises
     ------
@@ -84,9 +84,10 @@ def validate() -> Validation:
         When SciPy is missing (the ``[fit]`` extra).
     """
     from headway.fitting.data import evidence
+    from headway.fitting.refits import Refits
     from headway.validation.out_of_fold import validate as run
 
-    return run(evidence())
+    return run(Refits(evidence()))
 
 
 def calibrate(table: str | Path, name: str, engine: str | None = None) -> Own:

@@ -18,6 +18,7 @@ from headway.fitting.factors import priors
 from headway.fitting.fit import fit
 from headway.fitting.folds import out_of_fold
 from headway.fitting.kernels import kernel_differences, kernel_fits
+from headway.fitting.refits import Refits
 from headway.front import calibration
 from headway.roofline import (
     Calibration,
@@ -119,6 +120,9 @@ def test_a_fit_recovers_what_made_its_data(name, factor):
     assert abs(change[name]) >= 0.6 * abs(np.log(factor))
     assert found.after.median < 0.02
     assert found.profile["spreads"]["closed_loop"]["tpot"]["rows"] == 30
+    more = found.profile["more"]["closed_loop"]["tpot"]
+    assert more["NVIDIA"] == 0  # what all rows are is in their spread already
+    assert more["vendor"] == profile("sglang").more["closed_loop"]["tpot"]["vendor"]
 
 
 def test_a_fit_says_what_it_could_not_determine_and_keeps_it():
@@ -174,7 +178,7 @@ def test_a_fold_knows_nothing_of_what_it_predicts(data):
     predicted = []
     for some in (rows, wrong):
         found, _ = usable(some)
-        out = out_of_fold(found, found.pairs)
+        out = out_of_fold(Refits(found), found.pairs)
         predicted.append(
             found.truth.values * np.exp(np.where(np.isin(found.truth.names, ("output", "input")), -1, 1) * out.own)
         )

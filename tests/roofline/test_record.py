@@ -100,7 +100,7 @@ _NUMBERS_IN_CODE = {
     "serving/case.py": {2: 1},  # half an answer
     "serving/setting.py": {2: 1, 1024: 1, 2048: 1},  # caches
     "serving/lengths.py": {2: 5, 0.5: 2},  # mean contexts
-    "serving/kinds.py": {2.0: 1, 4.0: 1, 1024: 1},  # which interval a case has; a cache
+    "serving/kinds.py": {4.0: 1, 1024: 1},  # which interval a case has; a cache
     "serving/numbers.py": {4096: 1},  # a cache
     "serving/engine_memory.py": {1e9: 3},  # GB
     "serving/engines.py": {512: 1},  # a cache

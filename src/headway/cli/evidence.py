@@ -110,6 +110,7 @@ def validate(
     """Validate out of fold and print the tables, or write the page."""
     from headway import figures
     from headway.fitting.data import evidence
+    from headway.fitting.refits import Refits
     from headway.report import validation
     from headway.validation.anchors import anchors
     from headway.validation.out_of_fold import GROUPS, LEFT_OUT, By, LeaveOut
@@ -124,7 +125,7 @@ def validate(
         raise InputError(f"--leave-out: {left_out!r} is not known; accepted: {', '.join(LEFT_OUT)}")
     if out:
         figures.check(out)
-    found = run(evidence(), Bar("out of fold"), left)
+    found = run(Refits(evidence()), Bar("out of fold"), left)
     cases = anchors()
     if out:
         validation.write(found, cases, out)

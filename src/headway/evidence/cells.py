@@ -93,11 +93,11 @@ def length_spread(row: Row, prompt: float, output: float) -> float | None:
         When the cell is none of these.
     """
     text = row.get("length_spread", "").strip().lower()
-    if text in (*NOTHING, "not stated", "unknown") and text != "none":
-        whole = "length_spread" in row and prompt == int(prompt) and output == int(output)
-        return 0.0 if whole else None
     if text == "none" or text.startswith(_EQUAL):
         return 0.0
+    if text in (*NOTHING, "not stated", "unknown"):
+        whole = "length_spread" in row and prompt == int(prompt) and output == int(output)
+        return 0.0 if whole else None
     found = _UNIFORM.match(text)
     try:
         low, high = (float(found[1]), float(found[2])) if found else (1 - float(text), 1 + float(text))

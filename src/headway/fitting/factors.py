@@ -83,10 +83,6 @@ class Fitted:
     spread: Array
     base: Mapping[str, float]
 
-    def log(self, level: str, who: str, name: str) -> float:
-        """Return the logarithm of one factor; 0 when there is none."""
-        return self._index.get((level, who, name), 0.0)
-
     @property
     def _index(self) -> dict[tuple[str, str, str], float]:
         return {(f.level, f.who, f.name): float(v) for f, v in zip(self.factors, self.values, strict=True)}

@@ -249,7 +249,6 @@ def _robust(r: Array) -> Array:
 def fit(
     data: Data,
     base: Mapping[str, Prior] | None = None,
-    start: Fitted | None = None,
     evaluations: int = STEPS,
     keep: NDArray[np.bool_] | None = None,
 ) -> Fitted:
@@ -260,8 +259,6 @@ def fit(
     data : Data
     base : mapping
         Priors; default: the catalogue's.
-    start : Fitted
-        Where to begin: a fit of nearly the same rows.
     evaluations : int
         Most evaluations of the residuals. [1]
     keep : array of bool
@@ -279,8 +276,7 @@ def fit(
     known = dict(priors() if base is None else base)
     factors = unknowns(data, known)
     problem = Problem(data, factors, known, keep)
-    begin = np.array([start.log(f.level, f.who, f.name) if start else 0.0 for f in factors])
-    x, curvature = descend(problem, begin, evaluations, _GAIN)
+    x, curvature = descend(problem, np.zeros(len(factors)), evaluations, _GAIN)
     return fitted(factors, known, x, curvature)
 
 
@@ -336,22 +332,8 @@ def descend(problem: Problem, x: Array, evaluations: int, least: float) -> tuple
     return x, curvature
 
 
-def predict_with(fitted: Fitted, batch: Batch, rows: Sequence[Measurement]) -> dict[str, Any]:
-    """Return the numbers of each case of a batch under a fit: its own factors where there are any."""
-    data = Data(rows, batch)
-    years = data.years()
-    index = {(f.level, f.who, f.name): float(v) for f, v in zip(fitted.factors, fitted.values, strict=True)}
-    names = {f.name for f in fitted.factors}
-    who = {level: data.who(level) for level in LEVELS}
-    found: dict[str, Any] = dict(fitted.base)
-    for name in names:
-        logs = [
-            sum(
-                index.get((level, who[level][i], name), 0.0) * (years[i] if level in TRENDS else 1.0)
-                for level in LEVELS
-            )
-            for i in range(len(batch.cases))
-        ]
-        value = fitted.base[name] * np.exp(np.array(logs))
-        found[name] = np.minimum(value, 1.0) if name in SHARES else value
-    return found
+def predict_with(fitted: Fitted, data: Data) -> dict[str, Any]:
+    """Return the numbers of each row under a fit: its own factors where there are any."""
+    known = {n: Prior(v, {}) for n, v in fitted.base.items()}
+    problem = Problem(data, fitted.factors, known)
+    return problem.numbers(problem.logs(fitted.values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from headway.fitting.compare import ratios
 from headway.fitting.estimate import Estimate, estimate
-from headway.fitting.factors import Fitted, Prior
+from headway.fitting.factors import Fitted
 from headway.fitting.fit import Data, predict_with
 from headway.fitting.refits import Refits
 from headway.workers import end_with_parent
@@ -40,9 +40,8 @@ class OutOfFold:
 
 
 def out_of_fold(
-    data: Data | Refits,
+    fits: Refits,
     fold: NDArray[np.str_],
-    base: Mapping[str, Prior] | None = None,
     only: NDArray[np.bool_] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> OutOfFold:
@@ -52,17 +51,14 @@ def out_of_fold(
 
     Parameters
     ----------
-    data : Data or Refits
-        Refits are shared between several kinds of folds of the same data.
+    fits : Refits
+        Of the data; shared between several kinds of folds.
     fold : array of str
-    base : mapping
-        Priors; default: the catalogue's.
     only : array of bool
         Rows whose folds are needed; the others stay NaN.
     progress : callable
         Called with (folds done, folds).
     """
-    fits = data if isinstance(data, Refits) else Refits(data, base)
     size = len(fits.data.rows)
     own, ttft = np.full(size, np.nan), np.full(size, np.nan)
     names = sorted(set(fold if only is None else fold[only]))
@@ -97,7 +93,7 @@ def _without(name: str) -> tuple[str, Array, Array]:
 
 def estimated(data: Data, fitted: Fitted) -> Estimate:
     """Predict the rows of `data` under a fit."""
-    return estimate(data.batch, predict_with(fitted, data.batch, data.rows))
+    return estimate(data.batch, predict_with(fitted, data))
 
 
 def labels(values: Iterable[str]) -> NDArray[np.str_]:

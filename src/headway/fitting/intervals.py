@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -95,10 +96,8 @@ def widths(residuals: Residuals) -> Widths | None:
 
     if residuals.values.size < 10:
         return None
-    cells = {
-        k: len({c for c, kinds in zip(residuals.cell, residuals.kinds, strict=True) if k in kinds})
-        for k in _all(residuals)
-    }
+    pairs = {(c, k) for c, kinds in zip(residuals.cell.tolist(), residuals.kinds, strict=True) for k in kinds}
+    cells = Counter(k for _, k in pairs)
     whole = len(set(residuals.cell))
     names = [k for k, n in sorted(cells.items()) if 2 * n <= whole]
     has = np.array([[k in kinds for k in names] for kinds in residuals.kinds], dtype=float).reshape(
@@ -136,10 +135,6 @@ def added(wider: Residuals, base: Residuals, group: Labels, plain: float) -> flo
     rows, before = wider.of(both), base.of(both)
     more = float(np.average(rows.squares - before.squares, weights=rows.weights))
     return max(more, 0.0) / plain * _student(len(set(group[both].tolist())) + _KNOWN) ** 2
-
-
-def _all(residuals: Residuals) -> set[str]:
-    return {k for kinds in residuals.kinds for k in kinds}
 
 
 def _student(groups: int) -> float:

@@ -22,6 +22,7 @@ from headway.fitting.floors import batch_floors, below_floors
 from headway.fitting.folds import labels, out_of_fold
 from headway.fitting.intervals import widths
 from headway.fitting.profiles import covers_of, today
+from headway.fitting.refits import Refits
 from headway.roofline import Profile, profile, profile_names
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -168,7 +169,7 @@ def _own(
     fold = labels(f"fold {order[s]}" for s in spots)
     enough = len(order) >= _LEAST
     if enough:
-        found = out_of_fold(data, fold, known)
+        found = out_of_fold(Refits(data, known), fold)
         own, ttft = found.own, found.ttft
     else:
         own, ttft = ratios(data.truth, estimate(data.batch, _numbers(known, moved)))
@@ -180,7 +181,7 @@ def _own(
         "numbers": {n: float(f"{v:.4g}") for n, v in numbers.items()},
     }  # fmt: skip
     if enough:
-        written["spreads"] = _spreads(data, own, ttft)
+        written |= _spreads(start, data, own, ttft)
     else:
         written["in_sample"] = True
         written["spreads"] = _at_least(start, data, own, ttft)
@@ -227,14 +228,17 @@ def _held(name: str, value: float) -> float:
     return min(value, 1.0) if name in SHARES else value
 
 
-def _spreads(data: Data, own: Any, ttft: Any) -> dict[str, Any]:
-    """Spreads of the rows' own residuals; what widens them stays the base's."""
-    found: dict[str, Any] = {}
+def _spreads(start: Profile, data: Data, own: Any, ttft: Any) -> dict[str, Any]:
+    """Spreads of the rows' own residuals and what their kinds add to them; what these rows cannot say stays the base's."""
+    spreads: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     closed = np.array([r.load == "closed_loop" for r in data.rows])
     for load, chosen in (("closed_loop", closed), ("static_batch", ~closed)):
         for what, values in (("tpot", own), ("ttft", ttft)):
             w = widths(data.residuals(values).of(chosen))
             if w:
                 low, high = round(w.plain.low, 4), round(w.plain.high, 4)
-                found.setdefault(load, {})[what] = {"low": low, "high": high, "rows": w.plain.rows}
-    return found
+                spreads.setdefault(load, {})[what] = {"low": low, "high": high, "rows": w.plain.rows}
+                base = start.more.get(load, {}).get(what, {})
+                more.setdefault(load, {})[what] = {**base, **{k: round(v, 3) for k, v in w.more.items()}}
+    return {"spreads": spreads, "more": more}

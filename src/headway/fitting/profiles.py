@@ -167,11 +167,10 @@ class _Spreads:
 
     def widths(self, rows: NDArray[np.bool_], first: bool) -> Widths | None:
         """Widths of some rows' own measures, or of their TTFT."""
-        base = self.data.residuals(self.base.ttft if first else self.base.own).of(rows)
-        found = widths(base)
+        everywhere = self.data.residuals(self.base.ttft if first else self.base.own)
+        found = widths(everywhere.of(rows))
         if found is None:
             return None
-        everywhere = self.data.residuals(self.base.ttft if first else self.base.own)
         more = dict(found.more)
         for level, out in self.wider.items():
             values = np.where(rows, out.ttft if first else out.own, np.nan)

@@ -53,6 +53,14 @@ class _Tensor:
     format: Format
     elements: int
 
+    @property
+    def is_matrix(self) -> bool:
+        return len(self.shape) > 1 and min(self.shape[:2]) > 1
+
+    @property
+    def copies(self) -> int:
+        return self.shape[2] if len(self.shape) > 2 else 1
+
 
 @dataclass
 class _Block:
@@ -172,16 +180,15 @@ class _Reader:
             if found and int(found[1]) < self.layers:
                 self._add(blocks[int(found[1])], found[2], tensor)
             elif tensor.name not in ("token_embd.weight", "output.weight"):
-                if len(tensor.shape) < 2 or min(tensor.shape[:2]) <= 1:
+                if not tensor.is_matrix:
                     vectors += tensor.elements
                 else:
-                    copies = tensor.shape[2] if len(tensor.shape) > 2 else 1
                     tables.append(
                         Linear(
                             tensor.name.removesuffix(".weight"),
                             "embed",
                             *tensor.shape[:2],
-                            copies=copies,
+                            copies=tensor.copies,
                             format=tensor.format,
                         )
                     )
@@ -206,7 +213,7 @@ class _Reader:
 
     def _add(self, block: _Block, stem: str, tensor: _Tensor) -> None:
         block.names.add(stem)
-        if len(tensor.shape) < 2 or min(tensor.shape[:2]) <= 1:
+        if not tensor.is_matrix:
             block.vectors += tensor.elements
             return
         path, role = _NAMES.get(
@@ -217,9 +224,8 @@ class _Reader:
         heads, shared = self.int("attention.head_count", 1), self.int("attention.head_count_kv", 1)
         ways = {"attn_q": heads, "attn_output": heads, "attn_k": shared, "attn_v": shared, "attn_qkv": shared}
         latent_parts = ("attn_q_a", "attn_kv_a_mqa", "indexer")
-        copies = tensor.shape[2] if len(tensor.shape) > 2 else 1
         block.linears.append(
-            Linear(path, role, tensor.shape[0], tensor.shape[1], copies=copies, format=tensor.format,
+            Linear(path, role, tensor.shape[0], tensor.shape[1], copies=tensor.copies, format=tensor.format,
                    ways=1 if role == "router" or stem.startswith(latent_parts) else max(ways.get(stem, 0), 0))
         )  # fmt: skip
 

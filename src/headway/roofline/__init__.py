@@ -38,6 +38,7 @@ from headway.roofline.time import (
     row_ways,
     row_work,
     step_time,
+    unpacks,
     weights_once,
 )
 from headway.roofline.work import Work
@@ -98,6 +99,7 @@ __all__ = [
     "together",
     "traffic",
     "transfer",
+    "unpacks",
     "weights_once",
     "wire",
     "years_since",

@@ -174,8 +174,22 @@ class Way(NamedTuple):
 
 def row_kind(row: Row, chip: Machine) -> Kind:
     """Return which efficiencies and overheads the kernels of a row meet on a chip."""
-    rate = chip.rate_kind(row.chain)
-    return Kind(row.kind, rate, rate == "bf16" and row.bytes_per_weight < _WIDE, row.block_scales)
+    unpacked = unpacks(chip, row.chain, row.bytes_per_weight)
+    return Kind(row.kind, chip.rate_kind(row.chain), unpacked, row.block_scales)
+
+
+def unpacks(chip: Machine, chain: tuple[str, ...], bytes_per_weight: Real) -> bool:
+    """Return whether 16-bit units of a chip multiply weights that are stored in fewer bits.
+
+    Parameters
+    ----------
+    chip : Chip
+    chain : tuple of str
+        Rates at which the weights may be multiplied, the narrowest first.
+    bytes_per_weight : float
+        As stored. [bytes]
+    """
+    return chip.rate_kind(chain) == "bf16" and bytes_per_weight < _WIDE
 
 
 def row_ways(row: Row, chip: Machine) -> tuple[Way, ...]:

@@ -6,10 +6,9 @@ import functools
 
 from headway.hardware import Chip
 from headway.models import Architecture
-from headway.roofline import Profile
+from headway.roofline import Profile, unpacks
 
 _LONG = 4.0  # times the answer, from which a prompt is long
-_WIDE = 2.0  # bytes of a 16-bit weight
 
 
 def kinds_of(model: Architecture, chip: Chip, prompt: float, output: float, evidence: Profile) -> tuple[str, ...]:
@@ -38,4 +37,4 @@ def kinds_of(model: Architecture, chip: Chip, prompt: float, output: float, evid
 def _unpacks(model: Architecture, chip: Chip) -> bool:
     """Whether 16-bit units multiply weights that are stored in fewer bits."""
     formats = {x.format for layer in model.layers for x in layer.linears}
-    return any(chip.rate_kind(f.chain) == "bf16" and f.payload < _WIDE for f in formats)
+    return any(unpacks(chip, f.chain, f.bytes) for f in formats)

@@ -160,19 +160,19 @@ class Validation:
 
 
 def validate(
-    data: Data | Refits, progress: Callable[[int, int], None] | None = None, left_out: LeaveOut = "pair"
+    fits: Refits, progress: Callable[[int, int], None] | None = None, left_out: LeaveOut = "pair"
 ) -> Validation:
     """Predict all evidence out of fold.
 
     Parameters
     ----------
-    data : Data or Refits
+    fits : Refits
+        Of the data.
     progress : callable
         Called with (folds done, folds).
     left_out : str
         What the fits of a fold have not seen: of `LEFT_OUT`. Intervals, too, are from the other folds.
     """
-    fits = data if isinstance(data, Refits) else Refits(data)
     data = fits.data
     pairs = folds_of(data, left_out)
     found = out_of_fold(fits, pairs, progress=progress)
