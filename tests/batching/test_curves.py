@@ -33,6 +33,16 @@ def test_memory_time_is_weights_and_caches():
     assert weights == pytest.approx(2 * (m.total_parameters - m.embedding.parameters) / H100.bandwidth, rel=0.01)
 
 
+def test_a_pass_is_timed_under_the_scene_s_convention():
+    """The lecture's machine overlaps everything: shorter than kernels one after another, and the largest of its sums."""
+    kernels, machine = (scene(convention=c).decode(64, 4000) for c in ("kernels", "machine"))
+    assert float(machine.seconds) < float(kernels.seconds)
+    assert machine.convention == "machine"
+    assert float(machine.seconds) == pytest.approx(
+        float(scene(convention="machine").passes.seconds(Load.decode(64, 4000)))
+    )
+
+
 def test_a_curve_holds_what_its_points_are():
     at = scene()
     batches = np.array([1.0, 8.0, 64.0])

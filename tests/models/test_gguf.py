@@ -146,6 +146,7 @@ def test_a_file_is_counted_to_the_byte(tmp_path):
     assert arch.total_parameters == 2 * (2 * 65536 + 2 * 32768 + 3 * 131072 + 512) + 2 * 262144 + 256
     assert kv_bytes_per_token(arch, 100.0) == 2 * 2 * 128 * 2
     assert (arch.layer_count, arch.max_context, arch.tied) == (2, 4096, False)
+    assert (arch.hidden, arch.vocabulary) == (256, 1024)
     assert model(str(tmp_path)).weight_bytes == arch.weight_bytes  # the only GGUF file of a folder
 
 
@@ -178,6 +179,8 @@ def test_experts_windows_and_state_of_a_file(tmp_path):
     arch = model(str(file), kv_precision="q8_0")
     assert arch.weight_bytes == pytest.approx(size, rel=1e-9)
     assert (arch.experts.count, arch.experts.active, arch.tied) == (8, 2, True)
+    routed = {x.path for layer in arch.layers for x in layer.linears if x.role == "expert"}
+    assert routed == {"mlp.experts.gate_proj", "mlp.experts.up_proj", "mlp.experts.down_proj"}
     assert arch.layers[0].attends[0].reach.width == 128
     assert arch.layers[0].attends[0].stored_bytes(1e6) == 128 * 256 * 34 / 32
     assert state_bytes(arch) == 4 * (512 * 64 + 3 * (512 + 2 * 64))

@@ -69,6 +69,27 @@ def test_vision_towers_as_published(section, published):
     assert not notes
 
 
+def test_positions_of_an_image_lie_in_its_tower():
+    from headway.models.towers import towers
+
+    def size(image):
+        section = {"model_type": "clip_vision_model", "hidden_size": 1024, "num_hidden_layers": 24, "patch_size": 14}
+        ((tower,), _) = towers({"vision_config": section | image}, 2560, number_format("bf16"))
+        return tower.parameters
+
+    assert size({"image_size": 336}) - size({}) == 24 * 24 * 1024
+
+
+def test_an_audio_tower_as_published():
+    """Whisper large v3's encoder: 637 M (Radford et al. 2022, table 1: 32 layers of 1,280); it names its width d_model."""
+    from headway.models.towers import towers
+
+    section = {"model_type": "whisper", "encoder_layers": 32, "d_model": 1280, "encoder_ffn_dim": 5120}
+    (tower,), notes = towers({"audio_config": section}, 1280, number_format("bf16"))
+    assert (tower.kind, notes) == ("audio", [])
+    assert tower.parameters == pytest.approx(637e6, rel=0.02)
+
+
 def test_a_tower_without_sizes_is_said():
     from headway.models.towers import towers
 

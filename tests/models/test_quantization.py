@@ -66,6 +66,11 @@ def _ct(*groups, ignore=()):
             0.5 + 4 / 64,
             ("bf16",),
         ),
+        (
+            {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 2, "group_size": 16, "axis": 1}}},
+            0.25 + 4 / 16,
+            ("bf16",),
+        ),
         ({"quant_method": "exl2", "bits": 4.25, "head_bits": 6, "version": "0.2.4"}, 4.25 / 8, ("bf16",)),
         ({"quant_method": "exl3", "bits": 3.0, "head_bits": 6}, 3 / 8, ("bf16",)),
         ({"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True}, 0.5 + 2.5 / 128, ("bf16",)),

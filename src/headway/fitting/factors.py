@@ -53,6 +53,11 @@ def present_engines() -> frozenset[str]:
     return frozenset(r["name"] for r in catalogue().table("engines").rows if r["cohort"] == "present")
 
 
+def of_the_present() -> frozenset[str]:
+    """Return the numbers that stand for kernels of present engines alone: ideal (0) for all others."""
+    return frozenset(r["name"] for r in catalogue().table("fit_priors").rows if r["cohort"] == "present")
+
+
 @dataclass(frozen=True)
 class Factor:
     """One unknown: a level, who it belongs to, and which number it multiplies."""
@@ -89,9 +94,10 @@ class Fitted:
 
     def numbers(self, engine: str) -> dict[str, float]:
         """Return the numbers of an engine on a machine about which nothing is known."""
-        index = self._index
+        index, present = self._index, engine in present_engines()
         found = {
-            n: b * float(np.exp(index.get(("pooled", "", n), 0.0) + index.get(("engine", engine, n), 0.0)))
+            n: (b if present or n not in of_the_present() else 0.0)
+            * float(np.exp(index.get(("pooled", "", n), 0.0) + index.get(("engine", engine, n), 0.0)))
             for n, b in self.base.items()
         }
         return {n: min(v, 1.0) if n in SHARES else v for n, v in found.items()}

@@ -56,6 +56,9 @@ class Calibration:
     knee: Real = _number(
         0.0, "", "softness of the corner between memory and compute: 0 is max(a, b), 1 is a + b", 0.0, 1.0
     )
+    expert_unpack_flops: Real = _number(
+        0.0, "FLOP", "of the 16-bit peak, in whose time one value of a routed expert is unpacked to 16 bits"
+    )
     activation_traffic: Real = _number(
         0.0, "times", "that temporaries between kernels go through memory (lecture E24: 0)"
     )

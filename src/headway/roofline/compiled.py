@@ -128,9 +128,9 @@ class CompiledStep:
 
     def _coefficients(self, row: Row, way: Way) -> _Kernel | _Experts:
         """A row in one of its ways."""
-        flop, byte = kernel_rates(way.kind, way.peak, way.bandwidth, self.calibration)
+        flop, byte, activation = kernel_rates(way.kind, way.peak, way.bandwidth, self.calibration)
         if row.experts:
-            return _Experts(row, flop, byte, self.calibration.activation_traffic * byte, expert_groups(row))
+            return _Experts(row, flop, byte, self.calibration.activation_traffic * activation, expert_groups(row))
         return self._kernel(row, flop, byte)
 
     def _kernel(self, row: Row, flop: Real, byte: Real) -> _Kernel:

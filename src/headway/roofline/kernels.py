@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from headway.numeric import larger
 from headway.roofline.join import together
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -30,12 +31,15 @@ class Kind(NamedTuple):
         Weights of fewer bits than the multiplication: they are unpacked first.
     block_scales : bool
         Activations get a scale per group of elements at run time; one fixed scale costs nothing beside the norm before.
+    width : float
+        Of one weight that the chip unpacks first, as stored; 0 otherwise. [bytes]
     """
 
     family: str
     rate: str = "bf16"
     weight_only: bool = False
     block_scales: bool = False
+    width: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,11 @@ class Parts(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Seconds of a FLOP and of a byte in a kind of kernel. [s/FLOP, s/byte]"""
+    """Seconds of a FLOP, of a byte of weights, state or cache, and of one of activations in a kind of kernel. [s/FLOP, s/byte]"""
 
     flop: Real
     byte: Real
+    activation: Real
 
 
 def kernel_rates(kind: Kind, peak: Real, bandwidth: Real, c: Numbers) -> Rates:
@@ -93,6 +98,11 @@ def kernel_rates(kind: Kind, peak: Real, bandwidth: Real, c: Numbers) -> Rates:
     peak, bandwidth : float or array
         The datasheet's. [FLOP/s, bytes/s]
     c : Calibration
+
+    Notes
+    -----
+    Experts whose weights are unpacked come no faster than the general units unpack them: their rate goes with the peak
+    of the 16-bit units (cores x clock), not with the memory.
     """
     share = getattr(c, _SHARES[kind.rate])
     memory_share = c.memory_efficiency
@@ -100,7 +110,10 @@ def kernel_rates(kind: Kind, peak: Real, bandwidth: Real, c: Numbers) -> Rates:
         share, memory_share = c.attention_compute_efficiency, c.attention_memory_efficiency
     elif kind.family == "experts":
         share, memory_share = share * c.expert_compute_efficiency, c.expert_memory_efficiency
-    return Rates(1.0 / (peak * share), 1.0 / (bandwidth * memory_share))
+    byte = 1.0 / (bandwidth * memory_share)
+    if kind.family == "experts" and kind.width:
+        return Rates(1.0 / (peak * share), larger(byte, c.expert_unpack_flops / (kind.width * peak)), byte)
+    return Rates(1.0 / (peak * share), byte, byte)
 
 
 def kernel_overhead(kind: Kind, kernels: Real, products: Real, layers: Real, c: Numbers) -> Real:
@@ -146,7 +159,7 @@ def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
         flops = flops * (1 + c.expert_imbalance * a.uneven_flops)
         moved = moved * (1 + c.expert_imbalance * a.uneven_bytes)
     compute = flops * rates.flop
-    memory = (moved + c.activation_traffic * a.temporaries) * rates.byte
+    memory = moved * rates.byte + c.activation_traffic * a.temporaries * rates.activation
     overhead = kernel_overhead(kind, a.kernels, a.products, a.layers, c)
     return Parts(compute, memory, together(compute, memory, c.knee), overhead)
 

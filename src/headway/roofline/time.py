@@ -175,7 +175,8 @@ class Way(NamedTuple):
 def row_kind(row: Row, chip: Machine) -> Kind:
     """Return which efficiencies and overheads the kernels of a row meet on a chip."""
     unpacked = unpacks(chip, row.chain, row.bytes_per_weight)
-    return Kind(row.kind, chip.rate_kind(row.chain), unpacked, row.block_scales)
+    width = float(row.bytes_per_weight) if unpacked else 0.0
+    return Kind(row.kind, chip.rate_kind(row.chain), unpacked, row.block_scales, width)
 
 
 def unpacks(chip: Machine, chain: tuple[str, ...], bytes_per_weight: Real) -> bool:
@@ -211,7 +212,8 @@ def row_ways(row: Row, chip: Machine) -> tuple[Way, ...]:
     cpu = chip.cpu
     if cpu is None:
         raise InputError(f"{row.name}: the machine has no host processor in the catalogue")
-    beside = Way(row_kind(row, cpu), cpu.peak(row.chain), cpu.bandwidth)
+    on_host = row_kind(row, cpu)._replace(width=0.0)  # its vector units multiply what is stored: no rate of its own
+    beside = Way(on_host, cpu.peak(row.chain), cpu.bandwidth)
     streamed = here._replace(bandwidth=smaller(chip.cpu_link, cpu.bandwidth))
     return (beside,) if row.kind in CACHES else (beside, streamed)
 
