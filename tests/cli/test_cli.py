@@ -51,7 +51,7 @@ def test_plan_json_is_complete_and_consistent(capsys):
     assert p["memory"]["max_batch"] * p["memory"]["kv_bytes_per_sequence_per_chip"] <= 80e9
     assert p["system"]["price_dollars_per_chip_hour"] == pytest.approx(2)
     assert set(p) >= {"model", "system", "layout", "load", "memory", "latency_floor", "balance_batch", "decode", "prefill",
-                      "cached_input", "cost", "departures", "warnings"}  # fmt: skip
+                      "cached_input", "cost", "departures", "arriving", "warnings"}  # fmt: skip
 
 
 def test_plan_sentence_of_the_issue(capsys):

@@ -66,6 +66,27 @@ def test_cached_input_pays_for_being_kept():
     assert name == min(costs, key=lambda n: costs[n])
 
 
+def test_money_follows_the_traffic():
+    """0.1 requests/s of 1,024 tokens on 8 H200 at $4.45: $35.60/h over 102.4 tokens/s is $96.57/Mtok, not the price when full."""
+    plan = make_plan(Request("llama-3.1-70b", "h200x8", arrivals=0.1))
+    at = plan.arriving
+    assert at.dollars_per_mtok == pytest.approx(8 * 4.45 / 3600 / 102.4 * 1e6, rel=1e-3)
+    assert at.in_flight == pytest.approx(0.1 * float(at.answer.served.request), rel=0.05)  # Little's law
+    assert at.answer.case.in_flight == plan.replicas  # an empty machine: nobody else is there
+    assert "$96.57/Mtok" in plan_text(plan)
+    busy = make_plan(Request("llama-3.1-70b", "h200x8", arrivals=0.95 * plan.capacity)).arriving
+    assert busy.dollars_per_mtok == pytest.approx(plan.loaded.dollars_per_mtok / 0.95, rel=1e-6)
+    assert busy.answer.output_rate == pytest.approx(0.95 * plan.loaded.output_rate, rel=2e-3)
+    assert at.answer.tpot < busy.answer.tpot < plan.loaded.tpot
+    assert make_plan(Request("llama-3.1-70b", "h200x8", arrivals=1.01 * plan.capacity)).arriving is None
+
+
+def test_one_number_is_called_ttft():
+    text = plan_text(make_plan(Request("llama-3.1-70b", "h200x8")))
+    assert [line.split()[0] for line in text.splitlines() if "TTFT" in line] == ["TTFT"]
+    assert "first token" not in text
+
+
 def test_replicas_share_the_arrivals():
     """Two replicas of four chips: each gets half of the requests, and they carry twice as many."""
     one, two = (

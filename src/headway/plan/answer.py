@@ -10,6 +10,7 @@ from headway.batching import Departures, Scene
 from headway.hardware import System
 from headway.models import Architecture, kv_bytes_per_further_token, kv_bytes_stored
 from headway.parallel import Layout
+from headway.plan.traffic import AtRate
 from headway.questions import Request
 from headway.roofline import Spread, StepTime
 from headway.serving import Account, Answer, Pool, Setting, interval
@@ -55,6 +56,8 @@ class Plan(Shown):
         the ideal machine.
     outside : tuple of str
         What the engine's evidence does not cover.
+    arriving : AtRate or None
+        The same deployment at the rate of arrivals asked for; None without one, or where the chips carry less.
     """
 
     RECORD = "headway.records.plans:plan_record"
@@ -86,6 +89,7 @@ class Plan(Shown):
     cached: tuple[str, float] | None
     departures: Departures
     capacity: float
+    arriving: AtRate | None = None
     warnings: list[str] = field(default_factory=list[str])
 
     @property
@@ -143,13 +147,20 @@ class Plan(Shown):
         """Most sequences that one replica holds."""
         return self.account.holds
 
+    def _real(self) -> str:
+        """What a token costs at the arrivals asked for, beside the price when full."""
+        at = self.arriving
+        return (
+            "" if at is None or at.dollars_per_mtok is None else f" full, ${at.dollars_per_mtok:,.2f} at {at.rate:g}/s"
+        )
+
     def brief(self) -> str:
         """Return the headline in one line."""
         cost = self.loaded.dollars_per_mtok
         return (
             f"{self.model.name} on {self.system.name} as {self.layout}, batch {self.point.batch:,.0f}: step "
             f"{units.seconds(self.point.seconds)}; under load TPOT {units.seconds(self.loaded.tpot)}, TTFT "
-            f"{units.seconds(self.loaded.ttft)}" + ("" if cost is None else f", ${cost:,.2f}/Mtok")
+            f"{units.seconds(self.loaded.ttft)}" + ("" if cost is None else f", ${cost:,.2f}/Mtok{self._real()}")
         )
 
     def interval(self, seconds: float, floor: float = 0.0) -> tuple[float, float] | None:

@@ -24,6 +24,7 @@ from headway.models import Architecture, kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point
 from headway.plan.choose import Choice, cheap_batch, choose_layout
+from headway.plan.traffic import at_rate
 from headway.questions import Request, decoded
 from headway.roofline import IDEAL, weights_once
 from headway.serving import Answer, Setting, answer, case, setting
@@ -110,6 +111,7 @@ def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
         cached=_cached(arch, system, context, prefill_cost),
         departures=timetable,
         capacity=capacity,
+        arriving=at_rate(loaded, request.arrivals) if request.arrivals else None,
     )
     plan.warnings.extend(warnings(plan))
     return plan

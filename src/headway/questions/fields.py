@@ -111,7 +111,7 @@ FIELDS: dict[str, Field] = {
     "skew": Field("number", "Zipf exponent of expert popularity; 0 is balanced routing.", least=0.0, below=100.0, example="0.8"),
     "overlap": Field("flag", "Hide communication behind a second half of the batch (two-batch overlap) where that is faster."),
     "convention": Field("choice", "kernels: one after another. machine: everything overlaps (the lecture's).", choices=("kernels", "machine")),
-    "arrivals": _quantity(units.PER_SECOND, "requests/s", "Requests per second, for how full the departures are.", "50/s"),
+    "arrivals": _quantity(units.PER_SECOND, "requests/s", "Requests per second that really come: what they see and what a token costs then.", "50/s"),
     "ttft": _quantity(units.SECONDS, "s", "Longest mean time to first token.", "2s"),
     "tpot": _quantity(units.SECONDS, "s", "Longest mean time per output token.", "30ms"),
     "sure": Field("flag", "The upper ends of the 80 % intervals must meet the limits."),

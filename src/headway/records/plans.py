@@ -60,6 +60,10 @@ def plan_record(plan: Plan) -> dict[str, Any]:
             "worst_s": finite(plan.departures.worst), "fill": plan.departures.fill if plan.request.arrivals else None,
             "capacity_requests_per_s": plan.capacity,
         },
+        "arriving": None if plan.arriving is None else {
+            "requests_per_s": plan.arriving.rate, "in_flight": plan.arriving.in_flight,
+            "dollars_per_mtok": plan.arriving.dollars_per_mtok, "answer": answer_record(plan.arriving.answer),
+        },
         "warnings": plan.warnings,
     }  # fmt: skip
 

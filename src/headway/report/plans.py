@@ -10,6 +10,7 @@ from headway import units
 from headway.models import Architecture, kv_bytes_per_token
 from headway.plan import Plan, Point, curve
 from headway.report.charts import log_chart
+from headway.report.loads import at_arrivals, in_flight, loaded, money
 from headway.tables import columns, table_text
 
 Cell = tuple[str, str, str]  # label, value, remark
@@ -17,10 +18,6 @@ Cell = tuple[str, str, str]  # label, value, remark
 
 def _batch(value: float) -> str:
     return "none" if math.isinf(value) else units.count(value)
-
-
-def _money(value: float | None) -> str:
-    return "—" if value is None else f"{units.dollars(value)}/Mtok"
 
 
 def _params(value: float) -> str:
@@ -46,9 +43,10 @@ def sections(plan: Plan) -> list[tuple[str, list[Cell]]]:
         ("batch", _batches(plan)),
         (f"a decode step, no prompts running, at batch {plan.point.batch:,.0f}{_each(plan)}", _decode(plan)),
         (
-            f"under load: {units.some(plan.prompt, 'token')} in, {plan.output:,.0f} out, {_in_flight(plan)}",
-            _loaded(plan),
+            f"under load: {units.some(plan.prompt, 'token')} in, {plan.output:,.0f} out, {in_flight(plan)}",
+            loaded(plan),
         ),
+        *at_arrivals(plan),
         ("cost", _cost(plan)),
     ]
 
@@ -183,49 +181,6 @@ def _policy(plan: Plan) -> str:
     return f"a batch that starts together, at its last token, {a.tokens:,.0f}"
 
 
-def _in_flight(plan: Plan) -> str:
-    n, waiting = plan.loaded.case.in_flight, plan.loaded.case.waiting
-    if plan.setting.kind == "static_batch":
-        return f"{n:,.0f} started together"
-    room = f" ({waiting:,.0f} of them wait for room in memory)" if waiting >= 1 else ""
-    return f"{n:,.0f} in flight{room}, each replaced when it ends"
-
-
-def _loaded(plan: Plan) -> list[Cell]:
-    """What requests see at the operating batch: prompts and answers on the same chips."""
-    a, cost = plan.loaded, plan.loaded.dollars_per_mtok
-    floor = f"; floor {units.seconds(a.tpot_floor)}"
-    rows = [
-        ("TPOT", units.seconds(a.tpot), f"{_sure(plan, a.tpot_interval, 'tpot')}{floor}"),
-        ("TTFT", units.seconds(a.ttft), f"mean; {_sure(plan, a.ttft_interval, 'ttft')}; median {units.seconds(a.ttft_median)}"),
-        ("request", units.seconds(float(a.served.request)), f"prompts take {100 * float(a.served.prefill_share):.0f} % of the time"),
-        ("user, loaded", f"{1 / a.tpot:,.1f} tok/s", f"system {units.rate(a.output_rate)} tok/s of output"),
-    ]  # fmt: skip
-    fill = f"; {units.per_cent(plan.departures.fill)} full" if plan.request.arrivals else ""
-    rows.append(("carries", f"{units.rate(plan.capacity)} requests/s", f"prompts and answers on the same chips{fill}"))
-    if cost is not None:
-        rows.append(("loaded output", f"{_money(cost)}", "prompts included, as `headway search` counts"))
-    return rows
-
-
-def _sure(plan: Plan, ends: tuple[float, float], what: str) -> str:
-    """An interval, and how many measurements of that kind of load it comes from, and of whom."""
-    spread, engine = plan.loaded.spread(what), plan.setting.engine
-    if spread is None or math.isnan(ends[0]):
-        return "ideal machine"
-    alone = what == "tpot" and not engine.loaded
-    static = plan.setting.kind == "static_batch" or alone
-    whose = (
-        f", none of {engine.name} under load"
-        if alone
-        else ""
-        if engine.loaded or static
-        else f" of other engines, none of {engine.name}"
-    )
-    kind = "measurements of static batches" if static else "loaded measurements"
-    return f"80 %: {units.seconds(ends[0])} to {units.seconds(ends[1])}, from {spread.rows:,} {kind}{whose}"
-
-
 def _recommended(plan: Plan) -> tuple[str, str]:
     low, high = plan.recommended
     if math.isinf(low):
@@ -250,7 +205,7 @@ def _decode(plan: Plan) -> list[Cell]:
         (
             "departures",
             f"every {units.seconds(t.headway)}",
-            f"a request's first token comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
+            f"what is ready boards the next one: its token comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
         ),
     ]
     return rows
@@ -301,24 +256,24 @@ def _cost(plan: Plan) -> list[Cell]:
     p = plan.point
     over = ""
     if plan.cost_floor and plan.alone.dollars_per_mtok:
-        over = f"{plan.alone.dollars_per_mtok / plan.cost_floor:,.0f}x the floor of {_money(plan.cost_floor)}"
+        over = f"{plan.alone.dollars_per_mtok / plan.cost_floor:,.0f}x the floor of {money(plan.cost_floor)}"
     rows = [
-        ("output", _money(p.dollars_per_mtok), "decode steps alone at this batch"),
+        ("output", money(p.dollars_per_mtok), "decode steps alone at this batch"),
         (
             "input",
-            _money(plan.prefill_dollars_per_mtok),
-            f"prefill of {plan.prompt:,.0f}-token prompts; one alone takes {units.seconds(plan.ttft)} (TTFT){_first(plan)}",
+            money(plan.prefill_dollars_per_mtok),
+            f"prefill of {plan.prompt:,.0f}-token prompts; one prompt's passes alone take {units.seconds(plan.ttft)}{_first(plan)}",
         ),
     ]
     if plan.cached:
         rows.append(
             (
                 "cached input",
-                _money(plan.cached[1]),
+                money(plan.cached[1]),
                 f"storage only: 5 min in {plan.cached[0]}, the cheapest place (E25)",
             )
         )
-    rows.append(("at batch 1", _money(plan.alone.dollars_per_mtok), over))
+    rows.append(("at batch 1", money(plan.alone.dollars_per_mtok), over))
     return rows
 
 
