@@ -205,7 +205,7 @@ def _decode(plan: Plan) -> list[Cell]:
         (
             "departures",
             f"every {units.seconds(t.headway)}",
-            f"what is ready boards the next one: its token comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
+            f"a token of what is ready comes after {units.seconds(t.mean)} on average, {units.seconds(t.worst)} at worst",
         ),
     ]
     return rows
