@@ -55,16 +55,22 @@ def plan_record(plan: Plan) -> dict[str, Any]:
             "batch_1_over_floor": None if not plan.cost_floor or plan.alone.dollars_per_mtok is None
             else plan.alone.dollars_per_mtok / plan.cost_floor,
         },
-        "departures": {
-            "headway_s": plan.departures.headway, "mean_s": finite(plan.departures.mean),
-            "worst_s": finite(plan.departures.worst), "fill": plan.departures.fill if plan.request.arrivals else None,
-            "capacity_requests_per_s": plan.capacity,
-        },
-        "arriving": None if plan.arriving is None else {
-            "requests_per_s": plan.arriving.rate, "in_flight": plan.arriving.in_flight,
-            "dollars_per_mtok": plan.arriving.dollars_per_mtok, "answer": answer_record(plan.arriving.answer),
-        },
+        **_traffic_record(plan),
         "warnings": plan.warnings,
+    }  # fmt: skip
+
+
+def _traffic_record(plan: Plan) -> dict[str, Any]:
+    d, at = plan.departures, plan.arriving
+    return {
+        "departures": {
+            "headway_s": d.headway, "mean_s": finite(d.mean), "worst_s": finite(d.worst),
+            "fill": d.fill if plan.request.arrivals else None, "capacity_requests_per_s": plan.capacity,
+        },
+        "arriving": None if at is None else {
+            "requests_per_s": at.rate, "in_flight": at.in_flight, "dollars_per_mtok": at.dollars_per_mtok,
+            "answer": answer_record(at.answer),
+        },
     }  # fmt: skip
 
 

@@ -12,7 +12,13 @@ Cell = tuple[str, str, str]  # label, value, remark
 
 
 def money(value: float | None) -> str:
-    """Say a price per million tokens; a dash where there is none."""
+    """Say a price per million tokens; a dash where there is none.
+
+    Parameters
+    ----------
+    value : float or None
+        [$/Mtok]
+    """
     return "—" if value is None else f"{units.dollars(value)}/Mtok"
 
 
