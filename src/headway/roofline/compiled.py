@@ -125,6 +125,59 @@ class CompiledStep:
             plain(k.constant) and plain(k.compute) and plain(k.memory) for k in every
         )
         self._known: dict[tuple[float, float], tuple[float, float]] = {}
+        self.context_meters = tuple(self._meters.of_context)
+        grows = set(self.context_meters)
+        self._grow = [k for k in self._kernels if any(m in grows for m, _, _ in k.more)]
+        self._stay = [k for k in self._kernels if not any(m in grows for m, _, _ in k.more)]
+
+    @property
+    def amounts(self) -> Sequence[Amount]:
+        """What each meter counts of a group of sequences; its sums over all of them are a pass's `Sums`."""
+        return self._amounts
+
+    @property
+    def parts_of_meters(self) -> Sequence[Real]:
+        """Data-parallel groups of which each meter counts the busiest. [groups]"""
+        return self._meters.parts
+
+    @property
+    def metered(self) -> bool:
+        """Whether a pass is a function of single numbers: one layout, one calibration, kernels one after another, no host."""
+        return self._single and self.convention == "kernels" and not self._either
+
+    def counted(self, values: Sequence[float], tokens: float, skew: float = 0.0) -> tuple[float, float, float]:
+        """Return (kernels, network, overhead) of everything that caches do not decide. [s]
+
+        Parameters
+        ----------
+        values : sequence of float
+            Of each meter, on the busiest group.
+        tokens, skew : float
+            New tokens of the pass; Zipf exponent of expert popularity. [tokens, 1]
+        """
+        s = Sums(values, values, tokens, skew)
+        knee = self.calibration.knee
+        busy = sum(together(*self._one(k, s, values), knee) for k in (*self._stay, *self._experts))
+        _, _, _, _, network, overhead, _ = self._joined(s, values, (0.0, 0.0, 0.0, 0.0))
+        return float(busy), float(network), float(overhead)
+
+    def contextual(self, values: Sequence[float]) -> float:
+        """Return the time of the kernels that read caches. [s]
+
+        Parameters
+        ----------
+        values : sequence of float
+            Of each meter, on the busiest group.
+        """
+        knee, busy = self.calibration.knee, 0.0
+        for constant, token, compute_each, memory_each, more in self._grow:
+            tokens = values[token]
+            compute, memory = tokens * compute_each, constant + tokens * memory_each
+            for meter, c, m in more:
+                amount = values[meter]
+                compute, memory = compute + amount * c, memory + amount * m
+            busy += together(compute, memory, knee)
+        return busy
 
     def _coefficients(self, row: Row, way: Way) -> _Kernel | _Experts:
         """A row in one of its ways."""

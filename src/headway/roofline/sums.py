@@ -48,6 +48,7 @@ class Meters:
     def __init__(self) -> None:
         self.amounts: list[Amount] = []
         self.parts: list[Real] = []
+        self.of_context: list[int] = []  # those that depend on how long caches are
         self._known: dict[Any, int] = {}
 
     def add(self, name: str, amount: Amount, parts: Real, *key: Any) -> int:
@@ -69,6 +70,8 @@ class Meters:
             self._known[full] = len(self.amounts)
             self.amounts.append(amount)
             self.parts.append(parts)
+            if name in ("entries", "pairs"):
+                self.of_context.append(self._known[full])
         return self._known[full]
 
     @property

@@ -1,0 +1,171 @@
+"""Times of passes whose sums somebody keeps up to date, one by one or a whole run of decode passes at once.
+
+`PassClock` gives the seconds of `CompiledStep` (tests say so) from the same coefficients, in a microsecond or two: what
+counts alone decide (tokens, sequences, logits) is timed once per combination of counts and remembered; what is left depends
+on caches, which grow by one token per sequence and pass. A run of passes is then a sum of a function that is all but linear,
+taken at a few places: `run` is exact to rounding where a loop would be, at any length.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from headway.errors import InputError
+from headway.roofline.compiled import CompiledStep
+from headway.roofline.join import pass_seconds
+from headway.roofline.load import Group
+
+_REMEMBERED = 1 << 20  # combinations of counts; a simulation meets some thousands
+_PLACES = 6  # at which a stretch of a run is evaluated
+_STRETCH = 0.5  # growth of a sum over one stretch: a polynomial through those places errs by less than rounding there
+_SHORT = 6  # passes that are simply added up
+
+
+class PassClock:
+    """A compiled step whose loads come as sums.
+
+    Parameters
+    ----------
+    step : CompiledStep
+        Of one layout, one machine, one calibration; kernels one after another.
+    skew : float
+        Zipf exponent of expert popularity. [1]
+
+    Raises
+    ------
+    InputError
+        Where the step is columns over layouts, part of it lies on a host, or the machine overlaps everything.
+    """
+
+    def __init__(self, step: CompiledStep, skew: float = 0.0) -> None:
+        if not step.metered:
+            raise InputError("a pass clock needs one layout on the chips alone, with kernels one after another")
+        self.step, self.skew = step, skew
+        self.meters = len(step.amounts)
+        self.growing = step.context_meters
+        self.parts = tuple(float(p) for p in step.parts_of_meters)
+        self.alone = all(p == 1 for p in self.parts)
+        self._overlap = float(step.calibration.network_overlap)
+        self._sharp = not (step.calibration.knee > 0 and self._overlap in (0.0,))
+        self._counts = tuple(i for i in range(self.meters) if i not in set(self.growing))
+        self._known: dict[tuple[float, ...], tuple[float, float, float]] = {}
+
+    def amounts_of(self, new: float, context: float, logits: float = 1.0) -> list[float]:
+        """Return what one sequence adds to each meter.
+
+        Parameters
+        ----------
+        new, context, logits : float
+            New tokens; tokens in its cache before them; positions whose logits are needed. [tokens]
+        """
+        group = Group(1.0, float(new), float(context), float(logits))
+        return [float(a(group)) for a in self.step.amounts]
+
+    def decode_tables(self, longest: int, new: float = 1.0) -> list[list[float]]:
+        """Return, for each meter of caches, what a decoding sequence adds to it at every length up to `longest`.
+
+        Parameters
+        ----------
+        longest : int
+            Longest cache. [tokens]
+        new : float
+            New tokens of a pass. [tokens]
+        """
+        lengths = np.arange(longest + 1, dtype=float)
+        group = Group(1.0, new, lengths, new)
+        return [
+            np.broadcast_to(self.step.amounts[i](group), lengths.shape).astype(float).tolist() for i in self.growing
+        ]
+
+    def seconds(self, totals: Sequence[float], tokens: float, singles: Sequence[float] | None = None) -> float:
+        """Return the time of a pass. [s]
+
+        Parameters
+        ----------
+        totals : sequence of float
+            Of each meter, over all sequences.
+        tokens : float
+            New tokens of the pass. [tokens]
+        singles : sequence of float or None
+            The largest single sequence's; needed where there are data-parallel groups.
+        """
+        values = totals if self.alone else self._busiest(totals, singles)
+        key = (tokens, *[values[i] for i in self._counts])
+        found = self._known.get(key)
+        if found is None:
+            found = self.step.counted(values, tokens, self.skew)
+            if len(self._known) < _REMEMBERED:
+                self._known[key] = found
+        busy, network, overhead = found
+        return float(pass_seconds(busy + self.step.contextual(values), network, overhead, self._overlap))
+
+    def _busiest(self, totals: Sequence[float], singles: Sequence[float] | None) -> list[float]:
+        if singles is None:
+            raise InputError("a pass over data-parallel groups needs the largest single sequence of each meter")
+        return [t if p == 1 else max(t / p, s) for t, s, p in zip(totals, singles, self.parts, strict=True)]
+
+    def run(
+        self,
+        count: int,
+        totals: Sequence[float],
+        slopes: Sequence[float],
+        tokens: float,
+        singles: Sequence[float] | None = None,
+        steps: Sequence[float] | None = None,
+    ) -> float:
+        """Return the time of `count` passes, of which each carries more than the last. [s]
+
+        Parameters
+        ----------
+        count : int
+            Passes. [1]
+        totals, slopes : sequence of float
+            Of each meter: the sum in the first pass, and what each further pass adds to it.
+        tokens : float
+            New tokens of each pass. [tokens]
+        singles, steps : sequence of float or None
+            The same of the largest single sequence, where there are data-parallel groups.
+
+        Notes
+        -----
+        The sum over i < n of a polynomial of degree 5 through six places of a stretch, in which no sum grows by more than half;
+        where maxima meet (no knee, hidden network, one sequence larger than a group's share) passes are added up one by one.
+        """
+
+        def at(i: float) -> float:
+            here = [t + i * d for t, d in zip(totals, slopes, strict=True)]
+            one = None if singles is None or steps is None else [t + i * d for t, d in zip(singles, steps, strict=True)]
+            return self.seconds(here, tokens, one)
+
+        if count <= _SHORT or self._sharp or not self.alone:
+            return math.fsum(at(i) for i in range(count))
+        found, done = 0.0, 0
+        while done < count:
+            room = min(
+                (_STRETCH * (t + done * d) / d for t, d in zip(totals, slopes, strict=True) if d > 0), default=count
+            )
+            size = min(count - done, max(int(room), _SHORT))
+            if size <= _SHORT:
+                found += math.fsum(at(done + i) for i in range(size))
+            else:
+                found += math.fsum(w * at(done + x) for x, w in _weights(size))
+            done += size
+        return found
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _weights(count: int) -> tuple[tuple[float, float], ...]:
+    """Places in [0, count - 1] and weights that sum every polynomial of degree 5 over i = 0 .. count - 1 exactly.
+
+    Chebyshev's places keep the polynomial through them close to the function between them.
+    """
+    middle = (count - 1) / 2
+    unit = np.cos(np.pi * (np.arange(_PLACES) + 0.5) / _PLACES)
+    powers = np.polynomial.legendre.legvander(unit, _PLACES - 1)
+    every = np.polynomial.legendre.legvander((np.arange(count) - middle) / middle, _PLACES - 1).sum(axis=0)
+    weights = np.linalg.solve(powers.T, every)
+    return tuple((float(middle + middle * u), float(w)) for u, w in zip(unit, weights, strict=True))
