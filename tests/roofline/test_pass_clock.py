@@ -58,7 +58,7 @@ def test_it_is_the_compiled_step(name, contexts, chunks):
 
 
 @given(
-    st.sampled_from(["dense", "windows", "states", "ideal"]),
+    st.sampled_from(sorted(SCENES)),
     st.integers(1, 3000),
     st.lists(st.integers(1, 30_000), min_size=1, max_size=30),
     st.lists(st.floats(0, 1), min_size=8, max_size=8),
@@ -67,14 +67,19 @@ def test_a_run_is_the_sum_of_its_passes(name, count, contexts, shares):
     """To rounding: 1e-12 of the whole, whatever share of the sequences still grows."""
     _, clocked = CLOCKS[name]
     groups = [Group(1.0, 1.0, float(c)) for c in contexts]
-    totals, _ = summed(clocked, groups)
-    slopes = [0.0] * clocked.meters
+    totals, singles = summed(clocked, groups)
+    slopes, steps = [0.0] * clocked.meters, [0.0] * clocked.meters
     for share, meter in zip(shares, clocked.growing, strict=False):
-        slopes[meter] = share * len(contexts)
+        slopes[meter], steps[meter] = share * len(contexts), 1.0
+
+    def grown(sums, by, i):
+        return [t + i * d for t, d in zip(sums, by, strict=True)]
+
     one_by_one = math.fsum(
-        clocked.seconds([t + i * d for t, d in zip(totals, slopes, strict=True)], len(contexts)) for i in range(count)
+        clocked.seconds(grown(totals, slopes, i), len(contexts), grown(singles, steps, i)) for i in range(count)
     )
-    assert clocked.run(count, totals, slopes, len(contexts)) == pytest.approx(one_by_one, rel=1e-12)
+    found = clocked.run(count, totals, slopes, len(contexts), singles, steps)
+    assert found == pytest.approx(one_by_one, rel=1e-12)
 
 
 def test_groups_take_the_busiest():

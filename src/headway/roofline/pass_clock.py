@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ _REMEMBERED = 1 << 20  # combinations of counts; a simulation meets some thousan
 _PLACES = 6  # at which a stretch of a run is evaluated
 _STRETCH = 0.5  # growth of a sum over one stretch: a polynomial through those places errs by less than rounding there
 _SHORT = 6  # passes that are simply added up
+_FLAT = 4e-15  # of a time: how far the middle of a straight piece lies from its chord by rounding
 
 
 class PassClock:
@@ -50,7 +51,7 @@ class PassClock:
         self.parts = tuple(float(p) for p in step.parts_of_meters)
         self.alone = all(p == 1 for p in self.parts)
         self._overlap = float(step.calibration.network_overlap)
-        self._sharp = not (step.calibration.knee > 0 and self._overlap in (0.0,))
+        self._kinked = bool(step.calibration.knee and self._overlap)  # curved, and a maximum over it
         self._counts = tuple(i for i in range(self.meters) if i not in set(self.growing))
         self._known: dict[tuple[float, ...], tuple[float, float, float]] = {}
 
@@ -132,8 +133,9 @@ class PassClock:
 
         Notes
         -----
-        The sum over i < n of a polynomial of degree 5 through six places of a stretch, in which no sum grows by more than half;
-        where maxima meet (no knee, hidden network, one sequence larger than a group's share) passes are added up one by one.
+        Between the passes at which one sequence begins or ceases to be larger than a group's share the time is smooth: the sum over
+        i < n of a polynomial of degree 5 through six places of a stretch, in which no sum grows by more than half. On a machine
+        without a knee it is convex and made of straight pieces: where its middle lies on the chord it is one.
         """
 
         def at(i: float) -> float:
@@ -141,20 +143,57 @@ class PassClock:
             one = None if singles is None or steps is None else [t + i * d for t, d in zip(singles, steps, strict=True)]
             return self.seconds(here, tokens, one)
 
-        if count <= _SHORT or self._sharp or not self.alone:
+        if count <= _SHORT or self._kinked:
             return math.fsum(at(i) for i in range(count))
-        found, done = 0.0, 0
-        while done < count:
-            room = min(
-                (_STRETCH * (t + done * d) / d for t, d in zip(totals, slopes, strict=True) if d > 0), default=count
-            )
-            size = min(count - done, max(int(room), _SHORT))
-            if size <= _SHORT:
-                found += math.fsum(at(done + i) for i in range(size))
-            else:
-                found += math.fsum(w * at(done + x) for x, w in _weights(size))
-            done += size
-        return found
+        cuts = [0, count] if singles is None or steps is None else self._cuts(count, totals, slopes, singles, steps)
+        pieces = zip(cuts, cuts[1:], strict=False)
+        if not self.step.calibration.knee:
+            return math.fsum(_straight(at, a, b) for a, b in pieces)
+        return math.fsum(_smooth(at, a, b, totals, slopes) for a, b in pieces)
+
+    def _cuts(
+        self,
+        count: int,
+        totals: Sequence[float],
+        slopes: Sequence[float],
+        singles: Sequence[float],
+        steps: Sequence[float],
+    ) -> list[int]:
+        """Passes between which the same side of every group's maximum counts."""
+        found = {0, count}
+        for t, d, s, e, p in zip(totals, slopes, singles, steps, self.parts, strict=True):
+            gap, closing = t / p - s, e - d / p
+            if p != 1 and closing and 0 < gap / closing < count:
+                found.add(math.ceil(gap / closing))
+        return sorted(found)
+
+
+def _straight(at: Callable[[float], float], first: int, end: int) -> float:
+    """Sum of at(i) over first <= i < end, convex and made of straight pieces."""
+    size = end - first
+    if size <= _SHORT:
+        return math.fsum(at(i) for i in range(first, end))
+    low, high, middle = at(first), at(end - 1), at((first + end - 1) / 2)
+    if abs(middle - (low + high) / 2) <= _FLAT * high:
+        return size * (low + high) / 2
+    half = (first + end) // 2
+    return _straight(at, first, half) + _straight(at, half, end)
+
+
+def _smooth(
+    at: Callable[[float], float], first: int, end: int, totals: Sequence[float], slopes: Sequence[float]
+) -> float:
+    """Sum of at(i) over first <= i < end, smooth."""
+    found, done = 0.0, first
+    while done < end:
+        room = min((_STRETCH * (t + done * d) / d for t, d in zip(totals, slopes, strict=True) if d > 0), default=end)
+        size = min(end - done, max(int(room), _SHORT))
+        if size <= _SHORT:
+            found += math.fsum(at(done + i) for i in range(size))
+        else:
+            found += math.fsum(w * at(done + x) for x, w in _weights(size))
+        done += size
+    return found
 
 
 @functools.lru_cache(maxsize=1 << 16)
