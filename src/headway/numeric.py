@@ -72,3 +72,25 @@ def root(a: Real) -> Real:
         Zero or more. [any]
     """
     return math.sqrt(a) if a.__class__ in _PLAIN else np.sqrt(a)
+
+
+def number(value: Real) -> Real:
+    """Return a single number as a plain float, an array as it is.
+
+    Parameters
+    ----------
+    value : float or array
+        Of any unit. [any]
+    """
+    return float(value) if plain(value) or np.ndim(value) == 0 else value
+
+
+def some(value: Real) -> bool:
+    """Return whether anything of a number or an array is not 0.
+
+    Parameters
+    ----------
+    value : float or array
+        Of any unit. [any]
+    """
+    return value != 0 if plain(value) else bool(np.any(value))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from headway.numeric import larger, plain, smaller
+from headway.numeric import larger, number, plain, smaller, some
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import Wire, transfer, wire
 from headway.roofline.join import pass_seconds, split, together
@@ -103,17 +103,17 @@ class CompiledStep:
         for send in step.sends:
             found = wire(send.kind, transfer(send, send.payload, chip), c)
             law = Wire(
-                _number(found.linear),
-                _number(found.ramp),
-                _number(found.outside),
-                _number(found.latency),
+                number(found.linear),
+                number(found.ramp),
+                number(found.outside),
+                number(found.latency),
                 found.at_once,
             )
             overhead = overhead + law.latency
             meter = self._meters.add("tokens", shared_tokens(send.ways), send.groups, send.ways)
             self._wires.append((meter, law, send.crowding))
         self._sequences = self._meters.add("one", one, step.groups)
-        self._constant = _number(overhead)
+        self._constant = number(overhead)
         self._per_sequence = c.sequence_seconds
         self._overlap = c.network_overlap
         self._alone, self._amounts = self._meters.alone, self._meters.amounts
@@ -151,7 +151,7 @@ class CompiledStep:
         Parameters
         ----------
         values : sequence of float
-            Of each meter, on the busiest group.
+            Of each meter, on the busiest group. [unit of the meter]
         tokens, skew : float
             New tokens of the pass; Zipf exponent of expert popularity. [tokens, 1]
         """
@@ -167,7 +167,7 @@ class CompiledStep:
         Parameters
         ----------
         values : sequence of float
-            Of each meter, on the busiest group.
+            Of each meter, on the busiest group. [unit of the meter]
         """
         knee, busy = self.calibration.knee, 0.0
         for constant, token, compute_each, memory_each, more in self._grow:
@@ -189,19 +189,19 @@ class CompiledStep:
     def _kernel(self, row: Row, flop: Real, byte: Real) -> _Kernel:
         add, more = self._meters.add, []
         token = add("tokens", shared_tokens(row.ways), row.groups, row.ways)
-        if _some(row.flops_per_logit):
-            more.append((add("logits", logit_positions, row.groups), _number(row.flops_per_logit * flop), 0.0))
-        if _some(row.bytes_per_sequence):
-            more.append((add("one", one, row.groups), 0.0, _number(row.bytes_per_sequence * byte)))
+        if some(row.flops_per_logit):
+            more.append((add("logits", logit_positions, row.groups), number(row.flops_per_logit * flop), 0.0))
+        if some(row.bytes_per_sequence):
+            more.append((add("one", one, row.groups), 0.0, number(row.bytes_per_sequence * byte)))
         read = row.read
         if read is not None:
             entries: Amount = lambda g: read.read_entries(g.new, g.context)  # noqa: E731
-            more.append((add("entries", entries, row.groups, read), 0.0, _number(row.read_bytes * byte)))
-            if _some(row.share):
+            more.append((add("entries", entries, row.groups, read), 0.0, number(row.read_bytes * byte)))
+            if some(row.share):
                 pairs: Amount = lambda g: read.pair_flops(g.new, g.context)  # noqa: E731
-                more.append((add("pairs", pairs, row.groups, read), _number(row.share * flop), 0.0))
+                more.append((add("pairs", pairs, row.groups, read), number(row.share * flop), 0.0))
         moved = row.bytes_per_token + self.calibration.activation_traffic * row.temporaries_per_token
-        numbers = (_number(x) for x in (row.weight_bytes * byte, row.flops_per_token * flop, moved * byte))
+        numbers = (number(x) for x in (row.weight_bytes * byte, row.flops_per_token * flop, moved * byte))
         constant, compute, memory = numbers
         return _Kernel(constant, token, compute, memory, tuple(more))
 
@@ -384,16 +384,6 @@ class CompiledStep:
         """Return the time of a pass: plain, or in two halves where that is allowed and faster. [s]"""
         plain_pass = self.seconds(load)
         return np.minimum(plain_pass, self.half_and_half(load)) if overlap else plain_pass
-
-
-def _number(value: Real) -> Real:
-    """A single number as a plain float, an array as it is."""
-    return float(value) if plain(value) or np.ndim(value) == 0 else value
-
-
-def _some(value: Real) -> bool:
-    """Whether anything of a coefficient is not 0."""
-    return value != 0 if plain(value) else bool(np.any(value))
 
 
 def compiled(

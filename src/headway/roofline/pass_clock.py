@@ -9,6 +9,7 @@ taken at a few places: `run` is exact to rounding where a loop would be, at any 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -88,11 +89,11 @@ class PassClock:
         Parameters
         ----------
         totals : sequence of float
-            Of each meter, over all sequences.
+            Of each meter, over all sequences. [unit of the meter]
         tokens : float
             New tokens of the pass. [tokens]
         singles : sequence of float or None
-            The largest single sequence's; needed where there are data-parallel groups.
+            The largest single sequence's; needed where there are data-parallel groups. [unit of the meter]
         """
         values = totals if self.alone else self._busiest(totals, singles)
         key = (tokens, *[values[i] for i in self._counts])
@@ -125,11 +126,11 @@ class PassClock:
         count : int
             Passes. [1]
         totals, slopes : sequence of float
-            Of each meter: the sum in the first pass, and what each further pass adds to it.
+            Of each meter: the sum in the first pass, and what each further pass adds to it. [unit of the meter]
         tokens : float
             New tokens of each pass. [tokens]
         singles, steps : sequence of float or None
-            The same of the largest single sequence, where there are data-parallel groups.
+            The same of the largest single sequence, where there are data-parallel groups. [unit of the meter]
 
         Notes
         -----
@@ -146,10 +147,11 @@ class PassClock:
         if count <= _SHORT or self._kinked:
             return math.fsum(at(i) for i in range(count))
         cuts = [0, count] if singles is None or steps is None else self._cuts(count, totals, slopes, singles, steps)
-        pieces = zip(cuts, cuts[1:], strict=False)
+        pieces = itertools.pairwise(cuts)
         if not self.step.calibration.knee:
             return math.fsum(_straight(at, a, b) for a, b in pieces)
-        return math.fsum(_smooth(at, a, b, totals, slopes) for a, b in pieces)
+        grow = [*zip(totals, slopes, strict=True), *zip(singles or (), steps or (), strict=True)]
+        return math.fsum(_smooth(at, a, b, grow) for a, b in pieces)
 
     def _cuts(
         self,
@@ -180,13 +182,11 @@ def _straight(at: Callable[[float], float], first: int, end: int) -> float:
     return _straight(at, first, half) + _straight(at, half, end)
 
 
-def _smooth(
-    at: Callable[[float], float], first: int, end: int, totals: Sequence[float], slopes: Sequence[float]
-) -> float:
+def _smooth(at: Callable[[float], float], first: int, end: int, grow: Sequence[tuple[float, float]]) -> float:
     """Sum of at(i) over first <= i < end, smooth."""
     found, done = 0.0, first
     while done < end:
-        room = min((_STRETCH * (t + done * d) / d for t, d in zip(totals, slopes, strict=True) if d > 0), default=end)
+        room = min((_STRETCH * (t + done * d) / d for t, d in grow if d > 0), default=end)
         size = min(end - done, max(int(room), _SHORT))
         if size <= _SHORT:
             found += math.fsum(at(done + i) for i in range(size))
