@@ -19,6 +19,7 @@ from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_
 from headway.roofline.kernels import Amounts, Kind, kernel_overhead, kernel_rates, kernel_time, pass_overhead
 from headway.roofline.load import Group, Load
 from headway.roofline.machine import Machine
+from headway.roofline.pass_clock import PassClock
 from headway.roofline.profiles import (
     DEFAULT,
     Profile,
@@ -58,6 +59,7 @@ __all__ = [
     "Kind",
     "Load",
     "Machine",
+    "PassClock",
     "PassParts",
     "Profile",
     "Resources",
