@@ -17,7 +17,7 @@ import numpy as np
 from headway.numeric import larger, number, plain, smaller, some
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import Wire, transfer, wire
-from headway.roofline.join import pass_seconds, split, together
+from headway.roofline.join import corner, pass_seconds, split, together
 from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates
 from headway.roofline.load import Group, Load, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
@@ -176,7 +176,7 @@ class CompiledStep:
             for meter, c, m in more:
                 amount = values[meter]
                 compute, memory = compute + amount * c, memory + amount * m
-            busy += together(compute, memory, knee)
+            busy += corner(compute, memory, knee)
         return busy
 
     def _coefficients(self, row: Row, way: Way) -> _Kernel | _Experts:

@@ -15,6 +15,21 @@ _LEAST = 1e-300  # seconds: keeps a kernel that does nothing from dividing by no
 CACHES = ("attention", "state")  # kinds of kernel whose memory traffic is caches and states, not weights
 
 
+def corner(compute: float, memory: float, knee: float) -> float:
+    """Return `together` of single numbers, without asking whether they are.
+
+    Parameters
+    ----------
+    compute, memory, knee : float
+        As of `together`. [s, s, 1]
+    """
+    longer, shorter = (compute, memory) if compute >= memory else (memory, compute)
+    if shorter <= 0 or knee <= 0:
+        return longer
+    soft = knee if knee > 1e-3 else 1e-3
+    return longer * (1.0 + (shorter / longer) ** (1.0 / soft)) ** soft
+
+
 def together(compute: Real, memory: Real, knee: Real) -> Real:
     """Return the time of two overlapping machines: their maximum, softened at the corner (measured on GEMMs).
 
@@ -30,11 +45,7 @@ def together(compute: Real, memory: Real, knee: Real) -> Real:
     (a^p + b^p)^(1/p) with p = 1/knee: at a = b it is 2^knee times the maximum, far from the corner the maximum.
     """
     if plain(compute) and plain(memory) and plain(knee):
-        longer, shorter = (compute, memory) if compute >= memory else (memory, compute)
-        if shorter <= 0 or knee <= 0:
-            return longer
-        soft = knee if knee > 1e-3 else 1e-3
-        return longer * (1.0 + (shorter / longer) ** (1.0 / soft)) ** soft
+        return corner(compute, memory, knee)
     longer, shorter = np.maximum(compute, memory), np.minimum(compute, memory)
     if not np.any(knee):
         return longer

@@ -11,7 +11,9 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,8 +55,8 @@ class PassClock:
         self.alone = all(p == 1 for p in self.parts)
         self._overlap = float(step.calibration.network_overlap)
         self._kinked = bool(step.calibration.knee and self._overlap)  # curved, and a maximum over it
-        self._counts = tuple(i for i in range(self.meters) if i not in set(self.growing))
-        self._known: dict[tuple[float, ...], tuple[float, float, float]] = {}
+        self._counts = operator.itemgetter(*(i for i in range(self.meters) if i not in set(self.growing)))
+        self._known: dict[tuple[float, Any], tuple[float, float, float]] = {}
 
     def amounts_of(self, new: float, context: float, logits: float = 1.0) -> list[float]:
         """Return what one sequence adds to each meter.
@@ -96,14 +98,23 @@ class PassClock:
             The largest single sequence's; needed where there are data-parallel groups. [unit of the meter]
         """
         values = totals if self.alone else self._busiest(totals, singles)
-        key = (tokens, *[values[i] for i in self._counts])
+        busy, network, overhead = self._counted(values, tokens)
+        return self._joined(busy + self.step.contextual(values), network, overhead)
+
+    def _counted(self, values: Sequence[float], tokens: float) -> tuple[float, float, float]:
+        """Seconds of everything that counts alone decide, remembered: kernels, network, overheads."""
+        key = (tokens, self._counts(values))
         found = self._known.get(key)
         if found is None:
             found = self.step.counted(values, tokens, self.skew)
             if len(self._known) < _REMEMBERED:
                 self._known[key] = found
-        busy, network, overhead = found
-        return float(pass_seconds(busy + self.step.contextual(values), network, overhead, self._overlap))
+        return found
+
+    def _joined(self, busy: float, network: float, overhead: float) -> float:
+        if not self._overlap:
+            return busy + network + overhead
+        return float(pass_seconds(busy, network, overhead, self._overlap))
 
     def _busiest(self, totals: Sequence[float], singles: Sequence[float] | None) -> list[float]:
         if singles is None:
@@ -126,7 +137,7 @@ class PassClock:
         count : int
             Passes. [1]
         totals, slopes : sequence of float
-            Of each meter: the sum in the first pass, and what each further pass adds to it. [unit of the meter]
+            Of each meter: the sum in the first pass, and what each further pass adds to it (0 to counts). [unit of the meter]
         tokens : float
             New tokens of each pass. [tokens]
         singles, steps : sequence of float or None
@@ -139,19 +150,45 @@ class PassClock:
         without a knee it is convex and made of straight pieces: where its middle lies on the chord it is one.
         """
 
-        def at(i: float) -> float:
-            here = [t + i * d for t, d in zip(totals, slopes, strict=True)]
-            one = None if singles is None or steps is None else [t + i * d for t, d in zip(singles, steps, strict=True)]
-            return self.seconds(here, tokens, one)
-
+        at = self._growing(totals, slopes, tokens, singles, steps)
         if count <= _SHORT or self._kinked:
-            return math.fsum(at(i) for i in range(count))
+            return math.fsum(map(at, range(count)))
         cuts = [0, count] if singles is None or steps is None else self._cuts(count, totals, slopes, singles, steps)
         pieces = itertools.pairwise(cuts)
         if not self.step.calibration.knee:
             return math.fsum(_straight(at, a, b) for a, b in pieces)
         grow = [*zip(totals, slopes, strict=True), *zip(singles or (), steps or (), strict=True)]
         return math.fsum(_smooth(at, a, b, grow) for a, b in pieces)
+
+    def _growing(
+        self,
+        totals: Sequence[float],
+        slopes: Sequence[float],
+        tokens: float,
+        singles: Sequence[float] | None,
+        steps: Sequence[float] | None,
+    ) -> Callable[[float], float]:
+        """The time of the i-th pass of a run: counts stay, caches grow."""
+        values = list(totals) if self.alone else self._busiest(totals, singles)
+        busy, network, overhead = self._counted(values, tokens)
+        contextual, joined = self.step.contextual, self._joined
+        if singles is None or steps is None:
+            grow = [(m, totals[m], slopes[m]) for m in self.growing]
+
+            def at(i: float) -> float:
+                for m, t, d in grow:
+                    values[m] = t + i * d
+                return joined(busy + contextual(values), network, overhead)
+
+            return at
+        each = [(m, totals[m], slopes[m], singles[m], steps[m], self.parts[m]) for m in self.growing]
+
+        def of_groups(i: float) -> float:
+            for m, t, d, s, e, p in each:
+                values[m] = t + i * d if p == 1 else max((t + i * d) / p, s + i * e)
+            return joined(busy + contextual(values), network, overhead)
+
+        return of_groups
 
     def _cuts(
         self,

@@ -72,6 +72,7 @@ class Decoding:
         self.curved = any(law.curved for law in self._laws)
         one = clock.amounts_of(1.0, 0.0)
         self._each = [0.0 if i in clock.growing else v for i, v in enumerate(one)]
+        self._counts = [(i, v) for i, v in enumerate(one) if i not in clock.growing]
         self.count, self.passed = 0, 0
         self.totals, self.slopes = [0.0] * clock.meters, [0.0] * clock.meters
         self._start: dict[int, int] = {}  # sequence -> its cache less the passes done when it joined
@@ -99,6 +100,7 @@ class Decoding:
         who, cached : int
             The sequence; tokens in its cache. [1, tokens]
         """
+        self.count += 1
         self._add(cached, 1.0)
         start = self._start[who] = cached - self.passed
         for law in self._laws:
@@ -107,7 +109,6 @@ class Decoding:
                     heappush(self._bends, (length - start, who, start, law.meter, change))
         if not self._clock.alone:
             heappush(self._longest, (-start, who))
-        self.count += 1
 
     def leave(self, who: int) -> int:
         """Take a sequence out; returns the tokens in its cache.
@@ -128,14 +129,14 @@ class Decoding:
         return cached
 
     def _add(self, cached: int, sign: float) -> None:
-        totals, slopes = self.totals, self.slopes
-        for i, v in enumerate(self._each):
-            totals[i] += sign * v
-        for law in self._laws:
-            here = law.table[cached]
-            totals[law.meter] += sign * here
-            if not law.curved:
-                slopes[law.meter] += sign * (law.table[cached + 1] - here)
+        totals, slopes, count = self.totals, self.slopes, self.count
+        for i, v in self._counts:
+            totals[i] = count * v
+        for meter, table, _, curved in self._laws:
+            here = table[cached]
+            totals[meter] += sign * here
+            if not curved:
+                slopes[meter] += sign * (table[cached + 1] - here)
 
     def straight(self, most: int) -> int:
         """Return for how many passes, up to `most`, the sums grow by the same amounts.
