@@ -106,6 +106,11 @@ class Blocks:
         passed, count : int
             Decode passes done before them; passes. [passes]
         """
+        first = passed % self.size
+        if count == 1:
+            self.free -= self._turn[first]
+            return
         whole, rest = divmod(count, self.size)
-        taken = whole * self._growing + sum(self._turn[(passed + i) % self.size] for i in range(rest))
-        self.free -= taken
+        last = first + rest
+        taken = sum(self._turn[first:last]) + sum(self._turn[: max(last - self.size, 0)])
+        self.free -= whole * self._growing + taken

@@ -139,8 +139,7 @@ class Replica:
             return None
         who = self.waiting[0]
         need = self.blocks.of(self.prompt[who] + self.output[who] - 1 if self.limits.whole else self.known(who))
-        spare = 0 if self.limits.whole else self.blocks.needed(self.decoding.passed)  # those that decode come first
-        if need > self.blocks.free - spare:
+        if need > self.blocks.free - self.blocks.needed(self.decoding.passed):  # those that decode come first
             return None
         self.waiting.popleft()
         self.blocks.free -= need
@@ -166,11 +165,14 @@ class Replica:
         bool
             Whether anything was done; False where nobody runs and nobody can.
         """
-        self._make_room()
-        chunks = self.policy.prompts(self)
+        blocks, decoding = self.blocks, self.decoding
+        self._short = False
+        if blocks.needed(decoding.passed) > blocks.free:
+            self._make_room()
+        chunks = self.policy.prompts(self) if self.waiting or self.begun else None
         if chunks:
             self._with_prompts(chunks)
-        elif self.decoding.count:
+        elif decoding.count:
             self._decode(until)
         else:
             return False
@@ -233,8 +235,7 @@ class Replica:
     def _decode(self, until: float) -> None:
         decoding = self.decoding
         count = decoding.straight(self._ends[0][0] - decoding.passed)
-        if not self.limits.whole:
-            count = self.blocks.lasting(decoding.passed, count)
+        count = self.blocks.lasting(decoding.passed, count)
         singles, steps = decoding.largest()
         tokens = float(decoding.count)
         took = self.clock.seconds(decoding.totals, tokens, singles)
@@ -291,8 +292,7 @@ class Replica:
     def _passed(self, count: int) -> None:
         """Decoding sequences have made `count` tokens each."""
         decoding = self.decoding
-        if not self.limits.whole:
-            self.blocks.grow(decoding.passed, count)
+        self.blocks.grow(decoding.passed, count)
         decoding.advance(count)
         ends, passed = self._ends, decoding.passed
         while ends and ends[0][0] <= passed:
@@ -310,9 +310,6 @@ class Replica:
 
     def _make_room(self) -> None:
         """Pre-empt the latest to board until the blocks of the next decode pass are there: their caches are computed again."""
-        self._short = False
-        if self.limits.whole:
-            return
         decoding, blocks = self.decoding, self.blocks
         while decoding.count and blocks.needed(decoding.passed) > blocks.free:
             who = next(reversed(self._order))
