@@ -23,9 +23,9 @@ from headway.roofline.join import pass_seconds
 from headway.roofline.load import Group
 
 _REMEMBERED = 1 << 20  # combinations of counts; a simulation meets some thousands
-_PLACES = 6  # at which a stretch of a run is evaluated
+_PLACES = 8  # at which a stretch of a run is evaluated
 _STRETCH = 0.5  # growth of a sum over one stretch: a polynomial through those places errs by less than rounding there
-_SHORT = 6  # passes that are simply added up
+_SHORT = 8  # passes that are simply added up
 _FLAT = 4e-15  # of a time: how far the middle of a straight piece lies from its chord by rounding
 
 
@@ -146,7 +146,7 @@ class PassClock:
         Notes
         -----
         Between the passes at which one sequence begins or ceases to be larger than a group's share the time is smooth: the sum over
-        i < n of a polynomial of degree 5 through six places of a stretch, in which no sum grows by more than half. On a machine
+        i < n of a polynomial of degree 7 through eight places of a stretch, in which no sum grows by more than half. On a machine
         without a knee it is convex and made of straight pieces: where its middle lies on the chord it is one.
         """
 
@@ -235,7 +235,7 @@ def _smooth(at: Callable[[float], float], first: int, end: int, grow: Sequence[t
 
 @functools.lru_cache(maxsize=1 << 16)
 def _weights(count: int) -> tuple[tuple[float, float], ...]:
-    """Places in [0, count - 1] and weights that sum every polynomial of degree 5 over i = 0 .. count - 1 exactly.
+    """Places in [0, count - 1] and weights that sum every polynomial of degree 7 over i = 0 .. count - 1 exactly.
 
     Chebyshev's places keep the polynomial through them close to the function between them.
     """
