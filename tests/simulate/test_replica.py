@@ -18,6 +18,7 @@ from headway.roofline.load import Group
 from headway.simulate import Requests
 from headway.simulate.policies import Chunked, DecodeFirst, PrefillFirst
 from headway.simulate.replica import Limits
+from headway.simulate.routers import LeastLoaded
 from headway.simulate.run import simulate
 
 H100 = chip("H100 SXM")
@@ -63,7 +64,7 @@ def test_a_jump_is_what_stepping_gives(scene, name, policy):
     one_by_one = simulate(CLOCKS[name], dataclasses.replace(limits, jump=False), policy, requests)
     for what in ("start", "first", "end"):
         np.testing.assert_allclose(getattr(jumped, what), getattr(one_by_one, what), rtol=1e-11, atol=0)
-    assert jumped.passes.count.sum() == one_by_one.passes.count.sum()
+    assert jumped.passes[0].count.sum() == one_by_one.passes[0].count.sum()
     assert (jumped.preempted == one_by_one.preempted).all()
 
 
@@ -159,7 +160,7 @@ def test_nothing_is_lost(scene, policy):
     assert (log.start < log.first).all()
     assert (log.first <= log.end).all()
     assert (np.diff(log.start) >= 0).all()  # first come, first boarded
-    p = log.passes
+    (p,) = log.passes
     assert p.seconds.sum() <= log.now + 1e-9
     least = int((requests.prompt + requests.output - 1).sum())
     assert p.tokens.sum() >= least
@@ -204,6 +205,41 @@ def test_littles_law():
     rng = np.random.default_rng(3)
     requests = Requests(np.cumsum(rng.exponential(0.03, 400)), rng.integers(20, 900, 400), rng.integers(2, 200, 400))
     log = simulate(CLOCKS["dense"], Limits(8192, 256, 20_000), Chunked(), requests)
-    p = log.passes
+    (p,) = log.passes
     decoding = float((p.decoding * p.seconds).sum())
     assert decoding == pytest.approx(float((log.end - log.first).sum()), rel=1e-9)
+
+
+@given(scenarios(), st.integers(2, 4), st.sampled_from(POLICIES))
+def test_round_robin_is_so_many_alone(scene, count, policy):
+    requests, limits = scene
+    log = simulate(CLOCKS["dense"], limits, policy, requests, replicas=count)
+    for i in range(min(count, len(requests))):
+        mine = np.arange(i, len(requests), count)
+        alone = Requests(requests.arrival[mine], requests.prompt[mine], requests.output[mine])
+        found = simulate(CLOCKS["dense"], limits, policy, alone)
+        np.testing.assert_array_equal(log.end[mine], found.end)
+        assert (log.replica[mine] == i).all()
+
+
+def test_the_least_loaded_is_taken():
+    """Who comes while one replica has a long answer under way goes to the others; all together are dealt out evenly."""
+    limits = Limits(8192, 64, 10_000)
+    burst = Requests(np.zeros(9), np.full(9, 100), np.full(9, 50))
+    log = simulate(CLOCKS["dense"], limits, Chunked(), burst, replicas=3, router=LeastLoaded())
+    assert np.bincount(log.replica).tolist() == [3, 3, 3]
+    one_long = Requests(np.array([0.0, 5.0, 6.0, 7.0, 8.0]), np.full(5, 100), np.array([5000, 2, 2, 2, 2]))
+    log = simulate(CLOCKS["dense"], limits, Chunked(), one_long, replicas=2, router=LeastLoaded())
+    assert log.replica.tolist() == [0, 1, 1, 1, 1]
+    assert log.end[0] > 8.1
+    assert simulate(CLOCKS["dense"], limits, Chunked(), one_long, replicas=2).replica.tolist() == [0, 1, 0, 1, 0]
+
+
+def test_a_user_stays_with_a_replica():
+    users, rounds = 5, 4
+    after = np.arange(users * rounds) - users
+    requests = Requests(
+        np.zeros(users * rounds), np.full(users * rounds, 50), np.full(users * rounds, 10), after=np.maximum(after, -1)
+    )
+    log = simulate(CLOCKS["dense"], Limits(8192, 64, 1000), Chunked(), requests, replicas=2)
+    assert (log.replica.reshape(rounds, users) == log.replica[:users]).all()

@@ -93,6 +93,11 @@ class Replica:
         """Sequences that decode. [sequences]"""
         return self.decoding.count
 
+    @property
+    def queue(self) -> int:
+        """Requests that wait. [requests]"""
+        return len(self.waiting)
+
     def fits(self, who: int) -> bool:
         """Return whether a request can ever run here: its last token needs a place in the pool.
 
