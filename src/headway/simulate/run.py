@@ -116,6 +116,16 @@ class _Lane:
         self.tokens.append(new)
 
     @property
+    def running(self) -> int:
+        """Requests that run. [requests]"""
+        return self.replica.running
+
+    @property
+    def queue(self) -> int:
+        """Requests that wait, or are on their way. [requests]"""
+        return self.replica.queue + len(self.inbox)
+
+    @property
     def passes(self) -> Passes:
         columns = (self.counts, self.riders, self.tokens)
         return Passes(np.array(self.starts), np.array(self.took), *(np.array(c, dtype=np.int64) for c in columns))
@@ -172,14 +182,14 @@ class _Run:
 
     def go(self, router: Router, until: float) -> None:
         """Send requests to replicas as they come; who looks at the replicas sees them as they are then."""
-        lanes, replicas = self.lanes, [lane.replica for lane in self.lanes]
+        lanes = self.lanes
         for when, who in self._free():
             if when >= until:
                 break
             if router.looks and len(lanes) > 1:
                 for lane in lanes:
                     lane.advance(when + self.delay)
-            lanes[router.pick(replicas, who) if len(lanes) > 1 else 0].inbox.append((when, who))
+            lanes[router.pick(lanes, who) if len(lanes) > 1 else 0].inbox.append((when, who))
         for lane in lanes:
             lane.advance(until)
 
