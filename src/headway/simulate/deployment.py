@@ -12,6 +12,7 @@ from headway.serving import Setting, beat
 from headway.simulate.policies import Chunked, Policy, PrefillFirst
 from headway.simulate.replica import Limits
 from headway.simulate.requests import Requests
+from headway.simulate.routers import Router
 from headway.simulate.run import Log, simulate
 
 _ENDLESS = 1 << 40  # blocks or sequences where memory does not bound them
@@ -39,16 +40,23 @@ class Deployment:
     policy: Policy
     delay: float
 
-    def run(self, requests: Requests, until: float = math.inf) -> Log:
-        """Simulate traffic on this replica.
+    def run(
+        self, requests: Requests, until: float = math.inf, *, replicas: int = 1, router: Router | None = None
+    ) -> Log:
+        """Simulate traffic on such replicas.
 
         Parameters
         ----------
         requests : Requests
         until : float
             When to stop; default: when all have ended. [s]
+        replicas : int
+            How many. [replicas]
+        router : Router or None
+            Default: round robin.
         """
-        return simulate(self.clock, self.limits, self.policy, requests, self.delay, until)
+        c, ready = self.clock, (self.limits, self.policy)
+        return simulate(c, *ready, requests, self.delay, until, replicas=replicas, router=router)
 
 
 def deployment(
