@@ -53,5 +53,6 @@ def simulation_rows(s: Simulated) -> list[dict[str, Any]]:
         "preemptions": log.preempted.tolist(), "rejected": log.rejected.tolist(),
     }  # fmt: skip
     return [
-        {"request": i, **{k: v[i] for k, v in whole.items()}, **{k: v[i] for k, v in numbers.items()}} for i in range(len(r))
+        {"request": i, **{k: v[i] for k, v in whole.items()}, **{k: v[i] for k, v in numbers.items()}}
+        for i in range(len(r))
     ]

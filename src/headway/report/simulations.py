@@ -55,7 +55,7 @@ def _ends(found: list[Quantile]) -> str:
 def _rates(s: Simulated) -> list[str]:
     rows = [
         ("carried", f"{units.rate(s.carried)} requests/s", "" if math.isnan(s.offered) else f"{units.rate(s.offered)} offered"),
-        ("output", f"{units.rate(s.output_rate)} tok/s", f"{s.batch:,.3g} sequences decode in a pass; busy {units.per_cent(s.busy)} of the time"),
+        ("output", f"{units.rate(s.output_rate)} tok/s", f"{s.batch:,.3g} sequences decode; busy {units.per_cent(s.busy)}"),
     ]  # fmt: skip
     if s.dollars_per_mtok is not None:
         rows.append(("cost", money(s.dollars_per_mtok), "the whole rent over the tokens that flowed"))
@@ -67,9 +67,13 @@ def _notes(s: Simulated) -> list[str]:
     found: list[str] = []
     rejected, again = int(s.log.rejected.sum()), int((s.log.preempted > 0).sum())
     if s.saturated:
-        found.append(f"offered {units.rate(s.offered)} requests/s, carried {units.rate(s.carried)}: the queue grows without bound")
+        found.append(
+            f"offered {units.rate(s.offered)} requests/s, carried {units.rate(s.carried)}: the queue grows without bound"
+        )
     if rejected:
-        found.append(f"{units.some(rejected, 'request')} can never fit into the {s.deployment.limits.blocks * s.deployment.limits.block:,} tokens of the KV pool: rejected")
+        limits = s.deployment.limits
+        pool = f"{limits.blocks * limits.block:,} tokens of the KV pool"
+        found.append(f"{units.some(rejected, 'request')} can never fit into the {pool}: rejected")
     if again:
         found.append(f"{units.some(again, 'request')} lost their cache to others and were computed again")
     if not all(q.known for q in quantiles(s.log.ttft)):

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from headway.shown import Shown
 from headway.simulate.deployment import Deployment
+from headway.simulate.requests import Requests
 from headway.simulate.run import Log
 
 Floats = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
 _SURE = 1.2816  # standard deviations of an 80 % interval, as everywhere in headway
-_CARRIED = 0.95  # of the rate offered: below it the queue grows, it is not chance
+_LEFT, _LONGER = 0.05, 4.0  # of the time of arrivals, and of a request alone: calm traffic is done by then
+_FEW = 20  # requests, of which nobody can say whether a queue grows
 
 
 class Quantile(NamedTuple):
@@ -119,11 +121,23 @@ class Simulated(Shown):
 
     @property
     def saturated(self) -> bool:
-        """Whether more came than the replicas carry: after the last arrival a queue was left that took long to empty."""
+        """Whether more came than the replicas carry: what is left at the last arrival takes far longer than a request alone."""
         came = self.log.arrival[np.isfinite(self.log.arrival)]
-        if math.isnan(self.offered) or len(came) < 2:
+        if math.isnan(self.offered) or len(came) < _FEW:
             return False
-        return float(came.max() - came.min()) < _CARRIED * self.span - float(np.nanmedian(self.request))
+        coming = float(came.max() - came.min())
+        return self.span - coming > _LEFT * coming + _LONGER * self.alone
+
+    @functools.cached_property
+    def alone(self) -> float:
+        """Time of the longest request with the replica to itself. [s]"""
+        r = self.log.requests
+        fits = np.flatnonzero(~self.log.rejected)
+        if not len(fits):
+            return 0.0
+        who = fits[np.argmax((r.prompt + r.output)[fits])]
+        one = Requests(np.zeros(1), r.prompt[who : who + 1], r.output[who : who + 1])
+        return float(self.deployment.run(one).end[0])
 
     @property
     def output_rate(self) -> float:

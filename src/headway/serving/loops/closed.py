@@ -91,7 +91,7 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
 
         x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
 
-    TTFT = own prefill + wait + half a step. The wait is that of `queue`: each prompt holds the server up for `extra`
+    TTFT = own prefill + wait + half a step (of others). The wait is that of `queue`: each prompt holds the server up for `extra`
     seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
     Little's law the requests that do not decode wait for their prompt. Requests of one length come back in groups of
     those that shared a pass, and share the next one. The first round starts all at once: it waits half a round of full
@@ -112,7 +112,7 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     wait = np.maximum(np.maximum(waits, group), behind)
     burst = np.maximum(pieces * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), extra)  # seconds per prompt
     start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
-    return _Cycle(alone + wait + step / 2, start, x, extra, rho, alone + wait + x)
+    return _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x)
 
 
 def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
@@ -134,7 +134,12 @@ def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
     waited = first * begin + (1 - first) * f
     x = made * step + np.maximum(n * (first * at_start + (1 - first) * each) - waited, 0.0)
     busy = n * each / np.maximum(x + waited, 1e-12)
-    return _Cycle(f + step / 2, 2 * np.maximum(begin - f, 0.0), x, each, np.minimum(busy, 1.0), waited + x)
+    return _Cycle(f + _under_way(n, step), 2 * np.maximum(begin - f, 0.0), x, each, np.minimum(busy, 1.0), waited + x)
+
+
+def _under_way(n: Real, step: Real) -> Real:
+    """Rest of the step that is under way when a request comes; a request alone finds none. [s]"""
+    return np.clip(n - 1.0, 0.0, 1.0) * step / 2
 
 
 def _together(w: Workload, seconds: Times, c: Numbers, number: Real) -> Real:
