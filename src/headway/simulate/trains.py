@@ -57,6 +57,17 @@ class Trains:
         """Riders of a train on average, empty ones included. [requests]"""
         return float((self.riders * self.count).sum() / max(self.count.sum(), 1))
 
+    def boarding(self, moment: float) -> Floats:
+        """Return when those came who board at a moment of departure. [s]
+
+        Parameters
+        ----------
+        moment : float
+            A departure, as `each` tells it. [s]
+        """
+        first, last = np.searchsorted(self.boards, moment, "left"), np.searchsorted(self.boards, moment, "right")
+        return self.arrivals[first:last]
+
     def each(self, start: float, most: int) -> list[tuple[float, float, int, int]]:
         """Return trains one by one: (departure, ride, riders, boarded).
 
