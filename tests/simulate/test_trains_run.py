@@ -139,3 +139,12 @@ def test_arrivals_that_are_none(when):
         run_timetable(when, T, 2)
     with pytest.raises(InputError, match="at least 1"):
         run_timetable([0.0], T, 0)
+
+
+def test_departures_that_nobody_can_count():
+    """Nearly no traffic: 10^22 trains leave empty, and their moments are no longer different numbers."""
+    with pytest.raises(InputError, match="cannot be counted"):
+        run_timetable([0.0, 1e20], T, 2)
+    with pytest.raises(InputError, match="cannot be counted"):
+        run_timetable([0.0], 0.0, 2)
+    assert run_timetable([0.0, 1e9], T, 2).boards[1] == pytest.approx(1e9)

@@ -7,10 +7,10 @@ import math
 from headway import units
 from headway.plan.trains import Timetables, Way
 from headway.records.trains import drawn
-from headway.tables import table_text
+from headway.tables import columns, table_text
 
 _SHOWN = 6  # trains of each way
-_WIDE = 40  # columns of a train
+_NARROW, _WIDE, _WORDS = 8, 40, 56  # columns of a train, least and most; of what stands beside it
 
 
 def trains_text(t: Timetables) -> str:
@@ -30,7 +30,11 @@ def trains_text(t: Timetables) -> str:
     if any(not math.isnan(c.wait) for c in t.compared):
         lines += ["", f"held up to {units.seconds(t.hold)} against continuous batching", *_against(t)]
     for w in t.ways:
-        lines += ["", f"{_name(t, w)}: trains one by one, . a free seat", *_picture(t, w)]
+        lines += [
+            "",
+            f"{_name(t, w)}: # stay, + board, . free; after the longest wait",
+            *_picture(t, w),
+        ]
     kept = [w for w in p.warnings if "price" not in w and "cost" not in w]
     return "\n".join([*lines, "", *(f"! {w}" for w in kept)]).rstrip()
 
@@ -120,7 +124,7 @@ def _cost(dollars: float | None, busy: float) -> tuple[str, str]:
 
 def _picture(t: Timetables, w: Way) -> list[str]:
     """A line per train: who stays aboard (#), who boards (+), seats (.)."""
-    wide = min(t.seats, _WIDE)
+    wide = min(t.seats, max(_NARROW, min(_WIDE, (columns() or 100) - _WORDS)))
     out: list[str] = []
     for x in drawn(w, _SHOWN):
         all_of, new = round(wide * x["riders"] / t.seats), round(wide * x["boarded"] / t.seats)
@@ -128,11 +132,8 @@ def _picture(t: Timetables, w: Way) -> list[str]:
             all_of = 1
         new = min(max(new, 1 if x["boarded"] else 0), all_of)
         bar = "#" * (all_of - new) + "+" * new
-        late = (
-            f", {x['boarded']} of them new, waiting {units.seconds(x['departs_s'] - min(x['arrivals_s']))} at most"
-            if new
-            else ""
-        )
+        who = "all" if x["boarded"] == x["riders"] else f"{x['boarded']:,}"
+        late = f", {who} new after {units.seconds(x['departs_s'] - min(x['arrivals_s']))}" if new else ""
         when = units.seconds(x["departs_s"]) if x["departs_s"] else "0 s"
         out.append(f"  {when:>10} |{bar:.<{wide}}| {units.some(x['riders'], 'rider')}{late}")
     return out

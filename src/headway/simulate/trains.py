@@ -15,6 +15,7 @@ from headway.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_COUNTED = 2.0**50  # trains: beyond, neighbours have one moment in floating point
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,11 @@ def run_timetable(arrivals: Sequence[float] | Floats, headway: float, seats: int
     passes : int
         n, trains in a row that each request rides. [passes]
     """
-    return _run(_checked(arrivals, seats), [headway] * (seats + 1), passes, True)
+    when = _checked(arrivals, seats)
+    if not headway > 0 or (when and when[-1] / headway > _COUNTED):
+        last = when[-1] if when else 0.0
+        raise InputError(f"departures every {headway:g} s cannot be counted until the last arrival at {last:g} s")
+    return _run(when, [headway] * (seats + 1), passes, True)
 
 
 def run_continuous(arrivals: Sequence[float] | Floats, seconds: Sequence[float] | Floats, passes: int = 1) -> Trains:
