@@ -40,10 +40,12 @@ def drawn(w: Way, most: int = _DRAWN) -> list[dict[str, Any]]:
 def trains_record(t: Timetables) -> dict[str, Any]:
     """Return the answer as plain data."""
     p = t.plan
+    low, high = p.interval(t.step, p.ideal.seconds) or (None, None)
     return {
         "model": p.model.name, "system": p.system.name, "layout": str(p.layout), "replicas": p.replicas, "context": p.context,
         "engine": p.setting.engine.name, "rate_per_s": t.rate, "carries_per_s": t.carries, "saturated": t.saturated, "seats": t.seats,
-        "passes": t.passes, "hold_s": t.hold, "headway_s": t.headway, "step_s": t.step, "full_pass_s": t.full,
+        "passes": t.passes, "hold_s": t.hold, "headway_s": t.headway, "step_s": t.step, "step_low_s": low, "step_high_s": high,
+        "full_pass_s": t.full,
         "ways": ways_rows(t), "alone_dollars_per_mtok": t.alone,
         "saves": {
             "share": t.saves, "counts_from": t.slack, "from_hold_s": finite(t.enough),

@@ -19,7 +19,7 @@ def trains_text(t: Timetables) -> str:
     many = "" if p.replicas == 1 else f" on {units.some(p.replicas, 'replica')}, spread evenly"
     lines = [
         f"{p.model.name} on {p.system.name}, {p.layout}: requests at {units.rate(t.rate)}/s{many}",
-        f"a full pass of {units.some(t.seats, 'request')} takes {units.seconds(t.step)}, with its share of the prompts "
+        f"a full pass of {units.some(t.seats, 'request')} takes {units.seconds(t.step)}{_sure(t)}, with its share of the prompts "
         f"{units.seconds(t.full)}; a request rides {units.some(t.passes, 'pass')}",
         "",
         table_text(_HEADS, [_row(t, w) for w in t.ways]),
@@ -42,6 +42,12 @@ def trains_text(t: Timetables) -> str:
 _HEADS = [
     "departs", "wait", "simulated", "p99", "next token", "request", "riders", "replicas busy", "$/Mtok",
 ]  # fmt: skip
+
+
+def _sure(t: Timetables) -> str:
+    """80 % interval of the step, where it is an estimate."""
+    sure = t.plan.interval(t.step, t.plan.ideal.seconds)
+    return "" if sure is None else f" (80 %: {units.seconds(sure[0])} to {units.seconds(sure[1])})"
 
 
 def _name(t: Timetables, w: Way) -> str:
