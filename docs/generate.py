@@ -121,11 +121,17 @@ def _fill(text: str, marker: str, body: str) -> str:
     return pattern.sub(lambda m: f"{m[1]}{body}\n{m[2]}", text, count=1)
 
 
+def commands(text: str) -> str:
+    """Return a page with the output of every command that it shows made anew."""
+    for command in re.findall(r"<!-- generated: (.*?) -->", text):
+        text = _fill(text, f"<!-- generated: {command} -->", shown(command))
+    return text
+
+
 def readme() -> str:
     """Return README.md with every generated part made anew."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in re.findall(r"<!-- generated: (.*?) -->", text):
-        text = _fill(text, f"<!-- generated: {command} -->", shown(command))
+    text = commands(text)
     text = _fill(text, "<!-- output -->", python_output(text))
     text = _fill(text, "<!-- catalogue -->", catalogue_summary())
     text = _fill(text, "<!-- accuracy -->", accuracy())
@@ -170,7 +176,7 @@ def predict_page() -> str:
     return _fill(text, "<!-- columns -->", "\n".join(["| column | unit | other names |", "| --- | --- | --- |", *rows]))
 
 
-_CITED = re.compile(r"\b(E\d{1,2}(?: to E\d{1,2})?|SYS-[A-H]\d{1,2}|DIS-\d+)\b")
+_CITED = re.compile(r"\b(E\d{1,2}(?: to E\d{1,2})?|SYS-[A-I]\d{1,2}|DIS-\d+)\b")
 
 
 def formulas() -> str:
@@ -209,6 +215,7 @@ def main() -> int:
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
+    wanted[docs / "trains.md"] = commands((docs / "trains.md").read_text(encoding="utf-8"))
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

@@ -28,7 +28,17 @@ def test_every_name_is_there_and_typed():
     assert seen == {name: module for name, (module, _) in hw._HOME.items()}
     for name in hw.__all__:
         assert getattr(hw, name) is getattr(importlib.import_module(seen[name]), hw._HOME[name][1])
-    wanted = ("predict", "validate", "calibrate", "racks", "speculate", "make_plan", "search_layouts", "curve_figure")
+    wanted = (
+        "predict",
+        "validate",
+        "calibrate",
+        "racks",
+        "speculate",
+        "trains",
+        "make_plan",
+        "search_layouts",
+        "curve_figure",
+    )
     assert set(wanted) <= set(dir(hw))
 
 
@@ -98,7 +108,14 @@ def test_two_lines_give_what_the_command_line_gives(capsys):
 def test_answers_show_themselves():
     plan, answer = hw.make_plan(hw.Request(**ASK)), hw.predict(hw.Request(**ASK))
     found = hw.search_layouts(hw.Query("gpt-oss-120b", systems="h200x8"))
-    for x in (plan, answer, found, hw.speculate(hw.Request(**ASK)), hw.racks("gpt-oss-120b", "h200x8")):
+    for x in (
+        plan,
+        answer,
+        found,
+        hw.speculate(hw.Request(**ASK)),
+        hw.trains(hw.Request(**ASK, arrivals=2)),
+        hw.racks("gpt-oss-120b", "h200x8"),
+    ):
         assert repr(x).startswith(f"<{type(x).__name__}: ")
         assert len(repr(x)) < 250
         json.dumps(x.to_dict(), allow_nan=False)

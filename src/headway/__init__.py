@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import curve_figure as curve_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
+    from headway.figures import trains_figure as trains_figure
     from headway.figures import write_figure as write_figure
     from headway.front import calibrate as calibrate
     from headway.front import calibration as calibration
@@ -66,6 +67,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import sweep_against as sweep_against
     from headway.plan.racks import racks as racks
     from headway.plan.speculate import speculate as speculate
+    from headway.plan.trains import Timetables as Timetables
+    from headway.plan.trains import trains as trains
     from headway.questions import Query as Query
     from headway.questions import Request as Request
     from headway.roofline import Calibration as Calibration
@@ -151,7 +154,10 @@ _HOME = {
     "System": ("headway.hardware", "System"),
     "system": ("headway.hardware", "system"),
     "systems": ("headway.hardware", "systems"),
+    "Timetables": ("headway.plan.trains", "Timetables"),
     "touched_experts": ("headway.models", "touched_experts"),
+    "trains": ("headway.plan.trains", "trains"),
+    "trains_figure": ("headway.figures", "trains_figure"),
     "Usage": ("headway.economics", "Usage"),
     "use": ("headway.catalog", "use"),
     "using": ("headway.catalog", "using"),

@@ -18,6 +18,7 @@ VERBS = [
     "search llama-3.1-8b --on h100x8 --rate 50/s",
     "curve llama-3.1-8b --on h100x1 --against context",
     "speculate llama-3.1-70b --on h100x8",
+    "trains llama-3.1-70b --on h100x8 --rate 2/s --why",
     "lecture",
     "catalog chips",
     "catalog models qwen",

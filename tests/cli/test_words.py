@@ -14,7 +14,8 @@ ONES = [
     "plan llama-3.1-8b --on h100 --prompt 1 --output 2 --batch 1 --why",
     "search llama-3.1-8b --on h100 --batch 1 --layout tp1 --no-split --prompt 1 --output 2 --drafts 1 --rate 1/s --spare 1",
     "racks gpt-oss-120b --on h200x8 --racks 1", "racks llama-3.1-8b --on h100 --racks 1 --batch 1 --context 2",
-    "racks gpt-oss-120b --on h200 --racks 1,2 --training", "speculate llama-3.1-8b --on h100 --length 1", "catalog chips t4",
+    "racks gpt-oss-120b --on h200 --racks 1,2 --training", "speculate llama-3.1-8b --on h100 --length 1",
+    "trains llama-3.1-8b --on h100 --rate 1/s --batch 1 --output 2 --prompt 1 --why", "catalog chips t4",
     "fit --on h100 qwen3-8b", "lecture --set pipeline_stages=1 --set active_experts=1",
 ]  # fmt: skip
 

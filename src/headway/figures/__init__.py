@@ -4,6 +4,7 @@ from headway.figures.curves import against_measured, comparison_figure, curve_fi
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.searches import search_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
+from headway.figures.trains import trains_figure
 
 __all__ = [
     "FORMATS",
@@ -15,5 +16,6 @@ __all__ = [
     "gantt",
     "racks_figure",
     "search_figure",
+    "trains_figure",
     "write_figure",
 ]

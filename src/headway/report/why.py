@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 from headway import units
 from headway.hardware import Chip
@@ -127,7 +128,17 @@ def _step_rows(plan: Plan) -> list[tuple[str, str, str]]:
 
 def why_text(plan: Plan) -> str:
     """Return the provenance of a plan as text."""
-    rows = why_rows(plan)
+    return rows_text(why_rows(plan))
+
+
+def rows_text(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return rows of provenance as text.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        `what`, `how`, `source`.
+    """
     first = max(len(r["what"]) for r in rows)
     return "where the numbers come from\n" + "\n".join(
         f"  {r['what']:<{first}}  {r['how']}\n  {'':<{first}}    source: {r['source']}" for r in rows
