@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from array import array
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from headway.simulate.traffic.lengths import LONGEST
 from headway.simulate.traffic.lines import Text
 from headway.simulate.traffic.records import Record
 from headway.simulate.traffic.sessions import BLOCK, conversations, think_times
-from headway.simulate.traffic.traces import whole
+from headway.simulate.traffic.traces import Trace, whole
 
 KEYS = ("conversations", "conversation", "messages")
 _ANSWERS = {"gpt", "assistant", "chatgpt", "bing", "bard", "model", "claude"}
@@ -52,7 +53,8 @@ class Chats:
     def requests(
         self,
         arrivals: Process,
-        rng: np.random.Generator,
+        times: np.random.Generator,
+        rest: np.random.Generator,
         most_turns: int = 1,
         think: float = 0.0,
         longest: int = LONGEST,
@@ -64,7 +66,8 @@ class Chats:
         ----------
         arrivals : Process
             When conversations begin.
-        rng : Generator
+        times, rest : Generator
+            For arrivals, and for the times between turns.
         most_turns : int
             Turns of each that are played; 1: first question and answer, as vLLM's and SGLang's benchmarks play ShareGPT. [1]
         think : float
@@ -76,13 +79,18 @@ class Chats:
         """
         if most_turns < 1:
             raise InputError(f"{most_turns} turns of each conversation; at least 1 is needed")
-        own = rng.spawn(2)
         turns = np.minimum(self.turns, most_turns)
         number = np.arange(len(self.new)) - np.repeat(np.cumsum(self.turns) - self.turns, self.turns)
         kept = number < most_turns
-        waits = think_times(int(kept.sum()), think, 1.0, own[1])
-        starts = arrivals.draw(len(turns), own[0])
-        return conversations(starts, turns, self.new[kept], self.output[kept], waits, 0, longest, hash_tokens)
+        waits = think_times(int(kept.sum()), think, 1.0, rest)
+        starts = arrivals.draw(len(turns), times)
+        found = conversations(starts, turns, self.new[kept], self.output[kept], waits, 0, longest, hash_tokens)
+        return dataclasses.replace(found, name=self.name, source=self.source)
+
+    def first_turns(self) -> Trace:
+        """Return the first question and answer of each, as a trace without times."""
+        begin = np.cumsum(self.turns) - self.turns
+        return Trace(self.new[begin], self.output[begin], name=self.name, source=self.source)
 
     def first(self, count: int) -> Chats:
         """Return the first conversations.

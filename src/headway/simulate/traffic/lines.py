@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn, cast
 
-from headway.errors import InputError
+from headway.errors import InputError, visible
 
 LONGEST_LINE = 16_000_000  # characters of a line or of one element of a JSON list: a conversation has fewer
 _MOST_FAULTS = 5
@@ -72,13 +72,14 @@ class Text:
 
     def __init__(self, file: str | Path) -> None:
         path = Path(file)
-        self.name, self.line, self.faults = path.name or str(file), 0, Faults(path.name or str(file))
+        self.name, self.line = visible(path.name or str(file)), 0
+        self.faults = Faults(self.name)
         try:
             raw = path.open("rb")
             packed = raw.peek(2)[:2] == _GZIP
         except (OSError, ValueError) as error:
             why = (isinstance(error, OSError) and error.strerror) or "no file can have this name"
-            raise InputError(f"{file}: cannot be read: {why}") from None
+            raise InputError(f"{visible(str(file))}: cannot be read: {why}") from None
         stream = cast(io.BufferedReader, gzip.GzipFile(fileobj=raw)) if packed else raw
         self._closes = raw
         # bytes that are not UTF-8 stay in their own cells, whose fault is told

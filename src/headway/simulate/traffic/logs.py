@@ -55,10 +55,10 @@ def read_log(text: Text, rows: Iterable[tuple[int, Record]], unit: str, most: in
 
 def _complete(text: Text, rows: Iterable[tuple[int, Record]], found: Found) -> Iterator[tuple[int, Record]]:
     """Records that have the keys of the first, but for identities of blocks, which a prompt may lack."""
-    needed = [title for column, title in found.titles.items() if column != "hash_ids"]
+    needed = {title for column, title in found.titles.items() if column != "hash_ids"}
     for line, record in rows:
-        lacking = [title for title in needed if title not in record]
-        if lacking:
-            text.faults.add(line, f"has no {' and no '.join(lacking)}; the lines above it do")
-        else:
+        if needed <= record.keys():
             yield line, record
+        else:
+            lacking = sorted(needed - record.keys())
+            text.faults.add(line, f"has no {' and no '.join(lacking)}; the first request does")

@@ -33,7 +33,8 @@ def between(requests: Requests, start: float = 0.0, end: float = math.inf) -> Re
     kept = np.flatnonzero((came >= start) & (came < end))
     if not len(kept):
         last = float(came.max(initial=0.0))
-        raise InputError(f"nothing arrives from {start:g} s to {end:g} s; the traffic lasts {last:g} s")
+        until = f"to {end:g} s" if math.isfinite(end) else "on"
+        raise InputError(f"nothing arrives from {start:g} s {until}; the last request comes at {last:g} s")
     found = _picked(requests, kept)
     first = found.after < 0 if len(found.after) else np.ones(len(found), dtype=bool)
     return dataclasses.replace(
