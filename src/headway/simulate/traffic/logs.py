@@ -46,7 +46,7 @@ def read_log(text: Text, rows: Iterable[tuple[int, Record]], unit: str, most: in
     clock = Clock(found.unit or unit, "ms" if key.lower() == "timestamp" else "s") if key else None
     builder = Builder(text.faults, clock, "hash_ids" in found.titles, drop_empty)
     good = _complete(text, itertools.chain([start], stream), found)
-    while builder.count < most and (chunk := list(itertools.islice(good, _CHUNK))):
+    while builder.count < most and (chunk := list(itertools.islice(good, min(_CHUNK, most - builder.count)))):
         columns = {c: [record[title] for _, record in chunk] for c, title in found.titles.items() if c != "hash_ids"}
         hashes = [r.get(found.titles["hash_ids"]) for _, r in chunk] if "hash_ids" in found.titles else None
         builder.add([line for line, _ in chunk], columns.get("arrival"), columns["prompt"], columns["output"], hashes)

@@ -47,7 +47,7 @@ def read_csv(text: Text, first: str, unit: str, most: int, drop_empty: bool) -> 
     clock = Clock(found.unit or unit) if "arrival" in places else None
     builder = Builder(text.faults, clock, "hash_ids" in places, drop_empty)
     rows = _rows(text, reader, len(titles), start)
-    while builder.count < most and (chunk := list(itertools.islice(rows, _CHUNK))):
+    while builder.count < most and (chunk := list(itertools.islice(rows, min(_CHUNK, most - builder.count)))):
         columns = [[row[i] for _, row in chunk] for i in places.values()]
         by_name = dict(zip(places, columns, strict=True))
         builder.add(
