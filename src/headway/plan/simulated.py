@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 from headway.parallel import Layout
 from headway.plan.choose import choose_layout
@@ -10,9 +13,40 @@ from headway.questions import Request
 from headway.serving import Setting, setting
 from headway.simulate import Requests
 from headway.simulate.deployment import deployment
-from headway.simulate.policies import Policy
+from headway.simulate.policies import Chunked, DecodeFirst, Policy, PrefillFirst
 from headway.simulate.results import Simulated
-from headway.simulate.routers import Router
+from headway.simulate.routers import LeastLoaded, RoundRobin, Router
+from headway.simulate.traffic import traffic as arriving
+
+POLICIES: dict[str, Callable[[], Policy | None]] = {
+    "engine": lambda: None, "chunked": Chunked, "prefill-first": PrefillFirst, "decode-first": DecodeFirst,
+}  # fmt: skip
+ROUTERS: dict[str, Callable[[], Router]] = {"round-robin": RoundRobin, "least-loaded": LeastLoaded}
+
+
+def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | None) -> tuple[Request, Requests]:
+    """Return traffic by name, and the request with its mean lengths where it states none: they choose the layout.
+
+    Parameters
+    ----------
+    request : Request
+    traffic : str
+        As of `headway.simulate.traffic.traffic`.
+    seed : int
+        Of all that is drawn. [1]
+    window : str or None
+        ``count``, ``duration``, ``start``, ``rate``, ``scale``.
+    """
+    options: dict[str, Any] = {k: v for k, v in window.items() if v is not None}
+    for name in ("prompt", "output"):
+        length = getattr(request, name)
+        if length is not None:
+            options[name] = int(length)
+    found = arriving(traffic, seed=seed, **options)
+    if request.context is None and request.prompt is None and request.output is None:
+        means = {"prompt": float(found.prompt.mean()), "output": float(found.output.mean())}
+        request = dataclasses.replace(request, **means)
+    return request, found
 
 
 def simulate(
