@@ -215,7 +215,8 @@ def main() -> int:
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
-    wanted[docs / "trains.md"] = commands((docs / "trains.md").read_text(encoding="utf-8"))
+    for page in ("trains.md", "simulate.md"):
+        wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import make_plan as make_plan
     from headway.plan import sweep_against as sweep_against
     from headway.plan.racks import racks as racks
+    from headway.plan.simulated import simulate as simulate
     from headway.plan.speculate import speculate as speculate
     from headway.plan.trains import Timetables as Timetables
     from headway.plan.trains import trains as trains
@@ -147,6 +148,7 @@ _HOME = {
     "search_layouts": ("headway.search", "search_layouts"),
     "served_model": ("headway.serving", "served_model"),
     "setting": ("headway.serving", "setting"),
+    "simulate": ("headway.plan.simulated", "simulate"),
     "speculate": ("headway.plan.speculate", "speculate"),
     "Step": ("headway.roofline", "Step"),
     "step_time": ("headway.roofline", "step_time"),
