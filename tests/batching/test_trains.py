@@ -21,7 +21,7 @@ from headway.batching import (
     timetable,
     worst_wait,
 )
-from headway.simulate import run_continuous, run_held, run_timetable
+from headway.simulation import run_continuous, run_held, run_timetable
 
 T = 0.02  # lecture 1.4
 

@@ -13,7 +13,7 @@ import pytest
 import headway as hw
 from headway.cli import app
 from headway.figures import trains_figure
-from headway.simulate import run_held
+from headway.simulation import run_held
 
 ASK = {"model": "llama-3.1-8b", "system": "h100", "prompt": 100, "output": 10, "batch": 64}
 OPTIONS = ["llama-3.1-8b", "--on", "h100", "--prompt", "100", "--output", "10", "--batch", "64"]

@@ -11,12 +11,12 @@ from headway.parallel import Layout
 from headway.plan.choose import choose_layout
 from headway.questions import Request
 from headway.serving import Setting, setting
-from headway.simulate import Requests
-from headway.simulate.deployment import deployment
-from headway.simulate.policies import Chunked, DecodeFirst, Policy, PrefillFirst
-from headway.simulate.results import Simulated
-from headway.simulate.routers import LeastLoaded, RoundRobin, Router
-from headway.simulate.traffic import traffic as arriving
+from headway.simulation import Requests
+from headway.simulation.deployment import deployment
+from headway.simulation.policies import Chunked, DecodeFirst, Policy, PrefillFirst
+from headway.simulation.results import Simulated
+from headway.simulation.routers import LeastLoaded, RoundRobin, Router
+from headway.simulation.traffic import traffic as arriving
 
 POLICIES: dict[str, Callable[[], Policy | None]] = {
     "engine": lambda: None, "chunked": Chunked, "prefill-first": PrefillFirst, "decode-first": DecodeFirst,
@@ -31,7 +31,7 @@ def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | 
     ----------
     request : Request
     traffic : str
-        As of `headway.simulate.traffic.traffic`.
+        As of `headway.simulation.traffic.traffic`.
     seed : int
         Of all that is drawn. [1]
     window : str or None

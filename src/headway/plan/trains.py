@@ -16,7 +16,7 @@ from headway.plan.answer import Plan
 from headway.plan.make import make_plan
 from headway.questions import Request
 from headway.shown import Shown
-from headway.simulate import Trains, run_continuous, run_held, run_timetable
+from headway.simulation import Trains, run_continuous, run_held, run_timetable
 
 Array = NDArray[np.float64]
 _FEWEST, _MOST = 20_000, 200_000  # requests simulated

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from headway.numeric import finite
-from headway.simulate.results import Quantile, Simulated, quantiles
+from headway.simulation.results import Quantile, Simulated, quantiles
 
 
 def simulation_record(s: Simulated) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 
 from headway import units
 from headway.report.loads import money
-from headway.simulate.results import Quantile, Simulated, quantiles
+from headway.simulation.results import Quantile, Simulated, quantiles
 from headway.tables import table_text
 
 _NAMES = {"Chunked": "chunked prefill beside decodes", "PrefillFirst": "prompts first", "DecodeFirst": "decodes first"}

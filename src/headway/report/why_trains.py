@@ -25,7 +25,7 @@ def why_rows(t: Timetables) -> list[dict[str, str]]:
         ("continuous", "P(k riders) ~ product over j <= k of rate n t(j)/j; half a pass until the next departs",
          "generalised processor sharing, Cohen 1979; beyond the seats half of the wait for exponential lengths (Allen and Cunneen)"),
         ("simulated", f"{len(t.ways[2].run.arrivals):,} Poisson arrivals, run one by one; the first quarter is not counted",
-         "simulate/trains.py"),
+         "simulation/trains.py"),
         ("$/Mtok", "replicas busy x rent of a replica, idle chips too, / (rate x output tokens)", "lecture E4"),
         ("hold", units.seconds(t.hold), "--hold, or the catalogue's train_hold"),
         ("saves", f"1 - held / continuous; counts from {t.slack:.0%}", "catalogue default cost_slack"),

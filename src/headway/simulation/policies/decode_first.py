@@ -1,0 +1,24 @@
+"""Decode first: nobody boards while somebody decodes (request-level batching, FasterTransformer)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headway.simulation.policies.base import Chunk, Scheduled, fill
+
+_WHOLE = 1 << 62  # tokens: the batch's prompts are not cut
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeFirst:
+    """Smoothest tokens; who waits, waits until the last of a batch has ended."""
+
+    mixes: bool = False
+
+    def prompts(self, r: Scheduled) -> list[Chunk]:
+        """Return everybody who waits, as far as seats and memory go, in one pass once nobody decodes."""
+        return [] if r.decoding_count else fill(r, _WHOLE)
+
+    def wakes(self, r: Scheduled) -> float:
+        """Return infinity: it decides by what is there."""
+        return float("inf")

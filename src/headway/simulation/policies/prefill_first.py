@@ -1,0 +1,22 @@
+"""Prefill first: who waits is computed at once, in passes without decodes (SGLang, Orca-like vLLM v0)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headway.simulation.policies.base import Chunk, Scheduled, fill
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillFirst:
+    """Shortest first tokens; every prompt stops those that decode."""
+
+    mixes: bool = False
+
+    def prompts(self, r: Scheduled) -> list[Chunk]:
+        """Return as many prompts as the budget takes, in order of arrival."""
+        return fill(r, r.budget)
+
+    def wakes(self, r: Scheduled) -> float:
+        """Return infinity: it decides by what is there."""
+        return float("inf")

@@ -1,0 +1,117 @@
+"""`headway simulate` as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from headway.cli import app
+
+BASE = ["simulate", "llama-3.1-8b", "--on", "h100x1", "--prompt", "512", "--output", "128"]
+
+
+def run(capsys, *arguments):
+    code = app.run([*BASE, *arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_text_says_percentiles_rates_and_money(capsys):
+    code, out, _ = run(capsys, "--traffic", "poisson:20/s")
+    assert code == 0
+    for said in (
+        "1,000 requests of poisson:20/s",
+        "TTFT",
+        "TPOT",
+        "in queue",
+        "p99.9",
+        "carried",
+        "$",
+        "80 % interval of p99",
+    ):
+        assert said in out
+
+
+def test_json_and_csv_are_the_same_run(capsys):
+    code, out, _ = run(capsys, "--traffic", "poisson:20/s", "--requests", "200", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["requests"] == found["ended"] == 200
+    assert found["ttft_s"]["p50"]["value"] < found["ttft_s"]["p99"]["value"]
+    _, out, _ = run(capsys, "--traffic", "poisson:20/s", "--requests", "200", "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == 200
+    mean = sum(float(r["ttft_s"]) for r in rows) / 200
+    assert mean == pytest.approx(found["mean_ttft_s"])
+    _, again, _ = run(capsys, "--traffic", "poisson:20/s", "--requests", "200", "--csv")
+    assert again == out  # the same seed, the same run
+    _, other, _ = run(capsys, "--traffic", "poisson:20/s", "--requests", "200", "--csv", "--seed", "1")
+    assert other != out
+
+
+def test_policies_differ_as_they_should(capsys):
+    """Prompts first: shorter first tokens and longer answers than decodes first, under the same traffic."""
+    found = {}
+    for policy in ("chunked", "prefill-first", "decode-first"):
+        _, out, _ = run(capsys, "--traffic", "poisson:35/s", "--policy", policy, "--json")
+        found[policy] = json.loads(out)
+    ttft = {k: v["mean_ttft_s"] for k, v in found.items()}
+    tpot = {k: v["mean_tpot_s"] for k, v in found.items()}
+    assert ttft["prefill-first"] < ttft["chunked"] < ttft["decode-first"]
+    assert tpot["decode-first"] < tpot["chunked"] < tpot["prefill-first"]
+
+
+def test_a_trace_of_the_catalogue(capsys):
+    code = app.run(
+        [
+            "simulate",
+            "llama-3.1-70b",
+            "--on",
+            "h200x8",
+            "--traffic",
+            "azure-conv",
+            "--requests",
+            "500",
+            "--router",
+            "least-loaded",
+            "--json",
+        ]
+    )
+    out, _ = capsys.readouterr()
+    assert code == 0
+    found = json.loads(out)
+    assert found["ended"] == 500
+    assert found["replicas"] > 1
+    assert "CC-BY" in found["source"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--traffic", "poison:20/s"], "poisson"),
+        (["--traffic", "poisson:-1/s"], "-1"),
+        (["--traffic", "no-such-file.csv"], "no-such-file.csv"),
+        (["--max-sequences", "0"], "at least 1"),
+        (["--pp", "2"], "pipeline"),
+        (["--requests", "-5"], "-5"),
+    ],
+)
+def test_bad_input_is_one_line(capsys, arguments, says):
+    code, out, err = run(capsys, *arguments)
+    assert code in (2, 3)
+    assert not out
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_what_can_never_fit_is_said(capsys, tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("arrival,prompt,output\n0,500,20\n1,900000,20\n2,500,20\n")
+    code = app.run(["simulate", "llama-3.1-8b", "--on", "h100x1", "--traffic", str(file), "--context", "1k"])
+    out, _ = capsys.readouterr()
+    assert code == 0
+    assert "1 request can never fit into the" in out
+    assert "3 requests" in out
