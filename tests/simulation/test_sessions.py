@@ -120,6 +120,7 @@ def test_slices_keep_conversations_whole():
     lambda: ClosedLoop(1, 2, think=-1).draw(SIZES, rng()),
     lambda: Sessions(Poisson(1), Fixed(1), Fixed(9), Fixed(9), Fixed(9), longest=17).draw(3, rng()),
     lambda: Sessions(Poisson(1), Fixed(1), Fixed(9), Fixed(9), Fixed(9), shared=-1).draw(3, rng()),
+    lambda: Sessions(Poisson(1), Fixed(1), Fixed(9), Fixed(9), Fixed(9), hash_tokens=0).draw(3, rng()),
     lambda: Sessions(Poisson(1), Fixed(99), Fixed(10**6), Fixed(9), Fixed(9), hash_tokens=1).draw(3, rng()),
     lambda: first(ClosedLoop(2).draw(SIZES, rng()), 0),
     lambda: between(ClosedLoop(2).draw(SIZES, rng()), 5, 3),

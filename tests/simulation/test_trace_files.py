@@ -185,6 +185,8 @@ def test_first_of_a_file(tmp_path):
 BAD = [
     ("arrival,prompt\n0,1\n", "t.csv line 1: no column of output lengths"),
     ("arrival,promt_tokens,output\n0,1,1\n", "did you mean prompt_tokens?"),
+    ('arrival,"a\nb",output\n0,1,1\n', "found: arrival, a?b, output"),
+    ('{"a": 1, "input_length": 5, "output_length": 5, "time\\nstamp": 1}\n{"a": 1, "input_length": 5}\n', "line 2: has no output_length"),
     ("1,2,3\n4,5,6\n", "no column of prompt and output lengths"),
     ("", "t.csv: is empty"),
     ("\n \n", "t.csv: is empty"),

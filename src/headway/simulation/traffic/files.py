@@ -61,21 +61,23 @@ def read(
     if hash_tokens < 1 or most < 1:
         raise InputError(f"{hash_tokens} tokens of a block, at most {most} requests; at least 1 of each is needed")
     with Text(file) as text:
+        found = _read(text, sort, unit, hash_tokens, most, drop_empty)
+    return found if isinstance(found, Chats) else dataclasses.replace(found, name=text.name, source=text.name)
+
+
+def _read(text: Text, sort: bool, unit: str, hash_tokens: int, most: int, drop_empty: bool) -> Trace | Chats:
+    first = text.next()
+    while first and first.isspace():
         first = text.next()
-        while first and first.isspace():
-            first = text.next()
-        if first.lstrip()[:1] in ("{", "["):
-            rows = records(text, first)
-            start = next(rows, None)
-            rows = itertools.chain([start] if start else [], rows)
-            if start and any(key in start[1] for key in KEYS):
-                return read_chats(text, rows, most)
-            builder = read_log(text, rows, unit, most, drop_empty)
-        elif not first:
-            raise InputError(
-                f"{text.name}: is empty; a header like arrival,prompt,output and one request per line are needed"
-            )
-        else:
-            builder = read_csv(text, first, unit, most, drop_empty)
-        found = builder.trace(sort, hash_tokens, most)
-    return dataclasses.replace(found, name=text.name, source=text.name)
+    if not first:
+        raise InputError(
+            f"{text.name}: is empty; a header like arrival,prompt,output and one request per line are needed"
+        )
+    if first.lstrip()[:1] not in ("{", "["):
+        return read_csv(text, first, unit, most, drop_empty).trace(sort, hash_tokens, most)
+    rows = records(text, first)
+    start = next(rows, None)
+    every = itertools.chain([start] if start else [], rows)
+    if start and any(key in start[1] for key in KEYS):
+        return read_chats(text, every, most)
+    return read_log(text, every, unit, most, drop_empty).trace(sort, hash_tokens, most)

@@ -17,6 +17,11 @@ _MOST_FAULTS = 5
 _GZIP = b"\x1f\x8b"
 
 
+def printable(text: str) -> str:
+    """Return a text of a file without what moves a cursor or is no character."""
+    return visible(text).encode("utf-8", "replace").decode()
+
+
 class Faults:
     """What is wrong with lines of a file: one error names the first five."""
 
@@ -33,7 +38,7 @@ class Faults:
         what : str
             What is wrong, and what would be accepted.
         """
-        self.found.append(f"line {line}: {what}")
+        self.found.append(f"line {line}: {printable(what)}")
         if len(self.found) >= _MOST_FAULTS:
             self._tell(f" (reading stopped after {_MOST_FAULTS} bad lines)")
 
@@ -47,7 +52,7 @@ class Faults:
         what : str
             What is wrong, and what would be accepted.
         """
-        self.found.append(f"line {line}: {what}")
+        self.found.append(f"line {line}: {printable(what)}")
         self._tell("")
 
     def raise_any(self) -> None:
@@ -72,14 +77,14 @@ class Text:
 
     def __init__(self, file: str | Path) -> None:
         path = Path(file)
-        self.name, self.line = visible(path.name or str(file)), 0
+        self.name, self.line = printable(path.name or str(file)), 0
         self.faults = Faults(self.name)
         try:
             raw = path.open("rb")
             packed = raw.peek(2)[:2] == _GZIP
         except (OSError, ValueError) as error:
             why = (isinstance(error, OSError) and error.strerror) or "no file can have this name"
-            raise InputError(f"{visible(str(file))}: cannot be read: {why}") from None
+            raise InputError(f"{printable(str(file))}: cannot be read: {why}") from None
         stream = cast(io.BufferedReader, gzip.GzipFile(fileobj=raw)) if packed else raw
         self._closes = raw
         # bytes that are not UTF-8 stay in their own cells, whose fault is told

@@ -212,8 +212,7 @@ def conversations(
 ) -> Requests:
     """Return conversations as requests: first all first turns, then the others, one conversation after another.
 
-    A prompt's identities are those of its full blocks: what is shared by all has the same in every conversation, the rest is
-    each conversation's own.
+    Identities are those of a prompt's full blocks: what all share has the same everywhere, the rest is each conversation's own.
 
     Parameters
     ----------
@@ -225,37 +224,21 @@ def conversations(
         New tokens of each turn's prompt and length of its answer, one conversation after another. [tokens]
     think : array
         Time before each turn since the last answer's end; a first turn's is not used. [s]
-    shared : int
-        Tokens at the start of every prompt of all conversations. [tokens]
-    longest : int
-        A conversation ends before the turn whose prompt and answer would be longer together. [tokens]
-    hash_tokens : int
-        Tokens of a block with an identity. [tokens]
+    shared, longest, hash_tokens : int
+        As of `Sessions`. [tokens]
 
     Raises
     ------
     InputError
         When not even one first turn is short enough, or the prompts have too many blocks.
     """
-    if not (0 <= shared <= LONGEST and hash_tokens >= 1):
-        raise InputError(
-            f"sessions: {shared} shared tokens in blocks of {hash_tokens}; 0 or more, and at least 1, are needed"
-        )
-    session = np.repeat(np.arange(len(turns)), turns)
-    begin = (np.cumsum(turns) - turns)[session]  # where the turn's conversation begins
-    total = np.cumsum(new + output)
-    prompt = shared + total - output - (total - new - output)[begin]
-    kept = np.flatnonzero(prompt + output <= longest)
-    if len(session) and not len(kept):
-        raise InputError(
-            f"sessions: no first turn fits in {longest:,} tokens; the shortest has {int((prompt + output).min()):,}"
-        )
-    follows = (kept != begin[kept]).astype(np.int64)
-    kept = kept[np.argsort(follows, kind="stable")]
-    later = kept != begin[kept]
+    session, prompt, kept = _grown(turns, new, output, shared, longest)
+    later = kept != (np.cumsum(turns) - turns)[session[kept]]
+    if hash_tokens < 1:
+        raise InputError(f"sessions: blocks of {hash_tokens} tokens; at least 1 is needed")
+    hashes, first_hash = _identities(session[kept], prompt[kept] // hash_tokens, shared // hash_tokens)
     place = np.full(len(session), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
-    hashes, first_hash = _identities(session[kept], prompt[kept] // hash_tokens, shared // hash_tokens)
     return Requests(
         np.where(later, 0.0, starts[session[kept]]),
         prompt[kept],
@@ -266,6 +249,22 @@ def conversations(
         first_hash=first_hash,
         hash_tokens=hash_tokens,
     )
+
+
+def _grown(turns: Ints, new: Ints, output: Ints, shared: int, longest: int) -> tuple[Ints, Ints, Ints]:
+    """Conversation and prompt of each turn, and the turns that are short enough, first turns first."""
+    if not 0 <= shared <= LONGEST:
+        raise InputError(f"sessions: {shared} shared tokens; 0 to {LONGEST:,} are possible")
+    session = np.repeat(np.arange(len(turns)), turns)
+    begin = (np.cumsum(turns) - turns)[session]  # where the turn's conversation begins
+    total = np.cumsum(new + output)
+    prompt = shared + total - output - (total - new - output)[begin]
+    kept = np.flatnonzero(prompt + output <= longest)
+    if len(session) and not len(kept):
+        raise InputError(
+            f"sessions: no first turn fits in {longest:,} tokens; the shortest has {int((prompt + output).min()):,}"
+        )
+    return session, prompt, kept[np.argsort(kept != begin[kept], kind="stable")]
 
 
 def _identities(session: Ints, blocks: Ints, shared: int) -> tuple[Ints, Ints]:

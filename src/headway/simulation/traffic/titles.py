@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError
 from headway.evidence.titles import plain
+from headway.simulate.traffic.lines import printable
 
 NEEDED = ("prompt", "output")
 _BRACKETED = re.compile(r"\s*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*$")
@@ -76,7 +77,7 @@ def find(name: str, titles: Sequence[str]) -> Found:
 
 def _missing(lacking: Sequence[str], titles: Sequence[str]) -> str:
     here = ", ".join(t for t in titles if t)
-    here = (here if len(here) <= _SHOWN else here[: _SHOWN - 3] + "...").encode("utf-8", "replace").decode()
+    here = printable(here if len(here) <= _SHOWN else here[: _SHOWN - 3] + "...")
     known = _names(catalogue())
     near = [
         c for t in titles for c in difflib.get_close_matches(plain(t), list(known), 1, 0.8) if known[c][0] in lacking
