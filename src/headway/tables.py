@@ -56,6 +56,8 @@ _SHOWN = {
         "status",
         "date",
     ],
+    "traces": ["name", "requests", "hash_tokens", "licence", "what", "date"],
+    "trace_columns": ["name", "unit", "meaning", "date"],
     "systems": ["name", "chip", "chips", "scaleup_domain", "scaleup_GBps", "scaleout_Gbps", "price_usd_h", "date"],
     "columns": ["name", "aliases"],
     "models": ["id", "published_total_B", "published_active_B", "release", "aliases"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from headway.catalog import Catalogue, catalogue
 from headway.errors import InputError
 from headway.evidence.titles import plain
-from headway.simulate.traffic.lines import printable
+from headway.simulation.traffic.lines import printable
 
 NEEDED = ("prompt", "output")
 _BRACKETED = re.compile(r"\s*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*$")
