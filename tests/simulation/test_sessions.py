@@ -57,7 +57,12 @@ talks = st.builds(
 @given(sessions=talks, count=st.integers(1, 12), seed=st.integers(0, 2**32))
 @settings(deadline=None)
 def test_prompts_grow_by_what_was_said(sessions, count, seed):
-    found = sessions.draw(count, rng(seed))
+    try:
+        found = sessions.draw(count, rng(seed))
+    except InputError as error:  # the only turns drawn are longer than a conversation may be
+        assert "no first turn fits" in str(error)
+        assert sessions.longest == 2500
+        return
     roots = found.after < 0
     assert 1 <= roots.sum() <= count
     assert np.all(np.flatnonzero(roots) == np.arange(roots.sum()))  # first turns stand first
