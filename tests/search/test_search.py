@@ -567,3 +567,23 @@ def test_the_nearest_feasible_value_is_feasible(capsys):
     for on in ("h200x32", "mi300x-x8"):
         _, _, err = run(capsys, "search", DEEPSEEK, "--on", on, "--ttft", "1ms")
         assert run(capsys, "search", DEEPSEEK, "--on", on, "--ttft", err.strip().split("--ttft ")[-1])[0] == 0
+
+
+def test_split_pools_have_intervals_of_their_own():
+    """As `predict` has them: a split point's interval is that of the evidence on split pools."""
+    query = Query("llama-3.1-70b", ("h200x8",), split=True)
+    f = look(query, place(query, "h200x8"), "h200x8")
+    apart = f.points.prompt_layout >= 0
+    assert apart.any()
+    assert (~apart).any()
+    for what in ("tpot", "ttft"):
+        ends = f.ends[what]
+        for split in (True, False):
+            kinds = ("disaggregated",) if split else ()
+            spread = f.where.spread(what, (*f.where.outside(), *kinds))
+            inside = f.points.within & (apart == split)
+            assert inside.any()
+            np.testing.assert_allclose(np.log(ends.high / ends.value)[inside], spread.high, rtol=1e-9)
+        assert (
+            np.log(ends.high / ends.value)[apart].min() > np.log(ends.high / ends.value)[f.points.within & ~apart].max()
+        )

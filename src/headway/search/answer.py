@@ -22,31 +22,35 @@ from headway.shown import Shown
 
 Array = NDArray[np.float64]
 
+Four = tuple[Spread, Spread, Spread, Spread]
+
 
 @dataclass(frozen=True)
 class Spreads:
-    """80 % intervals of a place: inside the range of the evidence, and beyond it.
+    """80 % intervals of a place: inside the range of the evidence, and beyond it; the same of split pools.
 
     Attributes
     ----------
-    tpot, ttft : (Spread, Spread)
+    tpot, ttft : (Spread, Spread, Spread, Spread)
     outside : tuple of str
         What of the workload or the chip the engine's evidence does not cover.
     """
 
-    tpot: tuple[Spread, Spread]
-    ttft: tuple[Spread, Spread]
+    tpot: Four
+    ttft: Four
     outside: tuple[str, ...]
 
     @classmethod
     def of(cls, where: Setting) -> Spreads:
         """Return the spreads of an engine on a chip for a workload; zero for the ideal machine."""
         outside, none = where.outside(), Spread(0.0, 0.0)
-        found = {
-            what: tuple(where.spread(what, (*outside, *more)) or none for more in ((), ("batch",)))
-            for what in ("tpot", "ttft")
-        }
-        return cls((found["tpot"][0], found["tpot"][1]), (found["ttft"][0], found["ttft"][1]), outside)
+
+        def four(what: str) -> Four:
+            kinds = ((), ("batch",), ("disaggregated",), ("disaggregated", "batch"))
+            a, b, c, d = (where.spread(what, (*outside, *more)) or none for more in kinds)
+            return a, b, c, d
+
+        return cls(four("tpot"), four("ttft"), outside)
 
     def limits(self, query: Query, wide: bool) -> tuple[float | None, float | None]:
         """Return what estimates of (TTFT, TPOT) must stay below for a query's limits to be met, surely if it asks so. [s]
@@ -55,7 +59,7 @@ class Spreads:
         ----------
         query : Query
         wide : bool
-            Take the wider of the intervals, inside and beyond the evidence; else the one inside.
+            Take the widest of the intervals, beyond the evidence and of split pools, too; else the one inside.
         """
         found: list[float | None] = []
         for limit, pair in ((query.ttft, self.ttft), (query.tpot, self.tpot)):
@@ -88,9 +92,10 @@ def intervals(points: Points, spreads: Spreads, output: float) -> dict[str, Inte
     Low ends are held at the ideal machine's. A request's ends add up those of its parts; cost follows the request.
     """
 
-    def ends(value: Array, pair: tuple[Spread, Spread], floor: Array) -> Interval:
-        low = np.where(points.within, pair[0].low, pair[1].low)
-        high = np.where(points.within, pair[0].high, pair[1].high)
+    which = np.where(points.within, 0, 1) + np.where(points.prompt_layout >= 0, 2, 0)
+
+    def ends(value: Array, four: Four, floor: Array) -> Interval:
+        low, high = np.array([s.low for s in four])[which], np.array([s.high for s in four])[which]
         return Interval(np.maximum(value * np.exp(low), np.minimum(floor, value)), value, value * np.exp(high))
 
     tpot, ttft = ends(points.tpot, spreads.tpot, points.tpot_floor), ends(points.ttft, spreads.ttft, points.ttft_floor)
