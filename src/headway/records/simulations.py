@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from headway.numeric import finite
-from headway.simulation.results import Quantile, Simulated, quantiles
+from headway.simulation.results import Quantile, Simulated
 
 
 def simulation_record(s: Simulated) -> dict[str, Any]:
@@ -24,8 +24,7 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         "offered_requests_per_s": finite(s.offered), "carried_requests_per_s": finite(s.carried), "saturated": s.saturated,
         "output_tokens_per_s": finite(s.output_rate), "dollars_per_mtok": s.dollars_per_mtok,
         "busy": s.busy, "decoding_sequences": s.batch,
-        "ttft_s": _quantiles(quantiles(log.ttft)), "tpot_s": _quantiles(quantiles(log.tpot)),
-        "request_s": _quantiles(quantiles(s.request)), "queued_s": _quantiles(quantiles(log.queued)),
+        **{f"{name}_s": _quantiles(found) for name, found in s.quantiles.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
     }  # fmt: skip

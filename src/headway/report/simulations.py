@@ -6,7 +6,7 @@ import math
 
 from headway import units
 from headway.report.loads import money
-from headway.simulation.results import Quantile, Simulated, quantiles
+from headway.simulation.results import SHARES, Quantile, Simulated
 from headway.tables import table_text
 
 _NAMES = {"Chunked": "chunked prefill beside decodes", "PrefillFirst": "prompts first", "DecodeFirst": "decodes first"}
@@ -34,11 +34,8 @@ def _of(name: str) -> str:
 
 
 def _table(s: Simulated) -> list[str]:
-    rows = {
-        "TTFT": quantiles(s.log.ttft), "TPOT": quantiles(s.log.tpot), "request": quantiles(s.request), "in queue": quantiles(s.log.queued),
-    }  # fmt: skip
-    shares = [q.share for q in rows["TTFT"]]
-    head = ["", *(f"p{100 * q:g}" for q in shares), "80 % interval of p99"]
+    rows = dict(zip(("TTFT", "TPOT", "request", "in queue"), s.quantiles.values(), strict=True))
+    head = ["", *(f"p{100 * q:g}" for q in SHARES), "80 % interval of p99"]
     body = [[name, *map(_value, found), _ends(found)] for name, found in rows.items()]
     return table_text(head, body).splitlines()
 
@@ -76,7 +73,7 @@ def _notes(s: Simulated) -> list[str]:
         found.append(f"{units.some(rejected, 'request')} can never fit into the {pool}: rejected")
     if again:
         found.append(f"{units.some(again, 'request')} lost their cache to others and were computed again")
-    if not all(q.known for q in quantiles(s.log.ttft)):
+    if not all(q.known for q in s.quantiles["ttft"]):
         found.append("(max): too few requests for that percentile; it is their largest")
     if s.deployment.setting.profile.name == "ideal":
         found.append("ideal machine: a lower bound on every time")

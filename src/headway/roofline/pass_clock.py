@@ -57,17 +57,24 @@ class PassClock:
         self._kinked = bool(step.calibration.knee and self._overlap)  # curved, and a maximum over it
         self._counts = operator.itemgetter(*(i for i in range(self.meters) if i not in set(self.growing)))
         self._known: dict[tuple[float, Any], tuple[float, float, float]] = {}
+        self._sequences: dict[tuple[float, float, float], list[float]] = {}
 
     def amounts_of(self, new: float, context: float, logits: float = 1.0) -> list[float]:
-        """Return what one sequence adds to each meter.
+        """Return what one sequence adds to each meter; remembered, so not to be changed.
 
         Parameters
         ----------
         new, context, logits : float
             New tokens; tokens in its cache before them; positions whose logits are needed. [tokens]
         """
-        group = Group(1.0, float(new), float(context), float(logits))
-        return [float(a(group)) for a in self.step.amounts]
+        key = (new, context, logits)
+        found = self._sequences.get(key)
+        if found is None:
+            group = Group(1.0, float(new), float(context), float(logits))
+            found = [float(a(group)) for a in self.step.amounts]
+            if len(self._sequences) < _REMEMBERED:
+                self._sequences[key] = found
+        return found
 
     def decode_tables(self, longest: int, new: float = 1.0) -> list[list[float]]:
         """Return, for each meter of caches, what a decoding sequence adds to it at every length up to `longest`.
@@ -112,7 +119,7 @@ class PassClock:
         return found
 
     def _joined(self, busy: float, network: float, overhead: float) -> float:
-        if not self._overlap:
+        if not self._overlap:  # as `pass_seconds` has it, without a call
             return busy + network + overhead
         return float(pass_seconds(busy, network, overhead, self._overlap))
 

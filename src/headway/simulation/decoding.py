@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -67,11 +68,10 @@ class Decoding:
         Of each meter in the next pass, and what each further pass adds. [unit of the meter]
     """
 
-    def __init__(self, clock: PassClock, longest: int) -> None:
-        self._clock, self._laws = clock, laws(clock, longest)
+    def __init__(self, clock: PassClock, laws: Sequence[Law]) -> None:
+        self._clock, self._laws = clock, laws
         self.curved = any(law.curved for law in self._laws)
         one = clock.amounts_of(1.0, 0.0)
-        self._each = [0.0 if i in clock.growing else v for i, v in enumerate(one)]
         self._counts = [(i, v) for i, v in enumerate(one) if i not in clock.growing]
         self.count, self.passed = 0, 0
         self.totals, self.slopes = [0.0] * clock.meters, [0.0] * clock.meters
@@ -81,16 +81,6 @@ class Decoding:
 
     def __contains__(self, who: int) -> bool:
         return who in self._start
-
-    def cached(self, who: int) -> int:
-        """Return the tokens in a sequence's cache.
-
-        Parameters
-        ----------
-        who : int
-            The sequence. [1]
-        """
-        return self._start[who] + self.passed
 
     def join(self, who: int, cached: int) -> None:
         """Let a sequence decode from the next pass on.
@@ -161,7 +151,9 @@ class Decoding:
         while self._start.get(heap[0][1]) != -heap[0][0]:
             heappop(heap)
         cached = self.passed - heap[0][0]
-        singles, steps = list(self._each), [0.0] * len(self._each)
+        singles, steps = [0.0] * len(self.totals), [0.0] * len(self.totals)
+        for i, v in self._counts:
+            singles[i] = v
         for law in self._laws:
             singles[law.meter] += law.table[cached]
             steps[law.meter] = law.table[cached + 1] - law.table[cached]

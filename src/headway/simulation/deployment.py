@@ -55,8 +55,9 @@ class Deployment:
         router : Router or None
             Default: round robin.
         """
-        c, ready = self.clock, (self.limits, self.policy)
-        return simulate(c, *ready, requests, self.delay, until, replicas=replicas, router=router)
+        return simulate(
+            self.clock, self.limits, self.policy, requests, self.delay, until, replicas=replicas, router=router
+        )
 
 
 def deployment(

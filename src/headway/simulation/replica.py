@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from headway.errors import InputError
 from headway.roofline import PassClock
 from headway.simulation.blocks import Blocks
-from headway.simulation.decoding import Decoding
+from headway.simulation.decoding import Decoding, Law
 from headway.simulation.policies import Chunk, Policy
 
 NEVER = math.inf
@@ -63,16 +63,23 @@ class Replica:
     policy : Policy
     prompt, output : sequence of int
         Of every request that may be offered, by its index. [tokens]
+    laws : sequence of Law
+        What sequences add to the clock's meters, up to the longest of them.
     """
 
     def __init__(
-        self, clock: PassClock, limits: Limits, policy: Policy, prompt: Sequence[int], output: Sequence[int]
+        self,
+        clock: PassClock,
+        limits: Limits,
+        policy: Policy,
+        prompt: Sequence[int],
+        output: Sequence[int],
+        laws: Sequence[Law],
     ) -> None:
         self.clock, self.limits, self.policy = clock, limits, policy
         self.prompt, self.output = prompt, output
-        longest = max((p + o for p, o in zip(prompt, output, strict=True)), default=1)
-        self.decoding, self.blocks = Decoding(clock, longest), Blocks(limits.blocks, limits.block)
-        self.now, self.passes, self.budget = 0.0, 0, limits.tokens
+        self.decoding, self.blocks = Decoding(clock, laws), Blocks(limits.blocks, limits.block)
+        self.now, self.budget = 0.0, limits.tokens
         self.begun: list[int] = []
         self.waiting: deque[int] = deque()
         self._done: dict[int, int] = {}  # tokens computed of the prompts under way
@@ -80,7 +87,6 @@ class Replica:
         self._ends: list[tuple[int, int, int]] = []  # (pass, request, tokens made when it joined)
         self._order: dict[int, None] = {}  # who runs, in order of admission
         self._short = False  # somebody was just pre-empted: nobody boards in the same pass
-        self._known: dict[tuple[int, int], list[float]] = {}
         self.running = 0
         self.preempted: dict[int, int] = {}
         self.on_start: Callable[[int, float], None] = _ignore
@@ -183,20 +189,14 @@ class Replica:
             return False
         return True
 
-    def _amounts(self, new: int, done: int) -> list[float]:
-        found = self._known.get((new, done))
-        if found is None:
-            found = self._known[new, done] = self.clock.amounts_of(new, done)
-        return found
-
     def _with_prompts(self, chunks: list[Chunk]) -> None:
         decoding = self.decoding
         riders = decoding.count if self.policy.mixes else 0
         totals = list(decoding.totals) if riders else [0.0] * self.clock.meters
         singles = None if self.clock.alone else list((decoding.largest()[0] if riders else None) or totals)
-        tokens = riders
+        tokens, amounts = riders, self.clock.amounts_of
         for who, new in chunks:
-            each = self._amounts(new, self._done[who])
+            each = amounts(new, self._done[who])
             tokens += new
             totals = [a + b for a, b in zip(totals, each, strict=True)]
             if singles is not None:
@@ -204,7 +204,6 @@ class Replica:
         took = self.clock.seconds(totals, float(tokens), singles)
         self.on_passes(self.now, took, 1, riders, tokens)
         self.now += took
-        self.passes += 1
         if riders:
             self._passed(1)
         for who, new in chunks:
@@ -246,14 +245,13 @@ class Replica:
         took = self.clock.seconds(decoding.totals, tokens, singles)
         if self.waiting or self.running >= self.limits.sequences:
             until = NEVER  # whoever comes waits behind others, or for a seat
-        gap = min(until, self.policy.wakes(self)) - self.now
-        if took >= gap:
+        gap = until - self.now
+        if took >= gap or not self.limits.jump:
             count = 1
         if count > 1:
             count, took = self._until(gap, count, took, singles, steps)
         self.on_passes(self.now, took, count, decoding.count, decoding.count * count)
         self.now += took
-        self.passes += count
         self._passed(count)
 
     def _until(
@@ -265,8 +263,6 @@ class Replica:
         def run(count: int) -> float:
             return self.clock.run(count, decoding.totals, decoding.slopes, tokens, singles, steps)
 
-        if not self.limits.jump:
-            return self._one_by_one(gap, most, singles, steps)
         low, high = 1, most if gap == NEVER else min(most, math.ceil(gap / first))  # passes only grow longer
         took = run(high)
         while took >= gap and high - low > 1:  # `high` is late enough; is an earlier one?
@@ -277,22 +273,6 @@ class Replica:
             else:
                 low = middle
         return high, took
-
-    def _one_by_one(
-        self, gap: float, most: int, singles: list[float] | None, steps: list[float] | None
-    ) -> tuple[int, float]:
-        """The same, each pass timed by itself."""
-        d, took, count = self.decoding, 0.0, 0
-        while count < most and took < gap:
-            here = [t + count * s for t, s in zip(d.totals, d.slopes, strict=True)]
-            one = (
-                None
-                if singles is None or steps is None
-                else [t + count * s for t, s in zip(singles, steps, strict=True)]
-            )
-            took += self.clock.seconds(here, float(d.count), one)
-            count += 1
-        return count, took
 
     def _passed(self, count: int) -> None:
         """Decoding sequences have made `count` tokens each."""

@@ -109,6 +109,12 @@ class Simulated(Shown):
         """Time from arrival to the last token. [s]"""
         return self.log.end - self.log.arrival
 
+    @functools.cached_property
+    def quantiles(self) -> dict[str, list[Quantile]]:
+        """Of ``ttft``, ``tpot``, ``request`` and ``queued``: at `SHARES`. [s]"""
+        times = {"ttft": self.log.ttft, "tpot": self.log.tpot, "request": self.request, "queued": self.log.queued}
+        return {name: quantiles(values) for name, values in times.items()}
+
     @property
     def offered(self) -> float:
         """Rate at which requests came; NaN where some waited for others. [requests/s]"""
@@ -150,16 +156,21 @@ class Simulated(Shown):
         system, made = self.deployment.setting.system, self.output_rate
         return None if system.price is None or not made > 0 else system.chips * system.price / made * 1e6
 
+    @functools.cached_property
+    def _under_way(self) -> float:
+        """Time of all passes of all replicas. [s]"""
+        return sum(float(p.seconds.sum()) for p in self.log.passes)
+
     @property
     def busy(self) -> float:
         """Share of the time in which a replica had a pass under way. [share]"""
-        return sum(float(p.seconds.sum()) for p in self.log.passes) / (self.span * self.replicas)
+        return self._under_way / (self.span * self.replicas)
 
     @property
     def batch(self) -> float:
         """Sequences that decode in a pass of a replica, over the time of passes. [sequences]"""
-        took = sum(float(p.seconds.sum()) for p in self.log.passes)
-        return sum(float((p.seconds * p.decoding).sum()) for p in self.log.passes) / took if took else 0.0
+        aboard = sum(float((p.seconds * p.decoding).sum()) for p in self.log.passes)
+        return aboard / self._under_way if self._under_way else 0.0
 
     def goodput(self, ttft: float = math.inf, tpot: float = math.inf) -> float:
         """Return the rate of requests that ended within both limits. [requests/s]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.roofline import PassClock
+from headway.simulation.decoding import laws
 from headway.simulation.policies import Policy
 from headway.simulation.replica import NEVER, Limits, Replica
 from headway.simulation.requests import Requests
@@ -247,6 +248,8 @@ def simulate(
         Default: round robin.
     """
     prompt, output = requests.prompt.tolist(), requests.output.tolist()
-    run = _Run(requests, [Replica(clock, limits, policy, prompt, output) for _ in range(replicas)], delay)
+    longest = int((requests.prompt + requests.output).max(initial=1))
+    alike = laws(clock, longest)  # the same tables for all
+    run = _Run(requests, [Replica(clock, limits, policy, prompt, output, alike) for _ in range(replicas)], delay)
     run.go(router or RoundRobin(), until)
     return run.log()

@@ -24,11 +24,6 @@ class Scheduled(Protocol):
     """What a policy may see and do; `Replica` is one."""
 
     @property
-    def now(self) -> float:
-        """[s]"""
-        ...
-
-    @property
     def decoding_count(self) -> int:
         """Sequences that decode. [sequences]"""
         ...
@@ -76,21 +71,15 @@ class Policy(Protocol):
         """Return what of which prompts the next pass carries; empty: sequences decode, or nothing happens."""
         ...
 
-    def wakes(self, r: Scheduled) -> float:
-        """Return when it would decide otherwise though nothing has happened; infinite: never. [s]"""
-        ...
 
-
-def fill(r: Scheduled, room: int, chunked: bool = True) -> list[Chunk]:
+def fill(r: Scheduled, room: int) -> list[Chunk]:
     """Return chunks in order of admission, then of arrival, up to a number of tokens.
 
     Parameters
     ----------
     r : Scheduled
     room : int
-        Tokens that they may have together. [tokens]
-    chunked : bool
-        Whether a prompt may be cut; if not, one that is longer than the room goes alone.
+        Tokens that they may have together; a longer prompt is cut. [tokens]
     """
     found: list[Chunk] = []
     for who in r.begun:
@@ -103,9 +92,7 @@ def fill(r: Scheduled, room: int, chunked: bool = True) -> list[Chunk]:
         who = r.admit()
         if who is None:
             break
-        new = r.rest(who)
-        if new > room and chunked:
-            new = room
+        new = min(r.rest(who), room)
         found.append(Chunk(who, new))
         room -= new
     return found

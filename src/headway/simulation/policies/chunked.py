@@ -16,7 +16,3 @@ class Chunked:
     def prompts(self, r: Scheduled) -> list[Chunk]:
         """Return what the budget has left for prompts, in order of arrival."""
         return fill(r, r.budget - r.decoding_count)
-
-    def wakes(self, r: Scheduled) -> float:
-        """Return infinity: it decides by what is there."""
-        return float("inf")

@@ -18,7 +18,3 @@ class DecodeFirst:
     def prompts(self, r: Scheduled) -> list[Chunk]:
         """Return everybody who waits, as far as seats and memory go, in one pass once nobody decodes."""
         return [] if r.decoding_count else fill(r, _WHOLE)
-
-    def wakes(self, r: Scheduled) -> float:
-        """Return infinity: it decides by what is there."""
-        return float("inf")

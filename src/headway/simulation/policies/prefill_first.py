@@ -16,7 +16,3 @@ class PrefillFirst:
     def prompts(self, r: Scheduled) -> list[Chunk]:
         """Return as many prompts as the budget takes, in order of arrival."""
         return fill(r, r.budget)
-
-    def wakes(self, r: Scheduled) -> float:
-        """Return infinity: it decides by what is there."""
-        return float("inf")

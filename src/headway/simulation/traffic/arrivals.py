@@ -82,10 +82,25 @@ class Process(abc.ABC):
         """
 
 
+@dataclass(frozen=True, slots=True)
 class Renewal(Process):
-    """A process whose gaps are drawn one like the other; the first arrival comes after a gap."""
+    """A process whose gaps are drawn one like the other; the first arrival comes after a gap.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    rate : float
+        Mean, above 0. [1/s]
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        above_zero(type(self).__name__.lower(), rate=self.rate)
+
+    @property
+    def mean_rate(self) -> float:
+        """Arrivals per second. [1/s]"""
+        return self.rate
 
     @abc.abstractmethod
     def gaps(self, count: int, rng: np.random.Generator) -> Floats:
@@ -140,16 +155,6 @@ class Constant(Renewal):
         Above 0. [1/s]
     """
 
-    rate: float
-
-    def __post_init__(self) -> None:
-        above_zero("constant", rate=self.rate)
-
-    @property
-    def mean_rate(self) -> float:
-        """Arrivals per second. [1/s]"""
-        return self.rate
-
     def gaps(self, count: int, rng: np.random.Generator) -> Floats:
         """Return gaps, all the same.
 
@@ -173,16 +178,6 @@ class Poisson(Renewal):
     rate : float
         Mean, above 0. [1/s]
     """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        above_zero("poisson", rate=self.rate)
-
-    @property
-    def mean_rate(self) -> float:
-        """Arrivals per second. [1/s]"""
-        return self.rate
 
     def gaps(self, count: int, rng: np.random.Generator) -> Floats:
         """Return exponential gaps.
@@ -209,17 +204,11 @@ class Gamma(Renewal):
         is the gamma's shape, 1/cv^2. [1]
     """
 
-    rate: float
     cv: float
 
     def __post_init__(self) -> None:
-        above_zero("gamma", rate=self.rate)
+        Renewal.__post_init__(self)
         _variation("gamma", self.cv)
-
-    @property
-    def mean_rate(self) -> float:
-        """Arrivals per second. [1/s]"""
-        return self.rate
 
     def gaps(self, count: int, rng: np.random.Generator) -> Floats:
         """Return gamma gaps.
@@ -246,17 +235,11 @@ class Weibull(Renewal):
         Coefficient of variation of the gaps, 0.01 to 50; `weibull_cv` gives it for a shape. [1]
     """
 
-    rate: float
     cv: float
 
     def __post_init__(self) -> None:
-        above_zero("weibull", rate=self.rate)
+        Renewal.__post_init__(self)
         _variation("weibull", self.cv)
-
-    @property
-    def mean_rate(self) -> float:
-        """Arrivals per second. [1/s]"""
-        return self.rate
 
     def gaps(self, count: int, rng: np.random.Generator) -> Floats:
         """Return Weibull gaps.

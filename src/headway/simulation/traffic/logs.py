@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from headway.errors import InputError
 from headway.simulation.traffic.lines import Text
@@ -11,8 +12,6 @@ from headway.simulation.traffic.records import Record
 from headway.simulation.traffic.times import Clock
 from headway.simulation.traffic.titles import Found, find
 from headway.simulation.traffic.traces import Builder
-
-_CHUNK = 20_000  # rows turned into numbers at once
 
 
 def read_log(text: Text, rows: Iterable[tuple[int, Record]], unit: str, most: int, drop_empty: bool) -> Builder:
@@ -46,10 +45,11 @@ def read_log(text: Text, rows: Iterable[tuple[int, Record]], unit: str, most: in
     clock = Clock(found.unit or unit, "ms" if key.lower() == "timestamp" else "s") if key else None
     builder = Builder(text.faults, clock, "hash_ids" in found.titles, drop_empty)
     good = _complete(text, itertools.chain([start], stream), found)
-    while builder.count < most and (chunk := list(itertools.islice(good, min(_CHUNK, most - builder.count)))):
-        columns = {c: [record[title] for _, record in chunk] for c, title in found.titles.items() if c != "hash_ids"}
-        hashes = [r.get(found.titles["hash_ids"]) for _, r in chunk] if "hash_ids" in found.titles else None
-        builder.add([line for line, _ in chunk], columns.get("arrival"), columns["prompt"], columns["output"], hashes)
+
+    def cells(chunk: list[Record]) -> dict[str, list[Any]]:
+        return {c: [record.get(title) for record in chunk] for c, title in found.titles.items()}
+
+    builder.gather(good, most, cells)
     return builder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from headway.errors import InputError, quoted
@@ -11,8 +10,6 @@ from headway.simulation.traffic.lines import Text
 from headway.simulation.traffic.times import Clock
 from headway.simulation.traffic.titles import find
 from headway.simulation.traffic.traces import Builder
-
-_CHUNK = 20_000  # rows turned into numbers at once
 
 
 def read_csv(text: Text, first: str, unit: str, most: int, drop_empty: bool) -> Builder:
@@ -47,16 +44,7 @@ def read_csv(text: Text, first: str, unit: str, most: int, drop_empty: bool) -> 
     clock = Clock(found.unit or unit) if "arrival" in places else None
     builder = Builder(text.faults, clock, "hash_ids" in places, drop_empty)
     rows = _rows(text, reader, len(titles), start)
-    while builder.count < most and (chunk := list(itertools.islice(rows, min(_CHUNK, most - builder.count)))):
-        columns = [[row[i] for _, row in chunk] for i in places.values()]
-        by_name = dict(zip(places, columns, strict=True))
-        builder.add(
-            [line for line, _ in chunk],
-            by_name.get("arrival"),
-            by_name["prompt"],
-            by_name["output"],
-            by_name.get("hash_ids"),
-        )
+    builder.gather(rows, most, lambda chunk: {c: [row[i] for row in chunk] for c, i in places.items()})
     return builder
 
 

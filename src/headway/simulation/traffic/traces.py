@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from headway.simulation.traffic.lines import Faults
 from headway.simulation.traffic.times import Clock
 
 HASH_TOKENS = 512  # tokens of a block where nothing is said: Mooncake's
+_CHUNK = 20_000  # rows turned into numbers at once
 MOST = 20_000_000  # requests held at once: about 640 MB
 
 
@@ -154,6 +156,29 @@ class Builder:
         self._least = 0 if drop_empty else 1
         self._parts: list[tuple[Ints, Floats, Ints, Ints]] = []
         self.count = 0
+
+    def gather(
+        self, rows: Iterator[tuple[int, Any]], most: int, columns: Callable[[list[Any]], Mapping[str, Sequence[Any]]]
+    ) -> None:
+        """Add rows until there are so many requests, some thousands at a time.
+
+        Parameters
+        ----------
+        rows : iterator of (line, row)
+        most : int
+            Requests after which reading ends. [1]
+        columns : callable
+            Rows -> cells by column: prompt, output, and arrival and hash_ids where there are any.
+        """
+        while self.count < most and (chunk := list(itertools.islice(rows, min(_CHUNK, most - self.count)))):
+            cells = columns([row for _, row in chunk])
+            self.add(
+                [line for line, _ in chunk],
+                cells.get("arrival"),
+                cells["prompt"],
+                cells["output"],
+                cells.get("hash_ids"),
+            )
 
     def add(
         self,
