@@ -235,6 +235,14 @@ def test_the_least_loaded_is_taken():
     assert simulate(CLOCKS["dense"], limits, Chunked(), one_long, replicas=2).replica.tolist() == [0, 1, 0, 1, 0]
 
 
+def test_a_full_replica_is_seen_as_it_is():
+    """Two seats each, three long answers: who comes long before they end finds the free seat, not one that will be free."""
+    requests = Requests(np.array([0.0, 0.1, 0.2, 5.0]), np.full(4, 100), np.array([2000, 5000, 2500, 10]))
+    log = simulate(CLOCKS["dense"], Limits(8192, 2, 10_000), Chunked(), requests, replicas=2, router=LeastLoaded())
+    assert log.replica.tolist() == [0, 1, 0, 1]
+    assert log.end[:3].min() > 5.5
+
+
 def test_a_user_stays_with_a_replica():
     users, rounds = 5, 4
     after = np.arange(users * rounds) - users

@@ -163,13 +163,15 @@ class Replica:
             self.on_start(who, self.now)
         return who
 
-    def advance(self, until: float) -> bool:
-        """Do what comes next, a pass or a run of decode passes that ends with the first at or after `until`.
+    def advance(self, arrival: float, until: float = NEVER) -> bool:
+        """Do what comes next: a pass, or a run of decode passes that ends with the first at or after one of two moments.
 
         Parameters
         ----------
+        arrival : float
+            When somebody comes; no matter to a replica on which others wait, or all seats are taken. [s]
         until : float
-            When somebody may arrive. [s]
+            When somebody looks. [s]
 
         Returns
         -------
@@ -184,7 +186,7 @@ class Replica:
         if chunks:
             self._with_prompts(chunks)
         elif decoding.count:
-            self._decode(until)
+            self._decode(arrival, until)
         else:
             return False
         return True
@@ -236,15 +238,15 @@ class Replica:
         del self._made[who], self._order[who]
         self.on_end(who, self.now)
 
-    def _decode(self, until: float) -> None:
+    def _decode(self, arrival: float, until: float) -> None:
         decoding = self.decoding
         count = decoding.straight(self._ends[0][0] - decoding.passed)
         count = self.blocks.lasting(decoding.passed, count)
         singles, steps = decoding.largest()
         tokens = float(decoding.count)
         took = self.clock.seconds(decoding.totals, tokens, singles)
-        if self.waiting or self.running >= self.limits.sequences:
-            until = NEVER  # whoever comes waits behind others, or for a seat
+        if not (self.waiting or self.running >= self.limits.sequences):  # else whoever comes waits
+            until = min(arrival, until)
         gap = until - self.now
         if took >= gap or not self.limits.jump:
             count = 1

@@ -163,7 +163,7 @@ class _Lane:
                 self.arrive(who, when)
                 upcoming = inbox[0][0] if inbox else NEVER
                 soonest = min(upcoming, coming[0][0]) if coming else upcoming
-            if not replica.advance(min(soonest + delay, until)):
+            if not replica.advance(soonest + delay, until):
                 if soonest + delay >= until:
                     return
                 replica.now = max(replica.now, soonest + delay)
