@@ -11,6 +11,7 @@ from catalogued import load, model_ids
 from headway.catalog import catalogue
 from headway.errors import InputError
 from headway.models import busiest_group, kv_bytes_per_further_token, kv_bytes_read, kv_bytes_stored, model
+from headway.models.reach import Reach
 
 ROWS = {r["id"]: r for r in catalogue().table("models").rows}
 
@@ -401,3 +402,20 @@ def test_one_group_is_never_busier_than_itself():
     more = busiest_group(256, 8, 32, np.array([8.0, 64.0, 512.0, 1e5]))[1]
     assert (np.diff(more) < 0).all()  # luck evens out
     assert more[-1] < 0.02
+
+
+@pytest.mark.parametrize(
+    ("law", "read", "kept"),
+    [
+        (Reach(), 5000, 5000),
+        (Reach("window", 128), 128, 128),
+        (Reach("chunk", 1000), 500, 1000),  # the mean over positions of a chunk
+        (Reach("top-k", 2048), 2048, 5000),  # sparse reading frees no memory
+        (Reach("top-k", 512, ratio=4), 512, 1250),
+        (Reach("window", 8192), 5000, 5000),
+    ],
+)
+def test_what_a_token_reads_of_5000_and_what_is_kept(law, read, kept):
+    assert law.entries(5000.0) == read
+    assert law.stored(5000.0) == kept
+    assert law.pairs(1.0, 4999.0) == read  # the last of these tokens attends to what it reads
