@@ -18,8 +18,8 @@ from headway.roofline import PassClock, compiled, profile
 from headway.serving import answer, case, setting
 from headway.simulation import Requests
 from headway.simulation.deployment import deployment
+from headway.simulation.limits import Limits
 from headway.simulation.policies import Chunked, DecodeFirst, PrefillFirst
-from headway.simulation.replica import Limits
 from headway.simulation.results import quantiles
 from headway.simulation.run import simulate
 

@@ -16,8 +16,8 @@ from headway.parallel import Layout, build_step
 from headway.roofline import Load, PassClock, compiled, profile
 from headway.roofline.load import Group
 from headway.simulation import Requests
+from headway.simulation.limits import Limits
 from headway.simulation.policies import Chunked, DecodeFirst, PrefillFirst
-from headway.simulation.replica import Limits
 from headway.simulation.routers import LeastLoaded
 from headway.simulation.run import simulate
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from headway import units
+from headway.errors import InputError, quoted
 from headway.parallel import Layout
 from headway.plan.choose import choose_layout
+from headway.plan.operations import whole
 from headway.questions import Request
 from headway.serving import Setting, setting
 from headway.simulation import Requests
-from headway.simulation.deployment import deployment
-from headway.simulation.policies import Chunked, DecodeFirst, Policy, PrefillFirst
+from headway.simulation.deployment import USUAL, Operation, deployment, split
+from headway.simulation.policies import Policy
 from headway.simulation.results import Simulated
-from headway.simulation.routers import LeastLoaded, RoundRobin, Router
+from headway.simulation.routers import Router
+from headway.simulation.tiers import dealt
 from headway.simulation.traffic import traffic as arriving
-
-POLICIES: dict[str, Callable[[], Policy | None]] = {
-    "engine": lambda: None, "chunked": Chunked, "prefill-first": PrefillFirst, "decode-first": DecodeFirst,
-}  # fmt: skip
-ROUTERS: dict[str, Callable[[], Router]] = {"round-robin": RoundRobin, "least-loaded": LeastLoaded}
 
 
 def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | None) -> tuple[Request, Requests]:
@@ -49,13 +49,114 @@ def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | 
     return request, found
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where traffic runs.
+
+    Attributes
+    ----------
+    request : Request
+    setting : Setting
+    layout : Layout
+        Of a replica.
+    """
+
+    request: Request
+    setting: Setting
+    layout: Layout
+
+    def split(self, prefill: str) -> tuple[Layout, int]:
+        """Return the layout and the number of replicas that compute prompts.
+
+        Parameters
+        ----------
+        prefill : str
+            ``2`` (as the others lie) or ``2xtp4``.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read, or leaves no chips for answers.
+        """
+        number, _, layout = prefill.partition("x")
+        count = whole(number, "--prefill")
+        where = (
+            Place(self.request, setting(dataclasses.replace(self.request, layout=layout)), self.layout)
+            if layout
+            else self
+        )
+        found = (where.setting.only or self.layout) if layout else self.layout
+        left = self.setting.system.chips - count * found.chips
+        if left < self.layout.chips:
+            raise InputError(
+                f"--prefill {quoted(prefill)}: {units.some(count * found.chips, 'chip')} for prompts leave {max(left, 0)} of "
+                f"{self.setting.system.chips}; a replica that answers ({self.layout}) takes {self.layout.chips}"
+            )
+        return found, count
+
+    def run(
+        self,
+        traffic: Requests,
+        operation: Operation = USUAL,
+        *,
+        prefill: str | None = None,
+        seed: int = 0,
+        until: float = math.inf,
+        stop: Callable[[float], bool] | None = None,
+    ) -> Simulated:
+        """Run traffic here.
+
+        Parameters
+        ----------
+        traffic : Requests
+        operation : Operation
+        prefill : str or None
+            Replicas that compute prompts only, as of `split`; None: every replica does both.
+        seed : int
+            Of who is of which tier. [1]
+        until : float
+            When to stop; default: when all have ended. [s]
+        stop : callable or None
+            As of `headway.simulation.run.simulate`.
+        """
+        d = deployment(self.setting, self.layout, operation)
+        replicas = self.setting.replicas(self.layout.chips)
+        if prefill is not None:
+            layout, count = self.split(prefill)
+            d = split(d, layout, count)
+            replicas = (self.setting.system.chips - count * layout.chips) // self.layout.chips
+        if operation.tiers:
+            traffic = dealt(traffic, operation.tiers, seed)
+        return Simulated(d, replicas, d.run(traffic, until, replicas=replicas, stop=stop))
+
+
+def placed(request: Request) -> Place:
+    """Return where a request's traffic runs: the layout that it names, or the plan's choice.
+
+    Parameters
+    ----------
+    request : Request
+
+    Raises
+    ------
+    InputError
+        Unknown names.
+    PhysicsError
+        When the weights do not fit.
+    """
+    s = setting(request)
+    return Place(request, s, s.only or choose_layout(s, request).layout)
+
+
 def simulate(
     request: Request,
     traffic: Requests,
+    operation: Operation = USUAL,
     *,
     policy: Policy | None = None,
     router: Router | None = None,
     sequences: int | None = None,
+    prefill: str | None = None,
     until: float = math.inf,
 ) -> Simulated:
     """Run traffic on a model and a system.
@@ -65,12 +166,16 @@ def simulate(
     request : Request
         Its prompt and output lengths choose the layout (where none is given) and the memory's page account; the traffic has its own.
     traffic : Requests
+    operation : Operation
+        How replicas are run: scheduler, tiers, prompt cache, autoscaler, ...
     policy : Policy or None
-        Scheduler; default: the engine's own.
+        Instead of the operation's.
     router : Router or None
-        Default: round robin.
+        Instead of the operation's.
     sequences : int or None
-        Most requests that run on a replica at a time; default: as many as memory holds. [sequences]
+        Instead of the operation's. [sequences]
+    prefill : str or None
+        Replicas that compute prompts only: ``2``, or ``2xtp4`` with a layout of their own.
     until : float
         When to stop; default: when all have ended. [s]
 
@@ -81,12 +186,5 @@ def simulate(
     PhysicsError
         When the weights do not fit.
     """
-    s = setting(request)
-    layout, replicas = _chosen(s, request)
-    d = deployment(s, layout, policy=policy, sequences=sequences)
-    return Simulated(d, replicas, d.run(traffic, until, replicas=replicas, router=router))
-
-
-def _chosen(s: Setting, request: Request) -> tuple[Layout, int]:
-    layout = s.only or choose_layout(s, request).layout
-    return layout, s.replicas(layout.chips)
+    said = {k: v for k, v in {"policy": policy, "router": router, "sequences": sequences}.items() if v is not None}
+    return placed(request).run(traffic, dataclasses.replace(operation, **said), prefill=prefill, until=until)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from headway.numeric import finite
-from headway.simulation.results import Quantile, Simulated
+from headway.simulation.results import Quantile, Simulated, TierResult
 
 
 def simulation_record(s: Simulated) -> dict[str, Any]:
@@ -15,18 +15,32 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
     log, d = s.log, s.deployment
     return {
         "model": d.setting.model.name, "system": d.setting.system.name, "layout": str(d.layout), "replicas": s.replicas,
-        "engine": d.setting.engine.name, "policy": type(d.policy).__name__, "traffic": log.requests.name, "source": log.requests.source,
+        "engine": d.setting.engine.name, "policy": d.policy.name, "traffic": log.requests.name, "source": log.requests.source,
         "limits": {
             "tokens_per_pass": d.limits.tokens, "blocks": d.limits.blocks, "block_tokens": d.limits.block, "reserves_whole": d.limits.whole,
         },
+        "prefill_layout": None if d.prompt_layout is None else str(d.prompt_layout),
+        "prefill_replicas": 0 if d.prompts is None or d.prompt_layout is None else d.prompts.replicas // d.prompt_layout.pp,
         "requests": len(log.requests), "ended": int(s.ended.sum()), "rejected": int(log.rejected.sum()),
-        "preemptions": int(log.preempted.sum()), "seconds": s.span,
+        "turned_away": int(log.turned_away.sum()), "preemptions": int(log.preempted.sum()), "seconds": s.span,
         "offered_requests_per_s": finite(s.offered), "carried_requests_per_s": finite(s.carried), "saturated": s.saturated,
         "output_tokens_per_s": finite(s.output_rate), "dollars_per_mtok": s.dollars_per_mtok,
-        "busy": s.busy, "decoding_sequences": s.batch,
-        **{f"{name}_s": _quantiles(found) for name, found in s.quantiles.items()},
+        "busy": s.busy, "decoding_sequences": s.batch, "mfu": finite(s.used[0]), "mbu": finite(s.used[1]),
+        "kv_occupancy": finite(s.occupied), "joules_per_token": s.joules_per_token, "cached_share": finite(s.cached),
+        "paid_chip_s": s.paid,
+        "tiers": [_tier(t) for t in s.by_tier],
+        **{f"{name}_s": _quantiles(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
+    }  # fmt: skip
+
+
+def _tier(t: TierResult) -> dict[str, Any]:
+    return {
+        "name": t.tier.name, "share": t.tier.share, "promised_ttft_s": finite(t.tier.ttft), "promised_tpot_s": finite(t.tier.tpot),
+        "requests": t.requests, "ended": t.ended, "turned_away": t.turned_away, "kept": t.good,
+        "output_tokens_per_s": finite(t.output_rate),
+        "ttft_s": _quantiles(t.ttft), "tpot_s": _quantiles(t.tpot), "queued_s": _quantiles(t.queued),
     }  # fmt: skip
 
 
@@ -49,7 +63,8 @@ def simulation_rows(s: Simulated) -> list[dict[str, Any]]:
     numbers = {k: [finite(x) for x in v.tolist()] for k, v in columns.items()}
     whole = {
         "prompt": r.prompt.tolist(), "output": r.output.tolist(), "replica": log.replica.tolist(),
-        "preemptions": log.preempted.tolist(), "rejected": log.rejected.tolist(),
+        "cached": log.cached.tolist(), "preemptions": log.preempted.tolist(),
+        "rejected": log.rejected.tolist(), "turned_away": log.turned_away.tolist(),
     }  # fmt: skip
     return [
         {"request": i, **{k: v[i] for k, v in whole.items()}, **{k: v[i] for k, v in numbers.items()}}

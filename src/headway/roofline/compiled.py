@@ -17,7 +17,7 @@ import numpy as np
 from headway.numeric import larger, number, plain, smaller, some
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import Wire, transfer, wire
-from headway.roofline.join import corner, pass_seconds, split, together
+from headway.roofline.join import pass_seconds, split, together
 from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates
 from headway.roofline.load import Group, Load, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
@@ -102,13 +102,8 @@ class CompiledStep:
         self._wires: list[tuple[int, Wire, Callable[[float], Real] | None]] = []
         for send in step.sends:
             found = wire(send.kind, transfer(send, send.payload, chip), c)
-            law = Wire(
-                number(found.linear),
-                number(found.ramp),
-                number(found.outside),
-                number(found.latency),
-                found.at_once,
-            )
+            linear, ramp, outside, latency = (number(x) for x in found[:4])
+            law = Wire(linear, ramp, outside, latency, found.at_once)
             overhead = overhead + law.latency
             meter = self._meters.add("tokens", shared_tokens(send.ways), send.groups, send.ways)
             self._wires.append((meter, law, send.crowding))
@@ -124,6 +119,7 @@ class CompiledStep:
         self._single = all(map(plain, (self._constant, c.knee, c.network_overlap, *self._meters.parts))) and all(
             plain(k.constant) and plain(k.compute) and plain(k.memory) for k in every
         )
+        self._soft = max(float(c.knee), 1e-3) if plain(c.knee) and c.knee > 0 else 0.0
         self._known: dict[tuple[float, float], tuple[float, float]] = {}
         self.context_meters = tuple(self._meters.of_context)
         grows = set(self.context_meters)
@@ -162,21 +158,23 @@ class CompiledStep:
         return float(busy), float(rest.network), float(rest.overhead)
 
     def contextual(self, values: Sequence[float]) -> float:
-        """Return the time of the kernels that read caches, `_one` written out: its calls would take a third of the time. [s]
+        """Return the time of the kernels that read caches, `_one` and `corner` written out: calls would take half of the time. [s]
 
         Parameters
         ----------
         values : sequence of float
             Of each meter, on the busiest group. [unit of the meter]
         """
-        knee, busy = self.calibration.knee, 0.0
+        soft, busy = self._soft, 0.0
+        power = 1.0 / soft if soft else 0.0
         for constant, token, compute_each, memory_each, more in self._grow:
             tokens = values[token]
             compute, memory = tokens * compute_each, constant + tokens * memory_each
             for meter, c, m in more:
                 amount = values[meter]
                 compute, memory = compute + amount * c, memory + amount * m
-            busy += corner(compute, memory, knee)
+            longer, shorter = (compute, memory) if compute >= memory else (memory, compute)
+            busy += longer * (1.0 + (shorter / longer) ** power) ** soft if power and shorter > 0 else longer
         return busy
 
     def _coefficients(self, row: Row, way: Way) -> _Kernel | _Experts:
@@ -317,8 +315,7 @@ class CompiledStep:
 
     def _one_pass(self, s: Sums, values: Sequence[float]) -> PassParts:
         """The same of plain numbers: `together` and `Wire.seconds` written out, whose calls would take half of the time."""
-        knee = self.calibration.knee
-        soft = max(knee, 1e-3) if knee > 0 else 0.0
+        soft = self._soft
         power = 1.0 / soft if soft else 0.0
         busy = in_compute = in_memory = on_compute = 0.0
         times: list[tuple[float, float]] = []

@@ -38,6 +38,8 @@ class PassClock:
         Of one layout, one machine, one calibration; kernels one after another.
     skew : float
         Zipf exponent of expert popularity. [1]
+    times : float
+        By which every pass takes longer, where micro-batches wait for a pipeline's fullest stage. [times]
 
     Raises
     ------
@@ -45,14 +47,15 @@ class PassClock:
         Where the step is columns over layouts, part of it lies on a host, or the machine overlaps everything.
     """
 
-    def __init__(self, step: CompiledStep, skew: float = 0.0) -> None:
+    def __init__(self, step: CompiledStep, skew: float = 0.0, times: float = 1.0) -> None:
         if not step.metered:
             raise InputError("a pass clock needs one layout on the chips alone, with kernels one after another")
-        self.step, self.skew = step, skew
+        self.step, self.skew, self.times = step, skew, times
         self.meters = len(step.amounts)
         self.growing = step.context_meters
         self.parts = tuple(float(p) for p in step.parts_of_meters)
         self.alone = all(p == 1 for p in self.parts)
+        self._contextual = step.contextual
         self._overlap = float(step.calibration.network_overlap)
         self._kinked = bool(step.calibration.knee and self._overlap)  # curved, and a maximum over it
         self._counts = operator.itemgetter(*(i for i in range(self.meters) if i not in set(self.growing)))
@@ -105,8 +108,11 @@ class PassClock:
             The largest single sequence's; needed where there are data-parallel groups. [unit of the meter]
         """
         values = totals if self.alone else self._busiest(totals, singles)
-        busy, network, overhead = self._counted(values, tokens)
-        return self._joined(busy + self.step.contextual(values), network, overhead)
+        known = self._known.get((tokens, self._counts(values)))  # `_counted` without a call where it is remembered
+        busy, network, overhead = known or self._counted(values, tokens)
+        busy += self._contextual(values)
+        took = self._joined(busy, network, overhead) if self._overlap else busy + network + overhead
+        return took * self.times
 
     def _counted(self, values: Sequence[float], tokens: float) -> tuple[float, float, float]:
         """Seconds of everything that counts alone decide, remembered: kernels, network, overheads."""
@@ -167,6 +173,34 @@ class PassClock:
         grow = [*zip(totals, slopes, strict=True), *zip(singles or (), steps or (), strict=True)]
         return math.fsum(_smooth(at, a, b, grow) for a, b in pieces)
 
+    def until(
+        self,
+        gap: float,
+        most: int,
+        first: float,
+        totals: Sequence[float],
+        slopes: Sequence[float],
+        tokens: float,
+        singles: Sequence[float] | None = None,
+        steps: Sequence[float] | None = None,
+    ) -> tuple[int, float]:
+        """Return (passes, seconds) of a run that ends with the first pass at or after a moment: for short ones, summed one by one.
+
+        Parameters
+        ----------
+        gap, first : float
+            Until that moment; time of the first pass. [s]
+        most : int
+            Passes at the most. [1]
+        totals, slopes, tokens, singles, steps : -
+            As of `run`. [unit of the meter]
+        """
+        at, count, took = self._growing(totals, slopes, tokens, singles, steps), 1, first
+        while count < most and took < gap:
+            took += at(count)
+            count += 1
+        return count, took
+
     def _growing(
         self,
         totals: Sequence[float],
@@ -178,14 +212,14 @@ class PassClock:
         """The time of the i-th pass of a run: counts stay, caches grow."""
         values = list(totals) if self.alone else self._busiest(totals, singles)
         busy, network, overhead = self._counted(values, tokens)
-        contextual, joined = self.step.contextual, self._joined
+        contextual, joined, times = self.step.contextual, self._joined, self.times
         if singles is None or steps is None:
             grow = [(m, totals[m], slopes[m]) for m in self.growing]
 
             def at(i: float) -> float:
                 for m, t, d in grow:
                     values[m] = t + i * d
-                return joined(busy + contextual(values), network, overhead)
+                return times * joined(busy + contextual(values), network, overhead)
 
             return at
         each = [(m, totals[m], slopes[m], singles[m], steps[m], self.parts[m]) for m in self.growing]
@@ -193,7 +227,7 @@ class PassClock:
         def of_groups(i: float) -> float:
             for m, t, d, s, e, p in each:
                 values[m] = t + i * d if p == 1 else max((t + i * d) / p, s + i * e)
-            return joined(busy + contextual(values), network, overhead)
+            return times * joined(busy + contextual(values), network, overhead)
 
         return of_groups
 

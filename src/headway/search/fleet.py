@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.search.points import Points
-from headway.search.split import AnswerPool, PromptPool, joining
-from headway.serving import Link, Setting, handover
+from headway.search.split import AnswerPool, PromptPool
+from headway.serving import Link, Setting, handover, joining
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]

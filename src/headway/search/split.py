@@ -15,7 +15,7 @@ from headway.parallel import kv_per_chip
 from headway.search.columns import Columns
 from headway.search.points import Points, Timed
 from headway.search.space import Space
-from headway.serving import Link, Setting, decode_tokens, first_token, handover, link_between, prompt_seconds
+from headway.serving import Link, Setting, decode_tokens, first_token, handover, joining, prompt_seconds
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -130,21 +130,6 @@ def _best_of_size(size: Array, first: Array, second: Array) -> NDArray[np.intp]:
             kept.append(i)
             best = value
     return np.array(kept, dtype=np.intp)
-
-
-def joining(prompts: Setting, answers: Setting, chips: float | None = None) -> Link | None:
-    """Return the link between two pools; None where nothing joins them.
-
-    Parameters
-    ----------
-    prompts, answers : Setting
-    chips : float or None
-        Of both pools together; None takes the system's. [chips]
-    """
-    system = answers.system
-    count = system.chips if chips is None else chips
-    inside = prompts is answers and count <= system.joined and system.link > 0
-    return link_between(prompts.system, system, (prompts.numbers, answers.numbers), inside)
 
 
 def apart(prompts: Setting, answers: Setting, prompting: PromptPool, answering: AnswerPool) -> Points:

@@ -10,6 +10,7 @@ import numpy as np
 from headway.batching import mean_queue_wait, waiting_chance
 from headway.hardware import System
 from headway.roofline import Calibration
+from headway.serving.setting import Setting
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -74,3 +75,18 @@ def handover(
     load = requests * took
     wait = mean_queue_wait(waiting_chance(lanes, load), lanes, load, took, alike=True)
     return took + wait, load / lanes
+
+
+def joining(prompts: Setting, answers: Setting, chips: float | None = None) -> Link | None:
+    """Return the link between two pools; None where nothing joins them.
+
+    Parameters
+    ----------
+    prompts, answers : Setting
+    chips : float or None
+        Of both pools together; None takes the system's. [chips]
+    """
+    system = answers.system
+    count = system.chips if chips is None else chips
+    inside = prompts is answers and count <= system.joined and system.link > 0
+    return link_between(prompts.system, system, (prompts.numbers, answers.numbers), inside)

@@ -20,11 +20,16 @@ class Blocks:
         Blocks of the pool. [blocks]
     size : int
         Tokens of a block. [tokens]
+    free : int
+        Blocks that hold nothing; below 0 until as many of the spare ones are given up. [blocks]
+    spare : int
+        Blocks that hold a prefix which nobody uses now: given up for whoever needs them. [blocks]
     """
 
     total: int
     size: int
     free: int = field(init=False)
+    spare: int = field(init=False, default=0)
     _turn: list[int] = field(init=False)
     _growing: int = field(init=False, default=0)
 
@@ -32,6 +37,11 @@ class Blocks:
         if self.total < 1 or self.size < 1:
             raise InputError(f"a KV pool needs blocks of at least 1 token, not {self.total:,} of {self.size:,}")
         self.free, self._turn = self.total, [0] * self.size
+
+    @property
+    def used(self) -> int:
+        """Blocks that somebody uses. [blocks]"""
+        return self.total - self.free - self.spare
 
     def of(self, tokens: int) -> int:
         """Return the blocks that so many tokens of one sequence take.
@@ -57,7 +67,7 @@ class Blocks:
         self._growing += 1
 
     def leave(self, cached: int, passed: int) -> None:
-        """Count it no more, and free its blocks.
+        """Count it no more; its blocks stay taken.
 
         Parameters
         ----------
@@ -68,7 +78,6 @@ class Blocks:
         """
         self._turn[(passed - cached) % self.size] -= 1
         self._growing -= 1
-        self.free += self.of(cached)
 
     def needed(self, passed: int) -> int:
         """Return the blocks that the next pass takes.
@@ -81,18 +90,18 @@ class Blocks:
         return self._turn[passed % self.size]
 
     def lasting(self, passed: int, most: int) -> int:
-        """Return how many passes the free blocks last, up to `most`.
+        """Return how many passes the blocks that nobody uses last, up to `most`.
 
         Parameters
         ----------
         passed, most : int
             Decode passes done so far; passes asked for. [passes]
         """
-        cycles = most // self.size + 1
-        if self._growing * cycles <= self.free:
+        free = self.free + self.spare
+        if self._growing * (most // self.size + 1) <= free:
             return most
-        whole = self.free // self._growing
-        left, done = self.free - whole * self._growing, min(whole * self.size, most)
+        whole = free // self._growing
+        left, done = free - whole * self._growing, min(whole * self.size, most)
         while done < most and self._turn[(passed + done) % self.size] <= left:
             left -= self._turn[(passed + done) % self.size]
             done += 1

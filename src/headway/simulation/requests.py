@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,21 @@ from headway.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+class Listed(NamedTuple):
+    """The columns of `Requests` that a loop reads one by one, as lists, and two that it writes: tokens made, prompt tokens done."""
+
+    prompt: list[int]
+    output: list[int]
+    tier: list[int]
+    tiers: int
+    hashes: list[int]
+    first_hash: list[int]
+    hash_tokens: int
+    follower: dict[int, int]
+    made: list[int]
+    done: list[int]
 
 
 def _none() -> Ints:
@@ -104,6 +120,17 @@ class Requests:
             Its index. [1]
         """
         return self.hashes[self.first_hash[i] : self.first_hash[i + 1]] if len(self.first_hash) else self.hashes[:0]
+
+    def listed(self) -> Listed:
+        """Return the columns that a loop reads."""
+        follower: dict[int, int] = {}
+        if len(self.after) and len(self.first_hash):
+            for i in np.flatnonzero(self.after >= 0).tolist():
+                follower.setdefault(int(self.after[i]), i)
+        return Listed(
+            self.prompt.tolist(), self.output.tolist(), self.tier.tolist(), max(len(self.tiers), 1) if len(self.tier) else 1,
+            self.hashes.tolist(), self.first_hash.tolist(), self.hash_tokens, follower, [0] * len(self), [0] * len(self),
+        )  # fmt: skip
 
     def scaled(self, factor: float) -> Requests:
         """Return the same requests arriving `factor` times as fast; think times stay.

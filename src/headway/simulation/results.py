@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headway.shown import Shown
+from headway.simulation.admission import ENDLESS
 from headway.simulation.deployment import Deployment
 from headway.simulation.requests import Requests
 from headway.simulation.run import Log
+from headway.simulation.tiers import Tier
+from headway.simulation.utilisation import token_gaps, utilisation, weighted_quantile
 
 Floats = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -73,6 +76,34 @@ def quantiles(values: Floats, shares: Sequence[float] = SHARES) -> list[Quantile
     return found
 
 
+@dataclass(frozen=True)
+class TierResult:
+    """What a tier of the traffic got.
+
+    Attributes
+    ----------
+    tier : Tier
+    requests, ended, turned_away : int
+        [requests]
+    good : float
+        Of its requests that ended within what it is promised. [share]
+    ttft, tpot, queued : list of Quantile
+        At `SHARES`. [s]
+    output_rate : float
+        [tokens/s]
+    """
+
+    tier: Tier
+    requests: int
+    ended: int
+    turned_away: int
+    good: float
+    ttft: list[Quantile]
+    tpot: list[Quantile]
+    queued: list[Quantile]
+    output_rate: float
+
+
 @dataclass(frozen=True, repr=False)
 class Simulated(Shown):
     """Traffic on replicas of a deployment.
@@ -92,6 +123,13 @@ class Simulated(Shown):
     deployment: Deployment
     replicas: int
     log: Log
+
+    @property
+    def chips(self) -> int:
+        """Chips of all replicas, those that compute prompts included. [chips]"""
+        d = self.deployment
+        fronts = 0 if d.prompts is None or d.prompt_layout is None else d.prompts.replicas * d.prompt_layout.chips
+        return self.replicas * d.layout.chips + fronts // (d.prompt_layout.pp if d.prompt_layout else 1)
 
     @property
     def span(self) -> float:
@@ -138,7 +176,7 @@ class Simulated(Shown):
     def alone(self) -> float:
         """Time of the longest request with the replica to itself. [s]"""
         r = self.log.requests
-        fits = np.flatnonzero(~self.log.rejected)
+        fits = np.flatnonzero(~self.log.rejected & ~self.log.turned_away)
         if not len(fits):
             return 0.0
         who = fits[np.argmax((r.prompt + r.output)[fits])]
@@ -152,9 +190,20 @@ class Simulated(Shown):
 
     @property
     def dollars_per_mtok(self) -> float | None:
-        """The rent of the whole system over the output tokens that flowed; None without a price. [$/Mtok]"""
-        system, made = self.deployment.setting.system, self.output_rate
-        return None if system.price is None or not made > 0 else system.chips * system.price / made * 1e6
+        """The rent over the output tokens that flowed; None without a price. [$/Mtok]
+
+        Of the whole system; under an autoscaler of the replicas that were open or booting.
+        """
+        price, made = self.deployment.setting.system.price, float(self.log.requests.output[self.ended].sum())
+        return None if price is None or not made > 0 else price * self.paid / made * 1e6
+
+    @property
+    def paid(self) -> float:
+        """Chip-seconds that are paid. [s]"""
+        d = self.deployment
+        if d.operation.autoscale is None:
+            return d.setting.system.chips * self.span
+        return float(self.log.rented.sum()) * d.layout.chips / d.lanes
 
     @functools.cached_property
     def _under_way(self) -> float:
@@ -164,13 +213,24 @@ class Simulated(Shown):
     @property
     def busy(self) -> float:
         """Share of the time in which a replica had a pass under way. [share]"""
-        return self._under_way / (self.span * self.replicas)
+        return self._under_way / (self.span * len(self.log.passes)) if self.span > 0 else 0.0
 
     @property
     def batch(self) -> float:
         """Sequences that decode in a pass of a replica, over the time of passes. [sequences]"""
         aboard = sum(float((p.seconds * p.decoding).sum()) for p in self.log.passes)
         return aboard / self._under_way if self._under_way else 0.0
+
+    def good(self, ttft: float = math.inf, tpot: float = math.inf) -> NDArray[np.bool_]:
+        """Return which requests ended within both limits.
+
+        Parameters
+        ----------
+        ttft, tpot : float
+            Most time to the first token, and per token after it. [s]
+        """
+        slow = np.nan_to_num(self.log.tpot, nan=0.0) > tpot
+        return self.ended & (self.log.ttft <= ttft) & ~slow
 
     def goodput(self, ttft: float = math.inf, tpot: float = math.inf) -> float:
         """Return the rate of requests that ended within both limits. [requests/s]
@@ -180,9 +240,71 @@ class Simulated(Shown):
         ttft, tpot : float
             Most time to the first token, and per token after it. [s]
         """
-        slow = np.nan_to_num(self.log.tpot, nan=0.0) > tpot
-        good = self.ended & (self.log.ttft <= ttft) & ~slow
-        return float(good.sum()) / self.span if self.span > 0 else math.nan
+        return float(self.good(ttft, tpot).sum()) / self.span if self.span > 0 else math.nan
+
+    @functools.cached_property
+    def by_tier(self) -> tuple[TierResult, ...]:
+        """What each tier got; empty where all are alike."""
+        r, found = self.log.requests, list[TierResult]()
+        for i, tier in enumerate(self.deployment.operation.tiers):
+            theirs = r.tier == i
+            good = self.good(tier.ttft, tier.tpot)
+            ttft, tpot, queued = (quantiles(t[theirs]) for t in (self.log.ttft, self.log.tpot, self.log.queued))
+            count, ended, away = (int((theirs & x).sum()) for x in (theirs, self.ended, self.log.turned_away))
+            share, made = float((theirs & good).sum()) / max(count, 1), float(r.output[theirs & self.ended].sum())
+            rate = made / self.span if self.span > 0 else math.nan
+            found.append(TierResult(tier, count, ended, away, share, ttft, tpot, queued, rate))
+        return tuple(found)
+
+    @property
+    def cached(self) -> float:
+        """Share of the prompts' tokens that were found in the prompt cache; NaN of none. [share]"""
+        came = ~self.log.rejected & np.isfinite(self.log.start)
+        asked = float(self.log.requests.prompt[came].sum())
+        return float(self.log.cached[came].sum()) / asked if asked else math.nan
+
+    @functools.cached_property
+    def itl(self) -> list[Quantile]:
+        """Times between two tokens of a sequence at `SHARES`, over all tokens; their intervals are not known. [s]"""
+        gaps, weights = list[Floats](), list[Floats]()
+        for i, p in enumerate(self.log.passes):
+            mine = self.log.replica == i
+            values, times = token_gaps(p, self.log.first[mine], self.log.end[mine])
+            gaps.append(values)
+            weights.append(times)
+        every, times = np.concatenate(gaps), np.concatenate(weights)
+        tokens = float(times.sum())
+        values = [weighted_quantile(every, times, q) for q in SHARES]
+        return [Quantile(q, v, math.nan, math.nan, tokens * (1 - q) >= 1) for q, v in zip(SHARES, values, strict=True)]
+
+    @functools.cached_property
+    def used(self) -> tuple[float, float]:
+        """MFU and MBU over the whole time: ideal compute and memory time of all passes over the replicas' time. [share]"""
+        d, total = self.deployment, np.zeros(2)
+        fronts = 0 if d.prompts is None else d.prompts.replicas
+        for i, p in enumerate(self.log.passes):
+            layout = d.prompt_layout if i < fronts and d.prompt_layout is not None else d.layout
+            drafts = 0 if i < fronts else d.setting.drafts
+            found = utilisation(d.setting.passes_of(layout, ideal=True), p, drafts)
+            total += (found.compute.sum(), found.memory.sum())
+        time = self.span * len(self.log.passes)
+        return (float(total[0]) / time, float(total[1]) / time) if time else (math.nan, math.nan)
+
+    @property
+    def occupied(self) -> float:
+        """Share of the KV blocks that somebody uses, over the time of passes. [share]"""
+        blocks = self.deployment.limits.blocks
+        held = sum(float((p.seconds * p.blocks).sum()) for p in self.log.passes)
+        return held / self._under_way / blocks if self._under_way and blocks < ENDLESS else math.nan
+
+    @property
+    def joules_per_token(self) -> float | None:
+        """Energy of the chips at their rated power, all the time, over the output tokens; None where none is known. [J/token]
+
+        An upper bound on what the chips take, without hosts, network and cooling.
+        """
+        power, made = self.deployment.setting.system.chip.power, float(self.log.requests.output[self.ended].sum())
+        return None if power is None or not made else power * self.paid / made
 
     def brief(self) -> str:
         """Return the headline in one line."""

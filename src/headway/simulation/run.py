@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headway.roofline import PassClock
+from headway.simulation.autoscaling import Autoscale, Scaled
+from headway.simulation.boarding import NEVER
 from headway.simulation.decoding import laws
+from headway.simulation.habits import USUAL, Habits
+from headway.simulation.lanes import Book, Lane, Passes, Pool
+from headway.simulation.limits import Limits
+from headway.simulation.memory import fitting
 from headway.simulation.policies import Policy
-from headway.simulation.replica import NEVER, Limits, Replica
-from headway.simulation.requests import Requests
+from headway.simulation.replica import Replica
+from headway.simulation.requests import Listed, Requests
 from headway.simulation.routers import RoundRobin, Router
+from headway.simulation.split import run_split
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Passes:
-    """Every run of passes of a replica, one entry per run.
-
-    Attributes
-    ----------
-    start, seconds : array
-        When it began, and what it took. [s]
-    count : array of int
-        Passes of the run. [passes]
-    decoding, tokens : array of int
-        Sequences that decode in each of them; new tokens of all together. [sequences, tokens]
-    """
-
-    start: Floats
-    seconds: Floats
-    count: NDArray[np.int64]
-    decoding: NDArray[np.int64]
-    tokens: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -53,13 +35,19 @@ class Log:
     arrival, start, first, end : array
         When it came, boarded its first pass, had its first token and its last. [s]
     replica : array of int
-        Which replica it went to; -1 before. [1]
+        Which replica it went to (of split pools: which answers); -1 before. [1]
     preempted : array of int
-        How often its cache was given up and computed again. [1]
+        How often its cache was given up and computed or brought again. [1]
+    cached : array of int
+        Tokens of its prompt that were found and not computed. [tokens]
     rejected : array of bool
         It can never fit into this deployment's memory.
+    turned_away : array of bool
+        It found the queue full, or lost patience.
     passes : tuple of Passes
-        Of each replica.
+        Of each replica; of split pools first those that compute prompts.
+    rented : array
+        Replica-seconds that are paid, of each replica. [s]
     now : float
         When the simulation ended. [s]
     """
@@ -71,8 +59,11 @@ class Log:
     end: Floats
     replica: NDArray[np.int64]
     preempted: NDArray[np.int64]
+    cached: NDArray[np.int64]
     rejected: NDArray[np.bool_]
+    turned_away: NDArray[np.bool_]
     passes: tuple[Passes, ...]
+    rented: Floats
     now: float
 
     @property
@@ -92,130 +83,50 @@ class Log:
         return self.start - self.arrival
 
 
-def _blank(size: int) -> array[float]:
-    return array("d", [math.nan]) * size
+@dataclass(frozen=True)
+class Engine:
+    """What the replicas of a pool are, and how they are reached.
 
+    Attributes
+    ----------
+    clock : PassClock
+    limits : Limits
+        Of each replica.
+    policy : Policy
+    habits : Habits
+    replicas : int
+        How many. [replicas]
+    router : Router or None
+        None: round robin.
+    """
 
-class _Lane:
-    """A replica, and who is on the way to it."""
+    clock: PassClock
+    limits: Limits
+    policy: Policy
+    habits: Habits = USUAL
+    replicas: int = 1
+    router: Router | None = None
 
-    def __init__(self, run: _Run, number: int, replica: Replica) -> None:
-        self.run, self.number, self.replica = run, number, replica
-        self.inbox: deque[tuple[float, int]] = deque()  # in order of arrival
-        self.coming: list[tuple[float, int]] = []  # who comes because others have ended
-        self.starts, self.took = array("d"), array("d")
-        self.counts, self.riders, self.tokens = array("q"), array("q"), array("q")
-        replica.on_start, replica.on_first = run.start.__setitem__, run.first.__setitem__
-        replica.on_end = self.ended if run.requests.closed else run.end.__setitem__
-        replica.on_passes = self.passed
+    def pool(self, book: Book, listed: Listed, longest: int, first: int = 0) -> Pool:
+        """Return its lanes, empty.
 
-    def passed(self, begin: float, seconds: float, count: int, decoding: int, new: int) -> None:
-        self.starts.append(begin)
-        self.took.append(seconds)
-        self.counts.append(count)
-        self.riders.append(decoding)
-        self.tokens.append(new)
-
-    @property
-    def running(self) -> int:
-        """Requests that run. [requests]"""
-        return self.replica.running
-
-    @property
-    def queue(self) -> int:
-        """Requests that wait, or are on their way. [requests]"""
-        return self.replica.queue + len(self.inbox)
-
-    @property
-    def passes(self) -> Passes:
-        columns = (self.counts, self.riders, self.tokens)
-        return Passes(np.array(self.starts), np.array(self.took), *(np.array(c, dtype=np.int64) for c in columns))
-
-    def ended(self, who: int, when: float) -> None:
-        self.run.end[who] = when
-        self.release(who, when)
-
-    def release(self, who: int, when: float) -> None:
-        """Let those come who wait for `who`."""
-        r = self.run.requests
-        for i in self.run.followers.pop(who, ()):
-            pause = float(r.think[i]) if len(r.think) else 0.0
-            heappush(self.coming, (max(when + pause, float(r.arrival[i])), i))
-
-    def arrive(self, who: int, when: float) -> None:
-        run = self.run
-        run.arrival[who] = when
-        run.replica[who] = self.number
-        if self.replica.fits(who):
-            self.replica.offer(who)
-        else:
-            run.rejected.append(who)
-            self.release(who, when)
-
-    def advance(self, until: float) -> None:
-        """Take in who has come and do passes, until one ends at or after `until` or nothing is left to do."""
-        replica, delay, inbox, coming = self.replica, self.run.delay, self.inbox, self.coming
-        while replica.now < until:
-            upcoming = inbox[0][0] if inbox else NEVER
-            soonest = min(upcoming, coming[0][0]) if coming else upcoming
-            while soonest + delay <= replica.now:
-                when, who = inbox.popleft() if upcoming <= soonest else heappop(coming)
-                self.arrive(who, when)
-                upcoming = inbox[0][0] if inbox else NEVER
-                soonest = min(upcoming, coming[0][0]) if coming else upcoming
-            if not replica.advance(soonest + delay, until):
-                if soonest + delay >= until:
-                    return
-                replica.now = max(replica.now, soonest + delay)
-
-
-class _Run:
-    """One simulation on its way."""
-
-    def __init__(self, requests: Requests, replicas: Sequence[Replica], delay: float) -> None:
-        size = len(requests)
-        self.requests, self.delay = requests, delay
-        self.arrival, self.start, self.first, self.end = _blank(size), _blank(size), _blank(size), _blank(size)
-        self.replica = array("q", [-1]) * size
-        self.rejected: list[int] = []
-        self.followers: dict[int, list[int]] = {}
-        self.lanes = [_Lane(self, i, r) for i, r in enumerate(replicas)]
-
-    def go(self, router: Router, until: float) -> None:
-        """Send requests to replicas as they come; who looks at the replicas sees them as they are then."""
-        lanes = self.lanes
-        for when, who in self._free():
-            if when >= until:
-                break
-            if router.looks and len(lanes) > 1:
-                for lane in lanes:
-                    lane.advance(when + self.delay)
-            lanes[router.pick(lanes, who) if len(lanes) > 1 else 0].inbox.append((when, who))
-        for lane in lanes:
-            lane.advance(until)
-
-    def _free(self) -> Iterator[tuple[float, int]]:
-        """Those that wait for nobody, in order of arrival; the others are noted with whom they wait for."""
-        r = self.requests
-        if not r.closed:
-            return zip(r.arrival.tolist(), range(len(r)), strict=True)
-        free = np.flatnonzero(r.after < 0)
-        for i in np.flatnonzero(r.after >= 0).tolist():
-            self.followers.setdefault(int(r.after[i]), []).append(i)
-        return zip(r.arrival[free].tolist(), free.tolist(), strict=True)
-
-    def log(self) -> Log:
-        size = len(self.requests)
-        preempted, rejected = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.bool_)
-        for lane in self.lanes:
-            for who, times in lane.replica.preempted.items():
-                preempted[who] = times
-        rejected[self.rejected] = True
-        times = (np.array(self.arrival), np.array(self.start), np.array(self.first), np.array(self.end))
-        return Log(
-            self.requests, *times, np.array(self.replica, dtype=np.int64), preempted, rejected,
-            tuple(lane.passes for lane in self.lanes), max(lane.replica.now for lane in self.lanes),
-        )  # fmt: skip
+        Parameters
+        ----------
+        book : Book
+        listed : Listed
+        longest, first : int
+            Of all requests, prompt and answer; number of the first replica. [tokens, 1]
+        """
+        drafts = self.habits.drafts
+        if self.policy.padded:  # the longest prompt may ride with the longest answer
+            longest = int(book.requests.prompt.max(initial=1) + book.requests.output.max(initial=1))
+        alike = laws(self.clock, longest, 1 + drafts.length if drafts else 1)  # the same tables for all
+        fits = fitting(self.limits, book.requests.prompt, np.array(listed.output, dtype=np.int64))
+        lanes = [
+            Lane(book, first + i, Replica(self.clock, self.limits, self.policy, listed, alike, self.habits), fits)
+            for i in range(self.replicas)
+        ]
+        return Pool(lanes, self.router or RoundRobin())
 
 
 def simulate(
@@ -228,28 +139,81 @@ def simulate(
     *,
     replicas: int = 1,
     router: Router | None = None,
+    habits: Habits = USUAL,
+    prompts: Engine | None = None,
+    autoscale: Autoscale | None = None,
+    stop: Callable[[float], bool] | None = None,
 ) -> Log:
     """Run traffic through replicas that are alike.
 
     Parameters
     ----------
-    clock : PassClock
-    limits : Limits
-        Of each replica.
-    policy : Policy
+    clock, limits, policy, replicas, router, habits : -
+        As of `Engine`. [replicas]
     requests : Requests
     delay : float
         A request's way through the server before it can board. [s]
     until : float
         When to stop; default: when all have ended. [s]
-    replicas : int
-        How many. [replicas]
-    router : Router or None
-        Default: round robin.
+    prompts : Engine or None
+        Replicas that compute the prompts; these only answer, and have a ``transfer`` among their habits.
+    autoscale : Autoscale or None
+        Opens and closes replicas by load; `replicas` is then the most.
+    stop : callable or None
+        Asked now and then with the moment of an arrival; True ends the simulation there and keeps what it has.
     """
-    prompt, output = requests.prompt.tolist(), requests.output.tolist()
+    book, listed = Book(requests, delay), requests.listed()
     longest = int((requests.prompt + requests.output).max(initial=1))
-    alike = laws(clock, longest)  # the same tables for all
-    run = _Run(requests, [Replica(clock, limits, policy, prompt, output, alike) for _ in range(replicas)], delay)
-    run.go(router or RoundRobin(), until)
-    return run.log()
+    engine = Engine(clock, limits, policy, habits, replicas, router)
+    if prompts is not None:
+        fronts = prompts.pool(book, listed._replace(output=[1] * len(requests)), longest)
+        backs = engine.pool(book, listed, longest, len(fronts.lanes))
+        run_split(book, fronts, backs, until)
+        return _log(book, [*fronts.lanes, *backs.lanes], None)
+    pool = engine.pool(book, listed, longest)
+    scaled = None if autoscale is None else Scaled(autoscale, pool)
+    arrivals = [x for x in book.free() if x[0] < until]
+    if len(pool.lanes) == 1 and stop is None:
+        pool.lanes[0].inbox.extend(arrivals)
+    elif _sent(arrivals, pool, scaled, stop):
+        return _log(book, pool.lanes, scaled)
+    pool.advance(until)
+    return _log(book, pool.lanes, scaled)
+
+
+def _sent(
+    arrivals: list[tuple[float, int]], pool: Pool, scaled: Scaled | None, stop: Callable[[float], bool] | None
+) -> bool:
+    """Send those who come to their replicas, one after another; True where somebody asked to stop."""
+    for number, (when, who) in enumerate(arrivals):
+        if stop is not None and number % _ASKED == 0:
+            pool.advance(when)
+            if stop(when):
+                return True
+        if scaled is not None:
+            scaled.look(when)
+        pool.send(when, who)
+    return False
+
+
+_ASKED = 1024  # arrivals between two questions whether to stop
+
+
+def _log(book: Book, lanes: list[Lane], scaled: Scaled | None) -> Log:
+    size, now = len(book.requests), max(lane.replica.now for lane in lanes)
+    preempted, cached = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    rejected, away = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
+    for lane in lanes:
+        for who, times in lane.replica.preempted.items():
+            preempted[who] += times
+        for who, tokens in lane.replica.cached.items():
+            cached[who] += tokens
+    rejected[book.rejected] = True
+    away[[who for _, who in book.turned_away]] = True
+    times = (np.array(book.arrival), np.array(book.start), np.array(book.first), np.array(book.end))
+    begin = float(np.nanmin(times[0])) if np.isfinite(times[0]).any() else 0.0
+    rented = np.full(len(lanes), max(now - begin, 0.0)) if scaled is None else scaled.rented(begin, now)
+    return Log(
+        book.requests, *times, np.array(book.replica, dtype=np.int64), preempted, cached, rejected, away,
+        tuple(lane.passes for lane in lanes), rented, now,
+    )  # fmt: skip

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json
 from headway.cli.output import emit, emit_csv
+from headway.cli.running import AS_THE_ENGINE, Running
 from headway.cli.terminal import show
 from headway.questions import Request
 
-_OTHERS = ("arrivals", "batch", "concurrency", "drafts", "overlap", "load", "rounds", "length_spread")
+_OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
 
 
 @asks(Request, leave_out=_OTHERS)
@@ -33,31 +35,25 @@ def simulate(
     rate: Annotated[str | None, Parameter(help="Scale a trace's arrivals to this mean rate. [20/s]")] = None,
     rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
     seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
-    policy: Annotated[
-        Literal["engine", "chunked", "prefill-first", "decode-first"],
-        Parameter(help="Scheduler; engine: the engine's own."),
-    ] = "engine",
-    router: Annotated[
-        Literal["round-robin", "least-loaded"], Parameter(help="Which replica a request goes to.")
-    ] = "round-robin",
-    max_sequences: Annotated[
-        int | None, Parameter(help="Most requests that run on a replica at a time; default: as many as memory holds.")
-    ] = None,
+    running: Running = AS_THE_ENGINE,
     json: Json = False,
     csv: Csv = False,
     catalog: Folder = (),
 ) -> None:
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
     from headway.catalog import use
-    from headway.plan.simulated import POLICIES, ROUTERS, asked_for
-    from headway.plan.simulated import simulate as run
+    from headway.plan.operations import Words, operation
+    from headway.plan.simulated import asked_for, placed
     from headway.records.simulations import simulation_record, simulation_rows
     from headway.report.simulations import simulation_text
 
     use(catalog)
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
     request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
-    found = run(request, arriving, policy=POLICIES[policy](), router=ROUTERS[router](), sequences=max_sequences)
+    place = placed(request)
+    words = Words(**asdict(running))
+    how = operation(words, place.setting, place.layout, arriving, seed)
+    found = place.run(arriving, how, prefill=words.prefill, seed=seed)
     if json:
         emit(simulation_record(found))
     elif csv:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headway.simulation.policies.base import Chunk, Scheduled, fill
+from headway.simulation.policies.base import Chunk, Policy, Scheduled, fill
 
 
 @dataclass(frozen=True, slots=True)
-class Chunked:
+class Chunked(Policy):
     """No sequence ever waits for another's prompt; a long prompt takes several passes."""
 
-    mixes: bool = True
+    name = "chunked"
+    says = "chunked prefill beside decodes"
 
     def prompts(self, r: Scheduled) -> list[Chunk]:
         """Return what the budget has left for prompts, in order of arrival."""
-        return fill(r, r.budget - r.decoding_count)
+        return fill(r, r.budget - r.decode_tokens)

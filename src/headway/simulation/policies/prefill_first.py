@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headway.simulation.policies.base import Chunk, Scheduled, fill
+from headway.simulation.policies.base import Chunk, Policy, Scheduled, fill
 
 
 @dataclass(frozen=True, slots=True)
-class PrefillFirst:
+class PrefillFirst(Policy):
     """Shortest first tokens; every prompt stops those that decode."""
 
-    mixes: bool = False
+    name = "prefill-first"
+    says = "prompts first"
+    mixes = False
 
     def prompts(self, r: Scheduled) -> list[Chunk]:
         """Return as many prompts as the budget takes, in order of arrival."""

@@ -31,13 +31,22 @@ T = TypeVar("T")
 class Spec:
     """``kind:lead,key=value,...`` taken apart; what nobody took at the end is an error.
 
+    Parameters
+    ----------
+    text : str
+    what : str
+        What it says something of, for messages.
+    examples : mapping
+        A spec that reads well, of each kind.
+
     Attributes
     ----------
     text, kind, lead : str
-        All of it, the kind of traffic, and the value behind the colon.
+        All of it, the kind, and the value behind the colon.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, what: str = "traffic", examples: Mapping[str, str] = EXAMPLES) -> None:
+        self.what, self._examples = what, examples
         head, _, rest = text.partition(":")
         kind = head.strip().lower().replace("_", "-")
         self.text, self.kind = text, _SPELLINGS.get(kind, kind)
@@ -50,13 +59,13 @@ class Spec:
                 self.lead = key
             else:
                 raise InputError(
-                    f"traffic {quoted(text)}: {quoted(part)} is no key=value of its own; it reads like {self.example}"
+                    f"{what} {quoted(text)}: {quoted(part)} is no key=value of its own; it reads like {self.example}"
                 )
 
     @property
     def example(self) -> str:
         """Return a spec of this kind that reads well."""
-        return EXAMPLES.get(self.kind, EXAMPLES["poisson"])
+        return self._examples.get(self.kind) or self._examples.get("poisson") or next(iter(self._examples.values()))
 
     def take(self, key: str, read: Callable[[str, str], T], default: T | None = None) -> T:
         """Return the value of a key.
@@ -76,32 +85,34 @@ class Spec:
         """
         self._known.append(key)
         if key in self._given:
-            return read(self._given.pop(key), f"traffic {quoted(self.text)}: {key}")
+            return read(self._given.pop(key), f"{self.what} {quoted(self.text)}: {key}")
         if default is None:
-            raise InputError(f"traffic {quoted(self.text)}: {key} is needed, as in {self.example}")
+            raise InputError(f"{self.what} {quoted(self.text)}: {key} is needed, as in {self.example}")
         return default
 
     def leading(self, read: Callable[[str, str], T], what: str) -> T:
         """Return the value behind the colon."""
         if not self.lead:
             raise InputError(
-                f"traffic {quoted(self.text)}: its {what} is needed behind the colon, as in {self.example}"
+                f"{self.what} {quoted(self.text)}: its {what} is needed behind the colon, as in {self.example}"
             )
-        return read(self.lead, f"traffic {quoted(self.text)}")
+        return read(self.lead, f"{self.what} {quoted(self.text)}")
 
     def given(self, *keys: str) -> str:
         """Return which of some keys is given, "" for none; two of them are an error."""
         self._known += keys
         found = [key for key in keys if key in self._given]
         if len(found) > 1:
-            raise InputError(f"traffic {quoted(self.text)}: {' and '.join(found)} say the same; one of them is enough")
+            raise InputError(
+                f"{self.what} {quoted(self.text)}: {' and '.join(found)} say the same; one of them is enough"
+            )
         return found[0] if found else ""
 
     def done(self) -> None:
         """Refuse keys that nobody took."""
         for key in self._given:
             known = list(dict.fromkeys(self._known))
-            raise unknown(f"key of traffic {quoted(self.text)}", key, known, f"Keys: {', '.join(known) or 'none'}.")
+            raise unknown(f"key of {self.what} {quoted(self.text)}", key, known, f"Keys: {', '.join(known) or 'none'}.")
 
 
 def is_spec(text: str) -> bool:

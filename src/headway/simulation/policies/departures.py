@@ -1,0 +1,37 @@
+"""Departures: a pass leaves at fixed times with whoever is ready, the lecture's train (1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headway.errors import InputError
+from headway.simulation.policies.base import Chunk, Policy, Scheduled, fill
+
+
+@dataclass(frozen=True, slots=True)
+class Departures(Policy):
+    """As chunked, but passes begin at multiples of a headway only; one that takes longer misses departures.
+
+    Attributes
+    ----------
+    headway : float
+        Time between departures. [s]
+    """
+
+    headway: float
+
+    name = "departures"
+    says = "departures at fixed times"
+
+    def __post_init__(self) -> None:
+        if not self.headway > 0:
+            raise InputError(f"departures every {self.headway:g} s: the headway must be above 0")
+
+    @property
+    def period(self) -> float:
+        """The headway. [s]"""
+        return self.headway
+
+    def prompts(self, r: Scheduled) -> list[Chunk]:
+        """Return what the budget has left for prompts, in order of arrival."""
+        return fill(r, r.budget - r.decode_tokens)
