@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json
-from headway.cli.output import emit, emit_csv
-from headway.cli.terminal import show
+from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
 from headway.questions import Request
 
 _OTHERS = ("arrivals", "batch", "concurrency", "drafts", "overlap", "load", "rounds", "length_spread")
@@ -45,22 +43,20 @@ def simulate(
     ] = None,
     json: Json = False,
     csv: Csv = False,
+    out: Out = None,
+    perfetto: Perfetto = None,
+    parquet: Parquet = None,
     catalog: Folder = (),
 ) -> None:
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
     from headway.catalog import use
+    from headway.cli.simulating import Answer
     from headway.plan.simulated import POLICIES, ROUTERS, asked_for
     from headway.plan.simulated import simulate as run
-    from headway.records.simulations import simulation_record, simulation_rows
-    from headway.report.simulations import simulation_text
 
     use(catalog)
+    answer = Answer(json=json, csv=csv, out=out, perfetto=perfetto, parquet=parquet)
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
     request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
     found = run(request, arriving, policy=POLICIES[policy](), router=ROUTERS[router](), sequences=max_sequences)
-    if json:
-        emit(simulation_record(found))
-    elif csv:
-        emit_csv(simulation_rows(found))
-    else:
-        show(simulation_text(found))
+    answer.give(found)
