@@ -90,6 +90,13 @@ def test_requests_one_by_one(found):
         assert spent[i, "decode"] == pytest.approx(log.end[i] - log.first[i])
 
 
+def test_requests_that_come_rarely_are_no_specks():
+    s = hw.simulate(ASK, traffic("poisson:0.1/s", count="200", prompt=512, output=128))
+    panel = requests_panel(s)
+    assert len({b["request"] for b in panel["data"]["values"]}) == 8
+    assert panel["title"]["text"].startswith("8 requests one by one")
+
+
 def test_the_heat_map_holds_all_of_the_time(found):
     panel = batch_panel(found)
     column = collections.Counter()

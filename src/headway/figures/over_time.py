@@ -13,7 +13,8 @@ from headway.simulation.timeline import Timeline, moments, spread, timeline
 
 Floats = NDArray[np.float64]
 WIDE = 760  # of the picture [pixels]
-_REQUESTS, _ROW = 60, 6  # that are drawn one by one, and the height of each [pixels]
+_REQUESTS, _FEW, _ROW = 60, 8, 6  # that are drawn one by one, at most and at least; and the height of each [pixels]
+_SPARSE = 30  # times that the median request takes: in a longer window bars would be specks
 _PHASES = {"queued": "#c9ced6", "prompt": "#d1495b", "decode": "#2e86ab"}
 _COLUMNS, _ROWS = 95, 24  # of the heat map
 _BINS, _FEWEST, _EACH = 190, 40, 4  # of the strips: at most, at least, and requests in each
@@ -46,12 +47,9 @@ def requests_panel(s: Simulated) -> Spec | None:
     s : Simulated
     """
     log, r = s.log, s.log.requests
-    came = np.flatnonzero(np.isfinite(log.arrival))
-    came = came[np.argsort(log.arrival[came], kind="stable")]
-    if not len(came):
+    shown = _in_a_row(s)
+    if not len(shown):
         return None
-    begin = max((len(came) - _REQUESTS) // 2, 0)
-    shown = came[begin : begin + _REQUESTS]
     ends = np.nan_to_num(log.end[shown], nan=log.now)
     ends = np.where(log.rejected[shown], log.arrival[shown], ends)
     first, last = float(log.arrival[shown].min()), float(ends.max())
@@ -85,6 +83,22 @@ def requests_panel(s: Simulated) -> Spec | None:
         "mark": {"type": "rect", "aria": False, "clip": True},
         "encoding": {"x": x, "x2": {"field": "to"}, "y": y, "y2": {"field": "foot"}, "color": colour, "tooltip": tips},
     }  # fmt: skip
+
+
+def _in_a_row(s: Simulated) -> NDArray[np.int64]:
+    """Requests from the middle of the run, in order of arrival; fewer where they come so rarely that each would be a speck."""
+    log = s.log
+    came = np.flatnonzero(np.isfinite(log.arrival))
+    came = came[np.argsort(log.arrival[came], kind="stable")]
+    if not len(came):
+        return came
+    typical = float(np.median(np.nan_to_num(log.end[came], nan=log.now) - log.arrival[came]))
+    for number in range(_REQUESTS, 0, -1):
+        begin = max((len(came) - number) // 2, 0)
+        shown = came[begin : begin + number]
+        if number <= _FEW or float(np.ptp(log.arrival[shown])) <= _SPARSE * typical:
+            return shown
+    return came[:0]
 
 
 def _title(text: str) -> Spec:
@@ -125,7 +139,7 @@ def batch_panel(s: Simulated) -> Spec | None:
     tips: list[Spec] = [{"field": "batch"}, {"field": "share", "format": ".1%"}]
     of = "" if len(log.passes) == 1 else f" on {len(log.passes)} replicas"
     return {
-        "title": _title(f"sequences that decode in a pass{of}: share of the time"),
+        "title": _title(f"sequences that decode in a pass{of} (0: prompts alone), by share of the time"),
         "width": WIDE, "height": 150, "data": {"values": rows}, "mark": {"type": "rect", "aria": False},
         "encoding": {"x": x, "x2": {"field": "to"}, "y": y, "y2": {"field": "high"}, "color": colour, "tooltip": tips},
     }  # fmt: skip
