@@ -33,6 +33,13 @@ def several():
 
 
 @pytest.fixture(scope="module")
+def rare():
+    """Replicas that are mostly idle."""
+    ask = hw.Request("llama-3.1-8b", "h100x2", prompt=512, output=128, layout="tp1")
+    return hw.simulate(ask, traffic("poisson:0.5/s", count="100", prompt=512, output=128))
+
+
+@pytest.fixture(scope="module")
 def crowded(tmp_path_factory):
     """One replica that is cut off while requests wait, with caches given up and a prompt that never fits."""
     file = tmp_path_factory.mktemp("traffic") / "log.csv"
@@ -56,13 +63,17 @@ def slices(events, kind="X"):
     return found
 
 
-@pytest.mark.parametrize("run", ["several", "crowded"])
+@pytest.mark.parametrize("run", ["several", "rare", "crowded"])
 def test_slices_of_a_trace_add_up(request, run, tmp_path):
     s = request.getfixturevalue(run)
     said = write_trace(s, tmp_path / "t.json")
     events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
     assert (said.events, said.whole) == (len(events), True)
     tracks = slices(events)
+    prompts = sum(e["args"]["prompt_tokens"] for e in events if e["ph"] == "X" and e["tid"] == 0)
+    assert (
+        prompts == s.log.requests.prompt.sum() or run == "crowded"
+    )  # some of its prompts are computed again, some never
     for number, p in enumerate(s.log.passes, 1):
         passes = tracks.pop((number, 0))
         assert sum(e["dur"] for e in passes) == pytest.approx(1e6 * p.seconds.sum(), abs=1e-3 * len(passes))
@@ -91,7 +102,7 @@ def in_order(track):
     assert all(a <= b for a, b in zip(ends, starts[1:], strict=False))
 
 
-@pytest.mark.parametrize("run", ["several", "crowded"])
+@pytest.mark.parametrize("run", ["several", "rare", "crowded"])
 def test_waits_and_counters_of_a_trace(request, run, tmp_path):
     s = request.getfixturevalue(run)
     write_trace(s, tmp_path / "t.json")
