@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import curve_figure as curve_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
+    from headway.figures import simulation_figure as simulation_figure
     from headway.figures import trains_figure as trains_figure
     from headway.figures import write_figure as write_figure
     from headway.front import calibrate as calibrate
@@ -144,6 +145,7 @@ _HOME = {
     "require_fit": ("headway.serving", "require_fit"),
     "Scene": ("headway.batching", "Scene"),
     "search_figure": ("headway.figures", "search_figure"),
+    "simulation_figure": ("headway.figures", "simulation_figure"),
     "SearchAnswer": ("headway.search", "SearchAnswer"),
     "search_layouts": ("headway.search", "search_layouts"),
     "served_model": ("headway.serving", "served_model"),

@@ -22,9 +22,9 @@ Why = Annotated[
 ]
 
 
-def to_write(what: str) -> Parameter:
+def to_write(what: str, *names: str) -> Parameter:
     """Return the option that names what a verb writes; an empty name (a variable that is not set) is refused, not ignored."""
-    return Parameter(name=["-o", "--out"], help=what, validator=_named)
+    return Parameter(name=list(names or ("-o", "--out")), help=what, validator=_named)
 
 
 def _named(_: object, value: str | None) -> None:
@@ -33,6 +33,10 @@ def _named(_: object, value: str | None) -> None:
 
 
 Out = Annotated[str | None, to_write("Write a chart: FILE.svg, .png, .pdf, .html, .json.")]
+Perfetto = Annotated[
+    str | None, to_write("Write passes, requests and counters for ui.perfetto.dev: FILE.json, .json.gz.", "--perfetto")
+]
+Parquet = Annotated[str | None, to_write("Write every request's times as Parquet: FILE.parquet.", "--parquet")]
 Folder = Annotated[
     tuple[str, ...],
     Parameter(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headway.errors import InputError
@@ -21,11 +22,15 @@ def emit(value: Any) -> None:
     print(text)
 
 
-def emit_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print CSV with a header."""
-    writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
+def emit_csv(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print CSV with a header, row by row."""
+    coming = iter(rows)
+    first = next(coming, {})
+    writer = csv.DictWriter(sys.stdout, list(first), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: plain_cell(v) for k, v in row.items()} for row in rows)
+    writer.writerows(
+        {k: plain_cell(v) for k, v in row.items()} for row in itertools.chain([first] if first else [], coming)
+    )
 
 
 def names(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.searches import search_figure
+from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
 from headway.figures.trains import trains_figure
 
@@ -16,6 +17,7 @@ __all__ = [
     "gantt",
     "racks_figure",
     "search_figure",
+    "simulation_figure",
     "trains_figure",
     "write_figure",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from headway.numeric import finite
 from headway.simulation.results import Quantile, Simulated, TierResult
+from headway.simulation.timeline import Timeline, timeline
 
 
 def simulation_record(s: Simulated) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         **{f"{name}_s": _quantiles(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
+        "timeline": _over_time(timeline(log)),
     }  # fmt: skip
 
 
@@ -53,20 +55,12 @@ def _quantiles(found: list[Quantile]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def simulation_rows(s: Simulated) -> list[dict[str, Any]]:
-    """Return what happened to every request, for ``--csv``: seconds from the start of the traffic."""
-    log, r = s.log, s.log.requests
-    columns = {
-        "arrival_s": log.arrival, "start_s": log.start, "first_token_s": log.first, "end_s": log.end,
-        "ttft_s": log.ttft, "tpot_s": log.tpot,
+def _over_time(found: Timeline) -> dict[str, Any]:
+    """What came, ended, ran and waited, a number for each bin."""
+    return {
+        "bin_s": found.bin, "start_s": found.edges[:-1].tolist(),
+        "arrivals": found.arrivals.tolist(), "ends": found.ends.tolist(),
+        "output_tokens_per_s": (found.tokens / found.bin if found.bin else found.tokens).tolist(),
+        "busy": found.busy.tolist(), "waiting": found.waiting.tolist(), "prompting": found.prompting.tolist(),
+        **{name: values.tolist() for name, values in found.levels.items()},
     }  # fmt: skip
-    numbers = {k: [finite(x) for x in v.tolist()] for k, v in columns.items()}
-    whole = {
-        "prompt": r.prompt.tolist(), "output": r.output.tolist(), "replica": log.replica.tolist(),
-        "cached": log.cached.tolist(), "preemptions": log.preempted.tolist(),
-        "rejected": log.rejected.tolist(), "turned_away": log.turned_away.tolist(),
-    }  # fmt: skip
-    return [
-        {"request": i, **{k: v[i] for k, v in whole.items()}, **{k: v[i] for k, v in numbers.items()}}
-        for i in range(len(r))
-    ]

@@ -62,6 +62,7 @@ class Aboard(Protocol):
     count: int
     passed: int
     caches: int
+    made: int
     slopes: list[float]
 
     @property
@@ -138,6 +139,8 @@ class Decoding:
         Decode passes done. [passes]
     caches : int
         Tokens in the caches of all. [tokens]
+    made : int
+        Tokens made so far. [tokens]
     slopes : list of float
         What each further pass adds to each meter. [unit of the meter]
     """
@@ -161,6 +164,7 @@ class Decoding:
         "caches",
         "count",
         "curved",
+        "made",
         "passed",
         "slopes",
     )
@@ -171,7 +175,7 @@ class Decoding:
         self.curved = any(law.curved for law in self._laws)
         one = clock.amounts_of(1.0, 0.0)
         self._counts = [(i, v) for i, v in enumerate(one) if i not in clock.growing]
-        self.count, self.passed, self.caches = 0, 0, 0
+        self.count, self.passed, self.caches, self.made = 0, 0, 0, 0
         self._totals, self.slopes = [0.0] * clock.meters, [0.0] * clock.meters
         self._start: dict[int, int] = {}  # sequence -> its cache less the passes done when it joined
         self._ticket: dict[int, int] = {}  # one for each time that a sequence joins
@@ -288,7 +292,9 @@ class Decoding:
         if self._grows:
             self._blocks.grow(self.passed, count)
         self.passed = passed = self.passed + count
-        self.caches += count * self.count
+        made = count * self.count
+        self.caches += made
+        self.made += made
         totals, slopes, bends, ends, ticket = self._totals, self.slopes, self._bends, self._ends, self._ticket
         for law in self._laws:
             totals[law.meter] += count * slopes[law.meter]

@@ -72,10 +72,10 @@ class Drafting:
 
     def __init__(self, clock: PassClock, laws: Sequence[Law], blocks: Blocks, grows: bool, drafts: Drafts) -> None:
         self._clock, self._laws, self._blocks, self._grows = clock, laws, blocks, grows
-        self.new, self._made = 1 + drafts.length, accepted(drafts)
+        self.new, self._drawn = 1 + drafts.length, accepted(drafts)
         one = clock.amounts_of(self.new, 0.0, self.new)
         self._counts = [(i, v) for i, v in enumerate(one) if i not in clock.growing]
-        self.count, self.passed, self.caches = 0, 0, 0
+        self.count, self.passed, self.caches, self.made = 0, 0, 0, 0
         self._totals, self.slopes = [0.0] * clock.meters, [0.0] * clock.meters
         self._cached: dict[int, int] = {}
         self._reach: dict[int, int] = {}  # tokens that blocks are taken for
@@ -157,10 +157,11 @@ class Drafting:
         for who, left in self._left.items():
             if self._grows:
                 self._reach[who] = self._wanted(who)
-            made = min(next(self._made), left)
+            made = min(next(self._drawn), left)
             self._cached[who] += made
             self._left[who] = left - made
             self.caches += made
+            self.made += made
             if left == made:
                 found.append(who)
         return found

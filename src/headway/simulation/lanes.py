@@ -35,6 +35,8 @@ class Passes:
         Sequences that decode in each of them; new tokens of all together. [sequences, tokens]
     caches, blocks : array of int
         Before the run: tokens in the caches of those that decode; KV blocks that somebody uses. [tokens, blocks]
+    made : array of int
+        Tokens that those who decode have made in it. [tokens]
     """
 
     start: Floats
@@ -44,10 +46,12 @@ class Passes:
     tokens: Ints
     caches: Ints
     blocks: Ints
+    made: Ints
 
 
 _RUN = np.dtype([
     ("start", "f8"), ("seconds", "f8"), ("count", "i8"), ("decoding", "i8"), ("tokens", "i8"), ("caches", "i8"), ("unused", "i8"),
+        ("made", "i8"),
 ])  # fmt: skip
 
 
@@ -162,10 +166,10 @@ class Lane:
     def passes(self) -> Passes:
         """All its passes so far."""
         runs = np.frombuffer(bytes(self.runs), dtype=_RUN)
-        start, seconds, count, decoding, tokens, caches, unused = (
+        start, seconds, count, decoding, tokens, caches, unused, made = (
             runs[name].copy() for name in runs.dtype.fields or ()
         )
-        return Passes(start, seconds, count, decoding, tokens, caches, self.replica.blocks.total - unused)
+        return Passes(start, seconds, count, decoding, tokens, caches, self.replica.blocks.total - unused, made)
 
     def _ended(self, who: int, when: float) -> None:
         self.book.end[who] = when

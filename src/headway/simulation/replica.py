@@ -14,7 +14,7 @@ from headway.simulation.admission import ENDLESS
 from headway.simulation.boarding import NEVER, Boarding
 from headway.simulation.policies import Chunk
 
-RUN = "2d5q"  # of a run of passes: start, seconds; passes, sequences that decode, tokens, tokens in their caches, blocks nobody uses
+RUN = "2d6q"  # a run of passes: start, seconds; passes, sequences that decode, tokens, tokens in their caches, unused blocks, tokens made
 _ROW = Struct(RUN).pack
 _FEW = 8  # passes that are added up one by one
 
@@ -89,13 +89,12 @@ class Replica(Boarding):
         took = clock.seconds(totals, tokens, singles)
         if self._stall:
             took, self._stall = took + self._stall, 0.0
-        blocks = self.blocks
-        self.on_passes(
-            _ROW(self.now, took, 1, riders, tokens, aboard.caches if riders else 0, blocks.free + blocks.spare)
-        )
+        begin, unused, caches = self.now, self.blocks.free + self.blocks.spare, aboard.caches if riders else 0
+        before = aboard.made
         self.now += took
         if riders:
             self._passed(1)
+        self.on_passes(_ROW(begin, took, 1, riders, tokens, caches, unused, aboard.made - before))
         keeps, prompt, made = self.memory.prefixes is not None, self.prompt, self.made
         for who, new in chunks:
             cached = done[who] = done[who] + new
@@ -136,12 +135,11 @@ class Replica(Boarding):
             count, took = self._until(gap, count, took, singles, steps)
         if self._stall:
             took, self._stall = took + self._stall, 0.0
-        blocks = self.blocks
-        self.on_passes(
-            _ROW(self.now, took, count, aboard.count, tokens * count, aboard.caches, blocks.free + blocks.spare)
-        )
+        begin, unused, riders, caches = self.now, self.blocks.free + self.blocks.spare, aboard.count, aboard.caches
+        before = aboard.made + count * len(self._sitting)
         self.now += took
         self._passed(count)
+        self.on_passes(_ROW(begin, took, count, riders, tokens * count, caches, unused, aboard.made - before))
 
     def _bound(self, arrival: float, until: float) -> float:
         """When a run of decode passes must end: somebody may board, or looks."""

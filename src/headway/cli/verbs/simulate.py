@@ -8,10 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json
-from headway.cli.output import emit, emit_csv
+from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
 from headway.cli.running import AS_THE_ENGINE, Running
-from headway.cli.terminal import show
 from headway.questions import Request
 
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
@@ -38,25 +36,23 @@ def simulate(
     running: Running = AS_THE_ENGINE,
     json: Json = False,
     csv: Csv = False,
+    out: Out = None,
+    perfetto: Perfetto = None,
+    parquet: Parquet = None,
     catalog: Folder = (),
 ) -> None:
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
     from headway.catalog import use
+    from headway.cli.simulating import Answer
     from headway.plan.operations import Words, operation
     from headway.plan.simulated import asked_for, placed
-    from headway.records.simulations import simulation_record, simulation_rows
-    from headway.report.simulations import simulation_text
 
     use(catalog)
+    answer = Answer(json=json, csv=csv, out=out, perfetto=perfetto, parquet=parquet)
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
     request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
     place = placed(request)
     words = Words(**asdict(running))
     how = operation(words, place.setting, place.layout, arriving, seed)
     found = place.run(arriving, how, prefill=words.prefill, seed=seed)
-    if json:
-        emit(simulation_record(found))
-    elif csv:
-        emit_csv(simulation_rows(found))
-    else:
-        show(simulation_text(found))
+    answer.give(found)

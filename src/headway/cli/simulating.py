@@ -1,0 +1,87 @@
+"""What `headway simulate` prints and writes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from headway import units
+from headway.cli.output import emit, emit_csv
+from headway.cli.terminal import show
+from headway.errors import InputError
+from headway.simulation.results import Simulated
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a simulation is wanted: as text, JSON or CSV on the standard output, and as files; refused before it is run.
+
+    Attributes
+    ----------
+    json, csv : bool
+    out, perfetto, parquet : str or None
+        Files: a chart, a trace, a table.
+    """
+
+    json: bool = False
+    csv: bool = False
+    out: str | None = None
+    perfetto: str | None = None
+    parquet: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.out:
+            from headway.figures.style import check
+
+            check(self.out)
+        if self.perfetto:
+            from headway.records.traces import check_trace
+
+            check_trace(self.perfetto)
+        if self.parquet:
+            from headway.records.requests import check_parquet
+
+            check_parquet(self.parquet)
+        named = [Path(f).resolve() for f in (self.out, self.perfetto, self.parquet) if f]
+        if len(set(named)) < len(named):
+            raise InputError(f"-o and --perfetto are both to be {self.out}; name two files")
+
+    def give(self, found: Simulated) -> None:
+        """Write the files, then print; what was written is said on the error stream beside JSON and CSV."""
+        said = self._written(found)
+        if self.json:
+            from headway.records.simulations import simulation_record
+
+            emit(simulation_record(found))
+        elif self.csv:
+            from headway.records.requests import simulation_rows
+
+            emit_csv(simulation_rows(found))
+        else:
+            from headway.report.simulations import simulation_text
+
+            show("\n".join([simulation_text(found), *([""] if said else []), *said]))
+            return
+        if said:
+            print("\n".join(said), file=sys.stderr)
+
+    def _written(self, found: Simulated) -> list[str]:
+        said: list[str] = []
+        if self.out:
+            from headway import figures
+
+            figures.write_figure(figures.simulation_figure(found), self.out)
+            said.append(f"chart written to {self.out}")
+        if self.perfetto:
+            from headway.records.traces import write_trace
+
+            trace = write_trace(found, self.perfetto)
+            cut = "" if trace.whole else f"; no room for what began after {units.seconds(trace.until)}"
+            said.append(f"trace of {trace.events:,} events for https://ui.perfetto.dev written to {self.perfetto}{cut}")
+        if self.parquet:
+            from headway.records.requests import write_parquet
+
+            write_parquet(found, self.parquet)
+            said.append(f"{units.some(len(found.log.requests), 'request')} written to {self.parquet}")
+        return said
