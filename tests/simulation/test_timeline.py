@@ -32,9 +32,9 @@ def crowded():
 def by_hand():
     """Two requests on a replica: a prompt for a second, then decodes for two, with a pause of a second between them."""
     requests = Requests(np.array([0.0, 3.0]), np.array([10, 20]), np.array([3, 5]))
-    passes = Passes(
-        np.array([0.0, 1.0, 4.0, 5.0]), np.array([1.0, 2.0, 1.0, 2.0]), *(np.array(c) for c in ([1, 2, 1, 4], [0, 1, 0, 1], [10, 2, 20, 4], [0, 10, 0, 20], [1, 1, 2, 2], [0, 2, 0, 4]))
-    )  # fmt: skip
+    counts = [1, 2, 1, 4], [0, 1, 0, 1], [10, 2, 20, 4], [0, 10, 0, 20], [1, 1, 2, 2], [0, 2, 0, 4]
+    start, seconds = np.array([0.0, 1.0, 4.0, 5.0]), np.array([1.0, 2.0, 1.0, 2.0])
+    passes = Passes(start, seconds, *(np.array(c) for c in counts))
     times = [np.array(v) for v in ([0.0, 3.0], [0.0, 4.0], [1.0, 5.0], [3.0, 7.0])]
     whole = np.zeros(2, dtype=np.int64)
     no = np.zeros(2, dtype=np.bool_)
