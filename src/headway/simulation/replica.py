@@ -129,7 +129,7 @@ class Replica(Boarding):
         tokens = aboard.count * aboard.new
         took = self.clock.seconds(aboard.sums(), tokens, singles)
         gap = self._bound(arrival, until) - self.now
-        if took >= gap or not self.limits.jump or self._period:
+        if took >= gap or self._short or self._period or not self.limits.jump:
             count = 1
         elif count > 1:
             count, took = self._until(gap, count, took, singles, steps)
@@ -178,10 +178,10 @@ class Replica(Boarding):
     def _passed(self, count: int) -> None:
         """Decoding sequences have made their tokens of `count` passes."""
         ended = self.aboard.advance(count)
+        if self.blocks.free < 0:  # their blocks were needed before who ends now gave any back
+            self.memory.settle()
         if ended:
             self._ended(ended)
-        if self.blocks.free < 0:
-            self.memory.settle()
 
     def _ended(self, ended: list[int]) -> None:
         """Let those go who have all their tokens; of a padded batch when all have."""
