@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from headway import units
 from headway.report.loads import money
@@ -10,6 +11,7 @@ from headway.simulation.results import SHARES, Quantile, Simulated
 from headway.tables import table_text
 
 _NAMES = {"Chunked": "chunked prefill beside decodes", "PrefillFirst": "prompts first", "DecodeFirst": "decodes first"}
+_FEW = 3  # places that are named
 
 
 def simulation_text(s: Simulated) -> str:
@@ -18,8 +20,7 @@ def simulation_text(s: Simulated) -> str:
     setting = d.setting
     out = [
         f"{setting.model.name} on {setting.system.name}",
-        f"{len(log.requests):,} requests{_of(log.requests.name)} over {units.seconds(s.span)}; {d.layout} x {s.replicas}, "
-        f"{setting.engine.name}: {_NAMES.get(type(d.policy).__name__, type(d.policy).__name__)}",
+        f"{len(log.requests):,} requests{_of(log.requests.name)} over {units.seconds(s.span)}; {ran_on(s)}",
         "",
         *_table(s),
         "",
@@ -27,6 +28,18 @@ def simulation_text(s: Simulated) -> str:
         *_notes(s),
     ]
     return "\n".join(out)
+
+
+def ran_on(s: Simulated) -> str:
+    """Return the layout, the replicas, the engine and its scheduler in words."""
+    name = type(s.deployment.policy).__name__
+    return f"{s.deployment.layout} x {s.replicas}, {s.deployment.setting.engine.name}: {_NAMES.get(name, name)}"
+
+
+def first_few(places: Sequence[str]) -> str:
+    """Return places in words, three at the most and how many more."""
+    more = len(places) - _FEW
+    return ", ".join(places[:_FEW]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _of(name: str) -> str:
@@ -61,6 +74,14 @@ def _rates(s: Simulated) -> list[str]:
 
 
 def _notes(s: Simulated) -> list[str]:
+    found = notes(s)
+    if not all(q.known for q in s.quantiles["ttft"]):
+        found.append("(max): too few requests for that percentile; it is their largest")
+    return ["", *(f"! {line}" for line in found)] if found else []
+
+
+def notes(s: Simulated) -> list[str]:
+    """Return what to know about a simulation, a sentence each."""
     found: list[str] = []
     rejected, again = int(s.log.rejected.sum()), int((s.log.preempted > 0).sum())
     if s.saturated:
@@ -73,8 +94,6 @@ def _notes(s: Simulated) -> list[str]:
         found.append(f"{units.some(rejected, 'request')} can never fit into the {pool}: rejected")
     if again:
         found.append(f"{units.some(again, 'request')} lost their cache to others and were computed again")
-    if not all(q.known for q in s.quantiles["ttft"]):
-        found.append("(max): too few requests for that percentile; it is their largest")
     if s.deployment.setting.profile.name == "ideal":
         found.append("ideal machine: a lower bound on every time")
-    return ["", *(f"! {line}" for line in found)] if found else []
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +12,21 @@ from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
 
+if TYPE_CHECKING:
+    from headway.simulation.compared import Comparison
+    from headway.simulation.results import Simulated
+
+_USUAL = "poisson:1/s"
+_Traffic = Annotated[
+    str,
+    Parameter(
+        help="What arrives: poisson:20/s, gamma:20/s,cv=3, closed:64,think=2s, azure-conv, mooncake-conv, or a file (docs/simulate.md)."
+    ),
+]
+_Compare = Annotated[
+    str | None,
+    Parameter(help="Replay a real engine's log, not --traffic, and put predicted beside measured. [LOG.jsonl]"),
+]
 _OTHERS = ("arrivals", "batch", "concurrency", "drafts", "overlap", "load", "rounds", "length_spread")
 
 
@@ -19,12 +34,7 @@ _OTHERS = ("arrivals", "batch", "concurrency", "drafts", "overlap", "load", "rou
 def simulate(
     asked: dict[str, Any],
     *,
-    traffic: Annotated[
-        str,
-        Parameter(
-            help="What arrives: poisson:20/s, gamma:20/s,cv=3, closed:64,think=2s, azure-conv, mooncake-conv, or a file (docs/simulate.md)."
-        ),
-    ] = "poisson:1/s",
+    traffic: _Traffic = _USUAL,
     requests: Annotated[
         str | None, Parameter(help="How many of them; default: 1,000 that are drawn, all of a trace.")
     ] = None,
@@ -43,24 +53,39 @@ def simulate(
     max_sequences: Annotated[
         int | None, Parameter(help="Most requests that run on a replica at a time; default: as many as memory holds.")
     ] = None,
+    compare: _Compare = None,
     json: Json = False,
     csv: Csv = False,
     catalog: Folder = (),
 ) -> None:
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
     from headway.catalog import use
+    from headway.plan.replayed import replayed
     from headway.plan.simulated import POLICIES, ROUTERS, asked_for
     from headway.plan.simulated import simulate as run
-    from headway.records.simulations import simulation_record, simulation_rows
-    from headway.report.simulations import simulation_text
+
+    def play(request: Request, arriving: Any) -> Simulated:
+        return run(request, arriving, policy=POLICIES[policy](), router=ROUTERS[router](), sequences=max_sequences)
 
     use(catalog)
+    request = Request(**given(asked))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
-    request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
-    found = run(request, arriving, policy=POLICIES[policy](), router=ROUTERS[router](), sequences=max_sequences)
-    if json:
-        emit(simulation_record(found))
-    elif csv:
-        emit_csv(simulation_rows(found))
+    if compare is not None:
+        own = {"traffic": None if traffic == _USUAL else traffic, **window}
+        _print(replayed(request, compare, play, own), json, csv)
     else:
-        show(simulation_text(found))
+        _print(play(*asked_for(request, traffic, seed=seed, **window)), json, csv)
+
+
+def _print(found: Simulated | Comparison, json: bool, csv: bool) -> None:
+    """Print a simulation, or one beside a log."""
+    from headway.records.comparisons import comparison_rows
+    from headway.records.simulations import simulation_rows
+    from headway.simulation.compared import Comparison
+
+    if json:
+        emit(found.to_dict())
+    elif csv:
+        emit_csv(comparison_rows(found) if isinstance(found, Comparison) else simulation_rows(found))
+    else:
+        show(found.text())
