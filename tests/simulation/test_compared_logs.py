@@ -325,6 +325,7 @@ BAD = [
     (HEAD + "0,-9,9,1,2\n", "line 2: prompt is '-9'"),
     (HEAD + "0,9,9.5,1,2\n", "line 2: output is '9.5'"),
     (HEAD + "-3,9,9,1,2\n", "line 2: time of arrival is '-3'"),
+    (HEAD + "0,9,9,1,2\n1e300,9,9,1,2\n", "log: line 3 arrives 1e+300 s after line 2; at most 1,000,000,000 s"),
     (HEAD + "0,9,9,1\n", "line 2: 4 cells, 5 in the header"),
     (HEAD, "log: has no request that was answered; a request per line is needed"),
     (HEAD + "0,9,9,,\n", "log: has no request that was answered; 1 failed or have no answer"),

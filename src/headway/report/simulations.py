@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from headway import units
 from headway.report.loads import money
 from headway.simulation.results import SHARES, Quantile, Simulated
@@ -91,9 +94,33 @@ def notes(s: Simulated) -> list[str]:
     if rejected:
         limits = s.deployment.limits
         pool = f"{limits.blocks * limits.block:,} tokens of the KV pool"
-        found.append(f"{units.some(rejected, 'request')} can never fit into the {pool}: rejected")
+        found.append(
+            f"{units.some(rejected, 'request')} can never fit into the {pool}{_lines(s, s.log.rejected)}: rejected"
+        )
+    found += _beyond(s)
     if again:
         found.append(f"{units.some(again, 'request')} lost their cache to others and were computed again")
     if s.deployment.setting.profile.name == "ideal":
         found.append("ideal machine: a lower bound on every time")
     return found
+
+
+def _beyond(s: Simulated) -> list[str]:
+    """What to say of requests that are longer than the model's own limit."""
+    r, limit = s.log.requests, s.deployment.setting.model.max_context
+    long = r.prompt + r.output > limit
+    if not long.any():
+        return []
+    ran = (
+        "rejected"
+        if s.log.rejected[long].all()
+        else "an engine refuses or cuts them, the simulation runs those that fit"
+    )
+    what = units.some(int(long.sum()), "request")
+    return [f"{what} longer, prompt and answer, than the model's limit of {limit:,} tokens{_lines(s, long)}: {ran}"]
+
+
+def _lines(s: Simulated, which: NDArray[np.bool_]) -> str:
+    """Return where requests stand in their file, in brackets; "" where they are of none."""
+    line = s.log.requests.line
+    return f" ({first_few([f'line {n}' for n in line[which].tolist()])})" if len(line) else ""

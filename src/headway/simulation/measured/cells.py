@@ -15,7 +15,7 @@ SPANS = ("ttft", "tpot", "itl", "latency")
 MOMENTS = ("arrival", "first_token", "end")
 FLAGS = ("error", "cancelled", "rejected", "success")
 COLUMNS = ("prompt", "output", *MOMENTS, *SPANS, *FLAGS, "run")
-_LONGEST = 1e9  # seconds, of anything that is measured: some 30 years
+LONGEST_TIME = 1e9  # seconds, of anything that is measured: some 30 years
 _SLACK = 1e-6  # seconds, as dates since 1970 are rounded in 64 bits (0.24 us), with room
 _NOTHING = ("", "0", "false", "no", "none", "null", "nan")
 _WORDS = {"first_token": "first token", "end": "end", "latency": "request latency", "itl": "ITL"}
@@ -168,7 +168,7 @@ def _span(cell: Any, column: str, meaning: Meaning) -> float:
     if _blank(cell):
         return math.nan
     unit = meaning[column][1] or "s"
-    needed = f"a number of 0 to {_LONGEST:,.0f} s is needed"
+    needed = f"a number of 0 to {LONGEST_TIME:,.0f} s is needed"
     what = _WORDS.get(column, column.upper())
     if isinstance(cell, bool) or not isinstance(cell, str | int | float):
         raise InputError(f"{what} is {quoted(cell)}; {needed}")
@@ -176,7 +176,7 @@ def _span(cell: Any, column: str, meaning: Meaning) -> float:
         found = float(cell) / PER_SECOND[unit]
     except (ValueError, OverflowError):
         found = math.nan
-    if not 0 <= found <= _LONGEST:
+    if not 0 <= found <= LONGEST_TIME:
         raise InputError(f"{what} is {quoted(cell)}; {needed}")
     return found
 

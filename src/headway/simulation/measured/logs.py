@@ -13,6 +13,7 @@ from headway.simulation.measured.benches import is_bench, requests_of
 from headway.simulation.measured.cells import (
     COLUMNS,
     FLAGS,
+    LONGEST_TIME,
     MOMENTS,
     SPANS,
     Clocks,
@@ -175,11 +176,21 @@ class _Gathered:
             raise InputError(
                 f"{base}: {len(runs):,} runs; at most {_MOST_RUNS} are replayed (is the column of runs an id of requests?)"
             )
+        for rows in runs.values():
+            _check_span(base, rows)
         said = tuple(notes) + (("timestamp has no unit: read as ms",) if self.clocks.assumed else ())
         names = {run: f"{base}: run {run}" if len(runs) > 1 else base for run in runs}
         return [
             run_of(names[run], rows, self.failed.get(run, 0), self.unfinished.get(run, 0), said) for run, rows in runs.items()
         ]  # fmt: skip
+
+
+def _check_span(name: str, rows: Sequence[Told]) -> None:
+    early, late = min(rows, key=lambda t: t.arrival), max(rows, key=lambda t: t.arrival)
+    if late.arrival - early.arrival > LONGEST_TIME:
+        raise InputError(
+            f"{name}: {late.where} arrives {late.arrival - early.arrival:.4g} s after {early.where}; at most {LONGEST_TIME:,.0f} s are read"
+        )
 
 
 def _checked(name: str, titles: Sequence[str]) -> Meaning:
