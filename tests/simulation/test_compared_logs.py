@@ -239,6 +239,8 @@ def test_a_result_without_moments_of_arrival(tmp_path, rows):
     lasted = found.arrival + found.request
     aboard = [(found.arrival <= t + 1e-12).sum() - (lasted <= t + 1e-12).sum() for t in found.arrival]
     assert max(aboard) == 4
+    ends = np.sort(np.concatenate([[rows[0]["e2e"]], lasted]))  # the fifth begins when the first of four has ended, ...
+    assert found.arrival[3:] == pytest.approx(ends[: len(found.arrival) - 3])
     assert found.arrival[2] == 0
     assert found.arrival[3] > 0
     assert "rebuilt: the next whenever one of 4 had ended" in found.notes[0]
@@ -398,6 +400,12 @@ def test_what_the_simulation_rejects_is_named(tmp_path, capsys):
     assert "rejected in the simulation, left out of both sides: line 3" in out
     found = json.loads(run(capsys, "--compare", str(path), "--json")[1])
     assert found["compared"][0]["measured_s"] == pytest.approx(0.1)
+    path.write_text("arrival,prompt,output,ttft_s,latency_s\n0,900000,20,1,2\n10,500,20,0.1,0.5\n11.5,500,20,0.1,0.5\n")
+    found = {x["what"]: x for x in json.loads(run(capsys, "--compare", str(path), "--json")[1])["compared"]}
+    assert found["requests"]["measured_per_s"] == pytest.approx(
+        2 / 2
+    )  # from the first that is compared to its last token
+    assert found["output"]["measured_per_s"] == pytest.approx(40 / 2)
 
 
 def test_options_that_the_log_says_are_refused(tmp_path, capsys, rows):
