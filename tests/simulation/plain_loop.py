@@ -47,7 +47,7 @@ class Pool:
 class PlainLoop:
     def __init__(self, seconds, limits, policy, requests, *, admission=None, prefix=None, exact=float):
         self.seconds, self.limits, self.policy, self.r, self.exact = seconds, limits, policy, requests, exact
-        self.prefix = prefix if len(requests.first_hash) else None
+        self.prefix = prefix if len(requests.first_hash) and not isinstance(policy, Static) else None
         self.tokens = requests.hash_tokens
         self.pool = Pool(limits.blocks, -(-self.tokens // limits.block))
         tiers = max(len(requests.tiers), 1)

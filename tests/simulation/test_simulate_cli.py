@@ -130,5 +130,25 @@ def test_what_can_never_fit_is_said(capsys, tmp_path):
     code = app.run(["simulate", "llama-3.1-8b", "--on", "h100x1", "--traffic", str(file), "--context", "1k"])
     out, _ = capsys.readouterr()
     assert code == 0
+    assert "1 request longer, prompt and answer, than the model's 131,072 tokens (line 3): rejected" in out
+    app.run(["simulate", "llama-3.1-8b", "--on", "h100x1", "--traffic", str(file), "--context", "1k", "--json"])
+    assert json.loads(capsys.readouterr()[0])["rejected"] == 1
+    file.write_text("arrival,prompt,output\n0,500,20\n1,120000,20\n2,500,20\n")
+    app.run(["simulate", "llama-3.1-8b", "--on", "h100x1", "--traffic", str(file), "--reserve", "0.6"])
+    out, _ = capsys.readouterr()
     assert "1 request can never fit into the" in out
+    assert "tokens of the KV pool (line 3): rejected" in out
     assert "3 requests" in out
+
+
+def test_what_is_longer_than_the_model_allows_is_named_by_line(capsys, tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("arrival,prompt,output\n0,500,20\n" + "".join(f"{i},140000,20\n" for i in range(1, 6)))
+    on = ["simulate", "llama-3.1-8b", "--on", "h200x1", "--traffic", str(file)]
+    assert app.run([*on, "--start", "2s"]) == 0
+    out, _ = capsys.readouterr()
+    said = "! 4 requests longer, prompt and answer, than the model's 131,072 tokens (line 4, line 5, line 6 and 1 more): rejected"
+    assert said in out
+    file.write_text("arrival,prompt,output\n3,500,20\n1,500,20\n")
+    assert app.run(on) == 2
+    assert "line 3: arrives 2 s before line 2" in capsys.readouterr().err

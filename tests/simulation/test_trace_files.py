@@ -163,7 +163,8 @@ def test_order(tmp_path):
     path = put(tmp_path, "arrival,prompt,output,hash_ids\n3,1,1,5\n\n1,2,2,6\n2,3,3,7\n")
     assert (
         said(path)
-        == "t.csv line 4: arrives 2 s before line 2, which stands above it; times must not fall, or be sorted: sort=True"
+        == "t.csv line 4: arrives 2 s before line 2, which stands above it; times must not fall: sort the file by arrival "
+        "(in Python: sort=True)"
     )
     found = read(path, sort=True)
     assert found.arrival.tolist() == [1, 2, 3]

@@ -10,6 +10,7 @@ from headway import units
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.errors import InputError
+from headway.simulation.compared import Comparison
 from headway.simulation.results import Simulated
 
 
@@ -46,6 +47,19 @@ class Answer:
         named = [Path(f).resolve() for f in (self.out, self.perfetto, self.parquet) if f]
         if len(set(named)) < len(named):
             raise InputError(f"-o and --perfetto are both to be {self.out}; name two files")
+
+    def compare(self, found: Comparison) -> None:
+        """Print a log beside its simulation."""
+        if self.json:
+            from headway.records.comparisons import comparison_record
+
+            emit(comparison_record(found))
+        elif self.csv:
+            from headway.records.comparisons import comparison_rows
+
+            emit_csv(comparison_rows(found))
+        else:
+            show(found.text())
 
     def give(self, found: Simulated) -> None:
         """Write the files, then print; what was written is said on the error stream beside JSON and CSV."""

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from headway import units
 from headway.report.loads import money
 from headway.simulation.results import SHARES, Quantile, Simulated
 from headway.tables import table_text
 
+_FEW = 3  # places that are named
+
 
 def simulation_text(s: Simulated) -> str:
     """Return a simulation as text: where it ran, percentiles, rates and money, and what to know about them."""
-    d, log = s.deployment, s.log
-    setting = d.setting
+    log, setting = s.log, s.deployment.setting
     out = [
         f"{setting.model.name} on {setting.system.name}",
-        f"{len(log.requests):,} requests{_of(log.requests.name)} over {units.seconds(s.span)}; {_where(s)}, "
-        f"{setting.engine.name}: {d.policy.says}",
+        f"{len(log.requests):,} requests{_of(log.requests.name)} over {units.seconds(s.span)}; {ran_on(s)}",
         "",
         *_table(s),
         "",
@@ -26,6 +30,18 @@ def simulation_text(s: Simulated) -> str:
         *_notes(s),
     ]
     return "\n".join(out)
+
+
+def ran_on(s: Simulated) -> str:
+    """Return the layout, the replicas, the engine and its scheduler in words."""
+    d = s.deployment
+    return f"{_where(s)}, {d.setting.engine.name}: {d.policy.says}"
+
+
+def first_few(places: Sequence[str]) -> str:
+    """Return places in words, three at the most and how many more."""
+    more = len(places) - _FEW
+    return ", ".join(places[:_FEW]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _of(name: str) -> str:
@@ -108,23 +124,47 @@ def _rates(s: Simulated) -> list[str]:
 
 
 def _notes(s: Simulated) -> list[str]:
+    found = notes(s)
+    if not all(q.known for q in s.quantiles["ttft"]):
+        found.append("(max): too few requests for that percentile; it is their largest")
+    return ["", *(f"! {line}" for line in found)] if found else []
+
+
+def notes(s: Simulated) -> list[str]:
+    """Return what to know about a simulation, a sentence each."""
     found: list[str] = []
-    rejected, again = int(s.log.rejected.sum()), int((s.log.preempted > 0).sum())
+    again = int((s.log.preempted > 0).sum())
     away, swaps = int(s.log.turned_away.sum()), s.deployment.operation.swap
     if s.saturated:
         rest = "the rest is turned away" if away else "the queue grows without bound"
         found.append(f"offered {units.rate(s.offered)} requests/s, carried {units.rate(s.carried)}: {rest}")
-    if rejected:
+    beyond = _beyond_the_model(s)
+    big = s.log.rejected & ~beyond
+    if big.any():
         limits = s.deployment.limits
         pool = f"{limits.blocks * limits.block:,} tokens of the KV pool"
-        found.append(f"{units.some(rejected, 'request')} can never fit into the {pool}: rejected")
+        found.append(f"{units.some(int(big.sum()), 'request')} can never fit into the {pool}{_lines(s, big)}: rejected")
+    if beyond.any():
+        what, limit = units.some(int(beyond.sum()), "request"), s.deployment.limits.context
+        found.append(
+            f"{what} longer, prompt and answer, than the model's {limit:,} tokens{_lines(s, beyond)}: rejected"
+        )
     if again:
         how = "had them moved to the host and back" if swaps else "were computed again"
         found.append(f"{units.some(again, 'request')} lost their cache to others and {how}")
     if away:
         found.append(f"{units.some(away, 'request')} turned away: the queue was full, or they lost patience")
-    if not all(q.known for q in s.quantiles["ttft"]):
-        found.append("(max): too few requests for that percentile; it is their largest")
     if s.deployment.setting.profile.name == "ideal":
         found.append("ideal machine: a lower bound on every time")
-    return ["", *(f"! {line}" for line in found)] if found else []
+    return found
+
+
+def _beyond_the_model(s: Simulated) -> NDArray[np.bool_]:
+    r = s.log.requests
+    return s.log.rejected & (r.prompt + r.output > s.deployment.limits.context)
+
+
+def _lines(s: Simulated, which: NDArray[np.bool_]) -> str:
+    """Return where requests stand in their file, in brackets; "" where they are of none."""
+    line = s.log.requests.line
+    return f" ({first_few([f'line {n}' for n in line[which].tolist()])})" if len(line) else ""

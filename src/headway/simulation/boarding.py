@@ -56,7 +56,9 @@ class Boarding:
         self._alone = clock.alone
         self._mixes, self._period, self._pads = policy.mixes, policy.period, policy.padded
         self.prompt, self.output, self.requests = requests.prompt, requests.output, requests
-        self.memory = Memory(clock, limits, requests, habits.prefix)
+        self.memory = Memory(
+            clock, limits, requests, None if policy.padded else habits.prefix
+        )  # padding computes all anew
         self.blocks, self.waiting = self.memory.blocks, Waiting(habits.admission, requests.tier, requests.tiers)
         grows = not (limits.whole or limits.reserve)
         if self._pads and grows:

@@ -27,6 +27,8 @@ class Limits:
         Blocks that must stay free when somebody boards. [blocks]
     swap : float
         To move the cache of one token to the host or back, for who loses its place; 0: it is computed again. [s/token]
+    context : int
+        Most tokens of a request, prompt and answer: the model's own limit. [tokens]
     jump : bool
         Runs of decode passes are summed in one go; False adds them up one by one (the same to rounding).
     """
@@ -40,6 +42,7 @@ class Limits:
     reserve: int = 0
     watermark: int = 0
     swap: float = 0.0
+    context: int = 1 << 40
 
     def __post_init__(self) -> None:
         for name, least in {

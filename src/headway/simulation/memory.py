@@ -155,7 +155,7 @@ class Memory:
 
 
 def fitting(limits: Limits, prompt: Ints, output: Ints) -> list[bool]:
-    """Return which requests can ever run under limits: their last tokens need a place in the pool.
+    """Return which requests can ever run under limits: their last tokens need a place in the pool, and the model a position for them.
 
     Parameters
     ----------
@@ -165,4 +165,5 @@ def fitting(limits: Limits, prompt: Ints, output: Ints) -> list[bool]:
     """
     most = prompt + output - 1
     fits = -(-np.maximum(most, limits.reserve) // limits.block) <= limits.blocks
+    fits &= prompt + output <= limits.context
     return (fits & (most <= limits.reserve) if limits.reserve else fits).tolist()

@@ -63,6 +63,8 @@ class Requests:
         What the traffic is called in reports.
     source : str
         Where it comes from, with its licence where it is somebody's.
+    line : array of int
+        Where each stands in its file. Empty: in none.
     """
 
     arrival: Floats
@@ -77,10 +79,11 @@ class Requests:
     hash_tokens: int = 512
     name: str = ""
     source: str = ""
+    line: Ints = field(default_factory=_none)
 
     def __post_init__(self) -> None:
         size = len(self.arrival)
-        for column in ("prompt", "output", "after", "think", "tier"):
+        for column in ("prompt", "output", "after", "think", "tier", "line"):
             given = len(getattr(self, column))
             if given != size and (given or column in ("prompt", "output")):
                 raise InputError(f"requests: {given} entries of {column} for {size} arrivals")

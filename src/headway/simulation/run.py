@@ -107,7 +107,7 @@ class Engine:
     replicas: int = 1
     router: Router | None = None
 
-    def pool(self, book: Book, listed: Listed, longest: int, first: int = 0) -> Pool:
+    def pool(self, book: Book, listed: Listed, longest: int, first: int = 0, fits: list[bool] | None = None) -> Pool:
         """Return its lanes, empty.
 
         Parameters
@@ -116,12 +116,15 @@ class Engine:
         listed : Listed
         longest, first : int
             Of all requests, prompt and answer; number of the first replica. [tokens, 1]
+        fits : list of bool or None
+            Which requests can run; None: those whose last token fits here.
         """
         drafts = self.habits.drafts
         if self.policy.padded:  # the longest prompt may ride with the longest answer
             longest = int(book.requests.prompt.max(initial=1) + book.requests.output.max(initial=1))
         alike = laws(self.clock, longest, 1 + drafts.length if drafts else 1)  # the same tables for all
-        fits = fitting(self.limits, book.requests.prompt, np.array(listed.output, dtype=np.int64))
+        r = book.requests
+        fits = fitting(self.limits, r.prompt, r.output) if fits is None else fits
         lanes = [
             Lane(book, first + i, Replica(self.clock, self.limits, self.policy, listed, alike, self.habits), fits)
             for i in range(self.replicas)
@@ -166,10 +169,7 @@ def simulate(
     longest = int((requests.prompt + requests.output).max(initial=1))
     engine = Engine(clock, limits, policy, habits, replicas, router)
     if prompts is not None:
-        fronts = prompts.pool(book, listed._replace(output=[1] * len(requests)), longest)
-        backs = engine.pool(book, listed, longest, len(fronts.lanes))
-        run_split(book, fronts, backs, until)
-        return _log(book, [*fronts.lanes, *backs.lanes], None)
+        return _split(book, prompts, engine, listed, longest, until)
     pool = engine.pool(book, listed, longest)
     scaled = None if autoscale is None else Scaled(autoscale, pool)
     arrivals = [x for x in book.free() if x[0] < until]
@@ -179,6 +179,19 @@ def simulate(
         return _log(book, pool.lanes, scaled)
     pool.advance(until)
     return _log(book, pool.lanes, scaled)
+
+
+def _split(book: Book, prompts: Engine, answers: Engine, listed: Listed, longest: int, until: float) -> Log:
+    """The same where prompts are computed elsewhere."""
+    r, ones = book.requests, np.ones_like(book.requests.output)
+    here, there = fitting(answers.limits, r.prompt, r.output), fitting(prompts.limits, r.prompt, ones)
+    fits = [
+        a and b for a, b in zip(here, there, strict=True)
+    ]  # no prompt is computed for an answer that cannot be given
+    fronts = prompts.pool(book, listed._replace(output=ones.tolist()), longest, fits=fits)
+    backs = answers.pool(book, listed, longest, len(fronts.lanes), fits)
+    run_split(book, fronts, backs, until)
+    return _log(book, [*fronts.lanes, *backs.lanes], None)
 
 
 def _sent(

@@ -12,6 +12,17 @@ from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
 from headway.cli.running import AS_THE_ENGINE, Running
 from headway.questions import Request
 
+_USUAL = "poisson:1/s"
+_Traffic = Annotated[
+    str,
+    Parameter(
+        help="What arrives: poisson:20/s, gamma:20/s,cv=3, closed:64,think=2s, azure-conv, mooncake-conv, or a file (docs/simulate.md)."
+    ),
+]
+_Compare = Annotated[
+    str | None,
+    Parameter(help="Replay a real engine's log, not --traffic, and put predicted beside measured. [LOG.jsonl]"),
+]
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
 
 
@@ -19,12 +30,7 @@ _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "len
 def simulate(
     asked: dict[str, Any],
     *,
-    traffic: Annotated[
-        str,
-        Parameter(
-            help="What arrives: poisson:20/s, gamma:20/s,cv=3, closed:64,think=2s, azure-conv, mooncake-conv, or a file (docs/simulate.md)."
-        ),
-    ] = "poisson:1/s",
+    traffic: _Traffic = _USUAL,
     requests: Annotated[
         str | None, Parameter(help="How many of them; default: 1,000 that are drawn, all of a trace.")
     ] = None,
@@ -34,6 +40,7 @@ def simulate(
     rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
     seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
     running: Running = AS_THE_ENGINE,
+    compare: _Compare = None,
     json: Json = False,
     csv: Csv = False,
     out: Out = None,
@@ -45,14 +52,23 @@ def simulate(
     from headway.catalog import use
     from headway.cli.simulating import Answer
     from headway.plan.operations import Words, operation
+    from headway.plan.replayed import replayed
     from headway.plan.simulated import asked_for, placed
 
     use(catalog)
     answer = Answer(json=json, csv=csv, out=out, perfetto=perfetto, parquet=parquet)
-    window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
-    request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
-    place = placed(request)
     words = Words(**asdict(running))
-    how = operation(words, place.setting, place.layout, arriving, seed)
-    found = place.run(arriving, how, prefill=words.prefill, seed=seed)
-    answer.give(found)
+
+    def play(request: Request, arriving: Any) -> Any:
+        place = placed(request)
+        how = operation(words, place.setting, place.layout, arriving, seed)
+        return place.run(arriving, how, prefill=words.prefill, seed=seed)
+
+    request = Request(**given(asked))
+    window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
+    if compare is not None:
+        files = {"out": out, "perfetto": perfetto, "parquet": parquet}
+        own = {"traffic": None if traffic == _USUAL else traffic, **window, **files}
+        answer.compare(replayed(request, compare, play, own))
+    else:
+        answer.give(play(*asked_for(request, traffic, seed=seed, **window)))

@@ -72,11 +72,14 @@ class Text:
     name : str
     line : int
         Lines read so far. [1]
+    longest : int
+        Of a line. [characters]
     faults : Faults
     """
 
-    def __init__(self, file: str | Path) -> None:
+    def __init__(self, file: str | Path, longest: int = 0) -> None:
         path = Path(file)
+        self.longest = longest or LONGEST_LINE
         self.name, self.line = printable(path.name or str(file)), 0
         self.faults = Faults(self.name)
         try:
@@ -113,7 +116,7 @@ class Text:
     def next(self) -> str:
         """Return the next line, without its end cut off where it is longer than any; "" at the end."""
         try:
-            line = self._stream.readline(LONGEST_LINE + 1)
+            line = self._stream.readline(self.longest + 1)
         except (OSError, EOFError, zlib.error) as error:
             self._broken(error)
         self.line += bool(line)
@@ -127,13 +130,13 @@ class Text:
         first : str
             The line.
         """
-        following = iter(functools.partial(self._stream.readline, LONGEST_LINE + 1), "")
+        following = iter(functools.partial(self._stream.readline, self.longest + 1), "")
         line = first
         try:
             while line:
-                if len(line) > LONGEST_LINE:
+                if len(line) > self.longest:
                     self.faults.stop(
-                        self.line, f"more than {LONGEST_LINE:,} characters; a request stands on a line of its own"
+                        self.line, f"more than {self.longest:,} characters; a request stands on a line of its own"
                     )
                 yield line
                 line = next(following, "")

@@ -85,4 +85,5 @@ def _picked(requests: Requests, kept: Ints) -> Requests:
         tier=requests.tier[kept] if len(requests.tier) else requests.tier,
         hashes=hashes,
         first_hash=first_hash,
+        line=requests.line[kept] if len(requests.line) else requests.line,
     )

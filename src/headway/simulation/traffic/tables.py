@@ -33,19 +33,32 @@ def read_csv(text: Text, first: str, unit: str, most: int, drop_empty: bool) -> 
     InputError
         When it is no such table, or five of its lines are bad.
     """
-    if "\0" in first:
-        raise InputError(f"{text.name}: holds bytes that are no text; a trace is CSV, JSON lines or JSON, also as .gz")
-    mark = next((m for m in ",;\t" if m in first), ",")
-    start = text.line
-    reader = csv.reader(text.lines(first), delimiter=mark)
-    titles = [t.strip() for t in _next(text, reader) or []]
+    titles, rows, start = table(text, first)
     found = find(f"{text.name} line {start}", titles)
     places = {column: titles.index(title) for column, title in found.titles.items()}
     clock = Clock(found.unit or unit) if "arrival" in places else None
     builder = Builder(text.faults, clock, "hash_ids" in places, drop_empty)
-    rows = _rows(text, reader, len(titles), start)
     builder.gather(rows, most, lambda chunk: {c: [row[i] for row in chunk] for c, i in places.items()})
     return builder
+
+
+def table(text: Text, first: str) -> tuple[list[str], Iterator[tuple[int, list[str]]], int]:
+    """Return the titles of a table, its rows with the lines that they begin on, and the line of the header.
+
+    Parameters
+    ----------
+    text : Text
+        Open behind its first line.
+    first : str
+        That line.
+    """
+    if "\0" in first:
+        raise InputError(f"{text.name}: holds bytes that are no text; CSV, JSON lines or JSON are read, also as .gz")
+    mark = next((m for m in ",;\t" if m in first), ",")
+    start = text.line
+    reader = csv.reader(text.lines(first), delimiter=mark)
+    titles = [t.strip() for t in _next(text, reader) or []]
+    return titles, _rows(text, reader, len(titles), start), start
 
 
 def _rows(text: Text, reader: Iterator[list[str]], width: int, start: int) -> Iterator[tuple[int, list[str]]]:

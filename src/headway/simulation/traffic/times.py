@@ -35,12 +35,19 @@ class Clock:
         Unit of numbers that nobody states, below 10^9; larger ones are seconds, ms, us or ns since 1970.
     """
 
+    what = "time of arrival"  # in messages
+
     def __init__(self, unit: str = "", usual: str = "s") -> None:
         if unit and unit not in PER_SECOND:
             raise InputError(f"unit of times: {quoted(unit)}; accepted: {', '.join(PER_SECOND)}")
         self._unit, self._usual = unit, usual
         self._first: int | None = None  # the first date, in ns since 1970
         self._numbers: bool | None = None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the numbers read so far; "" before the first."""
+        return self._unit
 
     @property
     def dated(self) -> bool:
@@ -82,15 +89,15 @@ class Clock:
             When it is none, or a date among numbers, or a number among dates.
         """
         if isinstance(cell, bool) or not isinstance(cell, str | int | float):
-            raise InputError(f"time of arrival is {quoted(cell)}; a number or a date is needed")
+            raise InputError(f"{self.what} is {quoted(cell)}; a number or a date is needed")
         try:
             found = self._scaled([float(cell)])
         except (ValueError, OverflowError):
             return self._date(str(cell))
         if self._numbers is False:
-            raise InputError(f"time of arrival is {quoted(cell)}, a number; the lines before it have dates")
+            raise InputError(f"{self.what} is {quoted(cell)}, a number; the lines before it have dates")
         if found is None:
-            raise InputError(f"time of arrival is {quoted(cell)}; a finite number of at least 0 is needed")
+            raise InputError(f"{self.what} is {quoted(cell)}; a finite number of at least 0 is needed")
         return float(found[0])
 
     def _date(self, text: str) -> float:
@@ -98,11 +105,11 @@ class Clock:
             date = datetime.fromisoformat(text.strip())
         except ValueError:
             accepted = "seconds like 1.25 or a date like 2023-11-16 18:15:46.68"
-            raise InputError(f"time of arrival is {quoted(text)}; accepted: {accepted}") from None
+            raise InputError(f"{self.what} is {quoted(text)}; accepted: {accepted}") from None
         if self._numbers:
-            raise InputError(f"time of arrival is {quoted(text)}, a date; the lines before it have numbers")
+            raise InputError(f"{self.what} is {quoted(text)}, a date; the lines before it have numbers")
         if not 1900 <= date.year < 2200:
-            raise InputError(f"time of arrival is {quoted(text)}; a date of 1900 to 2199 is needed")
+            raise InputError(f"{self.what} is {quoted(text)}; a date of 1900 to 2199 is needed")
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
         stamp = np.datetime64(date.astimezone(UTC).replace(tzinfo=None), "ns")
         return float(self._since(np.array([stamp]).astype(np.int64))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headway.catalog import Catalogue, catalogue
@@ -14,6 +14,7 @@ from headway.evidence.titles import plain
 from headway.simulation.traffic.lines import printable
 
 NEEDED = ("prompt", "output")
+_TRAFFIC = (*NEEDED, "arrival", "hash_ids")
 _BRACKETED = re.compile(r"\s*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*$")
 _SPELLED = re.compile(r"_([a-z]+)$")
 _UNITS = {
@@ -56,6 +57,25 @@ def find(name: str, titles: Sequence[str]) -> Found:
     InputError
         When there is no column of prompts or of answers.
     """
+    best = meant(titles, _TRAFFIC, ("arrival",))
+    lacking = [c for c in NEEDED if c not in best]
+    if lacking:
+        raise InputError(f"{name}: {_missing(lacking, titles)}")
+    return Found({c: title for c, (title, _) in best.items()}, best["arrival"][1] if "arrival" in best else "")
+
+
+def meant(titles: Iterable[str], wanted: Sequence[str], timed: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return which title says which column, and the unit that it states: column -> (title, s, ms, us, ns or "").
+
+    Parameters
+    ----------
+    titles : iterable of str
+        As written.
+    wanted : sequence of str
+        Columns of `trace_columns` that mean something here.
+    timed : sequence of str
+        Those of them that are times: their titles may state a unit.
+    """
     known = _names(catalogue())
     best: dict[str, tuple[int, str, str]] = {}
     for title in titles:
@@ -67,17 +87,12 @@ def find(name: str, titles: Sequence[str]) -> Found:
         elif base not in known and spelled and spelled[1] in _UNITS:
             base, unit = base[: spelled.start()], _UNITS[spelled[1]]
         column, rank = known.get(base, ("", 0))
-        if column and (not unit or column == "arrival") and (column not in best or rank < best[column][0]):
+        if column in wanted and (not unit or column in timed) and (column not in best or rank < best[column][0]):
             best[column] = rank, title, unit
-    lacking = [c for c in NEEDED if c not in best]
-    if lacking:
-        raise InputError(f"{name}: {_missing(lacking, titles)}")
-    return Found({c: title for c, (_, title, _) in best.items()}, best["arrival"][2] if "arrival" in best else "")
+    return {column: (title, unit) for column, (_, title, unit) in best.items()}
 
 
 def _missing(lacking: Sequence[str], titles: Sequence[str]) -> str:
-    here = ", ".join(t for t in titles if t)
-    here = printable(here if len(here) <= _SHOWN else here[: _SHOWN - 3] + "...")
     known = _names(catalogue())
     near = [
         c for t in titles for c in difflib.get_close_matches(plain(t), list(known), 1, 0.8) if known[c][0] in lacking
@@ -85,8 +100,14 @@ def _missing(lacking: Sequence[str], titles: Sequence[str]) -> str:
     hint = f"did you mean {' and '.join(dict.fromkeys(near))}? " if near else ""
     return (
         f"no column of {' and '.join(lacking)} lengths; {hint}needed: prompt, output (and arrival, hash_ids), or another name of "
-        f"`headway catalog trace_columns`; found: {here or 'nothing'}"
+        f"`headway catalog trace_columns`; found: {listed(titles)}"
     )
+
+
+def listed(titles: Iterable[str]) -> str:
+    """Return titles as an error line shows them."""
+    here = ", ".join(t for t in titles if t)
+    return printable(here if len(here) <= _SHOWN else here[: _SHOWN - 3] + "...") or "nothing"
 
 
 @functools.lru_cache(maxsize=8)

@@ -39,6 +39,8 @@ class Trace:
         Tokens of a block. [tokens]
     name : str
     source : str
+    line : array of int
+        Where each stands in the file; empty where it is none.
     """
 
     prompt: Ints
@@ -49,6 +51,7 @@ class Trace:
     hash_tokens: int = HASH_TOKENS
     name: str = ""
     source: str = ""
+    line: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.prompt)
@@ -86,6 +89,7 @@ class Trace:
             hash_tokens=self.hash_tokens,
             name=self.name,
             source=self.source,
+            line=self.line,
         )
 
 
@@ -273,13 +277,13 @@ class Builder:
             i = int(falls[0])
             self._faults.stop(
                 int(lines[i + 1]),
-                f"arrives {times[i] - times[i + 1]:.9g} s before line {lines[i]}, which stands above it; times must not fall, "
-                "or be sorted: sort=True",
+                f"arrives {times[i] - times[i + 1]:.9g} s before line {lines[i]}, which stands above it; times must not fall: "
+                "sort the file by arrival (in Python: sort=True)",
             )
         order = np.argsort(times, kind="stable") if len(falls) else np.arange(len(times))
         times = self._clock.counted(times[order]) if self._clock else np.zeros(0)
         hashes, first = picked(hashes, first, order)
-        return Trace(prompt[order], output[order], times, hashes, first, hash_tokens)
+        return Trace(prompt[order], output[order], times, hashes, first, hash_tokens, line=lines[order])
 
     def _check_blocks(self, lines: Ints, prompt: Ints, counts: Ints, hash_tokens: int) -> None:
         bad = np.flatnonzero(counts > -(-prompt // hash_tokens))
