@@ -29,6 +29,12 @@ class LostWorkerError(HeadwayError):
     exit_code = 1
 
 
+class InterruptedRunError(HeadwayError):
+    """Somebody interrupted a run; what it had by then was given (exit code 130)."""
+
+    exit_code = 130
+
+
 _MOST_QUOTED = 80
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

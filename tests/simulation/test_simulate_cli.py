@@ -5,10 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 
+import numpy as np
 import pytest
 
 from headway.cli import app
+from headway.plan.simulated import placed
+from headway.questions import Request
+from headway.simulation.traffic import traffic
 
 BASE = ["simulate", "llama-3.1-8b", "--on", "h100x1", "--prompt", "512", "--output", "128"]
 
@@ -152,3 +160,37 @@ def test_what_is_longer_than_the_model_allows_is_named_by_line(capsys, tmp_path)
     file.write_text("arrival,prompt,output\n3,500,20\n1,500,20\n")
     assert app.run(on) == 2
     assert "line 3: arrives 2 s before line 2" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_keeps_what_it_has(tmp_path):
+    """The first interrupt ends it: what had happened by then is the answer, and that it is not all is said."""
+    command = [sys.executable, "-m", "headway", *BASE, "--traffic", "poisson:30/s", "--requests", "2000000", "--csv"]
+    with (
+        (tmp_path / "out.csv").open("w") as out,
+        subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as run,
+    ):
+        time.sleep(8)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=120)
+    assert run.returncode == 130
+    assert "interrupted: the answer is of what had happened by then" in err
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2_000_000
+    ended = sum(bool(r["end_s"]) for r in rows)
+    assert 1000 < ended < 2_000_000
+    assert not rows[-1]["start_s"]
+
+
+def test_a_watched_run_is_the_same(capsys):
+    asked = Request("llama-3.1-8b", "h100x1", prompt=512, output=128)
+    where, come = placed(asked), traffic("poisson:40/s", prompt=512, output=128, count=9000)
+    shares = []
+    plain, watched = where.run(come), where.run(come, watch=lambda share: shares.append(share) or False)
+    np.testing.assert_allclose(plain.log.end, watched.log.end, rtol=1e-12)
+    assert len(shares) > 3
+    assert shares == sorted(shares)
+    half = where.run(come, watch=lambda share: share > 0.4)
+    assert half.log.stopped
+    assert 0.4 < half.ended.mean() < 1
+    assert "interrupted after" in half.text()

@@ -9,7 +9,7 @@ from pathlib import Path
 from headway import units
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
-from headway.errors import InputError
+from headway.errors import InputError, InterruptedRunError
 from headway.simulation.compared import Comparison
 from headway.simulation.results import Simulated
 
@@ -63,7 +63,12 @@ class Answer:
 
     def give(self, found: Simulated) -> None:
         """Write the files, then print; what was written is said on the error stream beside JSON and CSV."""
-        said = self._written(found)
+        self._give(found, self._written(found))
+        if found.log.stopped:
+            sys.stdout.flush()
+            raise InterruptedRunError("interrupted: the answer is of what had happened by then")
+
+    def _give(self, found: Simulated, said: list[str]) -> None:
         if self.json:
             from headway.records.simulations import simulation_record
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from headway.questions import Request
 from headway.serving import Setting, setting
 from headway.simulation import Requests
 from headway.simulation.deployment import USUAL, Operation, deployment, split
+from headway.simulation.driving import Watch
 from headway.simulation.policies import Policy
 from headway.simulation.results import Simulated
 from headway.simulation.routers import Router
@@ -102,7 +102,7 @@ class Place:
         prefill: str | None = None,
         seed: int = 0,
         until: float = math.inf,
-        stop: Callable[[float], bool] | None = None,
+        watch: Watch | None = None,
     ) -> Simulated:
         """Run traffic here.
 
@@ -116,8 +116,7 @@ class Place:
             Of who is of which tier. [1]
         until : float
             When to stop; default: when all have ended. [s]
-        stop : callable or None
-            As of `headway.simulation.run.simulate`.
+        watch : Watch or None
         """
         d = deployment(self.setting, self.layout, operation)
         replicas = self.setting.replicas(self.layout.chips)
@@ -127,7 +126,7 @@ class Place:
             replicas = (self.setting.system.chips - count * layout.chips) // self.layout.chips
         if operation.tiers:
             traffic = dealt(traffic, operation.tiers, seed)
-        return Simulated(d, replicas, d.run(traffic, until, replicas=replicas, stop=stop))
+        return Simulated(d, replicas, d.run(traffic, until, replicas=replicas, watch=watch))
 
 
 def placed(request: Request) -> Place:

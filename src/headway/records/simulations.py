@@ -22,7 +22,7 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         },
         "prefill_layout": None if d.prompt_layout is None else str(d.prompt_layout),
         "prefill_replicas": 0 if d.prompts is None or d.prompt_layout is None else d.prompts.replicas // d.prompt_layout.pp,
-        "requests": len(log.requests), "ended": int(s.ended.sum()), "rejected": int(log.rejected.sum()),
+        "requests": len(log.requests), "ended": int(s.ended.sum()), "rejected": int(log.rejected.sum()), "interrupted": log.stopped,
         "turned_away": int(log.turned_away.sum()), "preemptions": int(log.preempted.sum()), "seconds": s.span,
         "offered_requests_per_s": finite(s.offered), "carried_requests_per_s": finite(s.carried), "saturated": s.saturated,
         "output_tokens_per_s": finite(s.output_rate), "dollars_per_mtok": s.dollars_per_mtok,

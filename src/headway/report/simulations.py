@@ -133,6 +133,11 @@ def _notes(s: Simulated) -> list[str]:
 def notes(s: Simulated) -> list[str]:
     """Return what to know about a simulation, a sentence each."""
     found: list[str] = []
+    if s.log.stopped:
+        came, all_of = int(np.isfinite(s.log.arrival).sum()), len(s.log.requests)
+        found.append(
+            f"interrupted after {units.seconds(s.span)} of it: {came:,} of {all_of:,} requests had come, {int(s.ended.sum()):,} had ended"
+        )
     again = int((s.log.preempted > 0).sum())
     away, swaps = int(s.log.turned_away.sum()), s.deployment.operation.swap
     if s.saturated:

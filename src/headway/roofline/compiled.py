@@ -102,7 +102,9 @@ class CompiledStep:
         self._wires: list[tuple[int, Wire, Callable[[float], Real] | None]] = []
         for send in step.sends:
             found = wire(send.kind, transfer(send, send.payload, chip), c)
-            linear, ramp, outside, latency = (number(x) for x in found[:4])
+            linear, ramp, outside, latency = (
+                number(x) for x in (found.linear, found.ramp, found.outside, found.latency)
+            )
             law = Wire(linear, ramp, outside, latency, found.at_once)
             overhead = overhead + law.latency
             meter = self._meters.add("tokens", shared_tokens(send.ways), send.groups, send.ways)

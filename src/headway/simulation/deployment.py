@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from headway.errors import InputError
@@ -15,6 +14,7 @@ from headway.serving import Setting, beat, joining
 from headway.simulation.admission import ENDLESS
 from headway.simulation.autoscaling import Autoscale
 from headway.simulation.drafting import Drafts
+from headway.simulation.driving import Watch
 from headway.simulation.habits import Habits, Transfer
 from headway.simulation.limits import Limits
 from headway.simulation.policies import Chunked, Policy, PrefillFirst
@@ -125,7 +125,7 @@ class Deployment:
         *,
         replicas: int = 1,
         router: Router | None = None,
-        stop: Callable[[float], bool] | None = None,
+        watch: Watch | None = None,
     ) -> Log:
         """Simulate traffic on such replicas.
 
@@ -138,13 +138,12 @@ class Deployment:
             How many. [replicas]
         router : Router or None
             Default: the operation's.
-        stop : callable or None
-            As of `headway.simulation.run.simulate`.
+        watch : Watch or None
         """
         e, o = self.engine, self.operation
         return simulate(
             e.clock, e.limits, e.policy, requests, self.delay, until, replicas=replicas * self.lanes,
-            router=router or o.router, habits=e.habits, prompts=self.prompts, autoscale=o.autoscale, stop=stop,
+            router=router or o.router, habits=e.habits, prompts=self.prompts, autoscale=o.autoscale, watch=watch,
         )  # fmt: skip
 
 

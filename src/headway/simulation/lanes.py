@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -78,15 +78,15 @@ class Book:
         self.turned_away: list[tuple[float, int]] = []
         self.followers: dict[int, list[int]] = {}
 
-    def free(self) -> list[tuple[float, int]]:
+    def free(self) -> Iterator[tuple[float, int]]:
         """Return those that wait for nobody, in order of arrival; the others are noted with whom they wait for."""
         r = self.requests
         if not r.closed:
-            return list(zip(r.arrival.tolist(), range(len(r)), strict=True))
+            return zip(array("d", r.arrival), range(len(r)), strict=True)
         free = np.flatnonzero(r.after < 0)
         for i in np.flatnonzero(r.after >= 0).tolist():
             self.followers.setdefault(int(r.after[i]), []).append(i)
-        return list(zip(r.arrival[free].tolist(), free.tolist(), strict=True))
+        return zip(array("d", r.arrival[free]), array("q", free), strict=True)
 
     def following(self, who: int, when: float) -> list[tuple[float, int]]:
         """Return those who waited for one that has ended or was turned away, with the moments at which they come.
@@ -165,7 +165,7 @@ class Lane:
     @property
     def passes(self) -> Passes:
         """All its passes so far."""
-        runs = np.frombuffer(bytes(self.runs), dtype=_RUN)
+        runs = np.frombuffer(self.runs, dtype=_RUN)
         start, seconds, count, decoding, tokens, caches, unused, made = (
             runs[name].copy() for name in runs.dtype.fields or ()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from headway.roofline import PassClock
 from headway.simulation.autoscaling import Autoscale, Scaled
 from headway.simulation.boarding import NEVER
 from headway.simulation.decoding import laws
+from headway.simulation.driving import Watch, drive
 from headway.simulation.habits import USUAL, Habits
 from headway.simulation.lanes import Book, Lane, Passes, Pool
 from headway.simulation.limits import Limits
@@ -50,6 +50,8 @@ class Log:
         Replica-seconds that are paid, of each replica. [s]
     now : float
         When the simulation ended. [s]
+    stopped : bool
+        Somebody has stopped it before all had ended.
     """
 
     requests: Requests
@@ -65,6 +67,7 @@ class Log:
     passes: tuple[Passes, ...]
     rented: Floats
     now: float
+    stopped: bool = False
 
     @property
     def ttft(self) -> Floats:
@@ -145,7 +148,7 @@ def simulate(
     habits: Habits = USUAL,
     prompts: Engine | None = None,
     autoscale: Autoscale | None = None,
-    stop: Callable[[float], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Log:
     """Run traffic through replicas that are alike.
 
@@ -162,26 +165,22 @@ def simulate(
         Replicas that compute the prompts; these only answer, and have a ``transfer`` among their habits.
     autoscale : Autoscale or None
         Opens and closes replicas by load; `replicas` is then the most.
-    stop : callable or None
-        Asked now and then with the moment of an arrival; True ends the simulation there and keeps what it has.
+    watch : Watch or None
     """
     book, listed = Book(requests, delay), requests.listed()
     longest = int((requests.prompt + requests.output).max(initial=1))
     engine = Engine(clock, limits, policy, habits, replicas, router)
     if prompts is not None:
-        return _split(book, prompts, engine, listed, longest, until)
+        return _split(book, prompts, engine, listed, longest, until, watch)
     pool = engine.pool(book, listed, longest)
     scaled = None if autoscale is None else Scaled(autoscale, pool)
-    arrivals = [x for x in book.free() if x[0] < until]
-    if len(pool.lanes) == 1 and stop is None:
-        pool.lanes[0].inbox.extend(arrivals)
-    elif _sent(arrivals, pool, scaled, stop):
-        return _log(book, pool.lanes, scaled)
-    pool.advance(until)
-    return _log(book, pool.lanes, scaled)
+    stopped = drive(book, pool, scaled, until, watch)
+    return _log(book, pool.lanes, scaled, stopped)
 
 
-def _split(book: Book, prompts: Engine, answers: Engine, listed: Listed, longest: int, until: float) -> Log:
+def _split(
+    book: Book, prompts: Engine, answers: Engine, listed: Listed, longest: int, until: float, watch: Watch | None
+) -> Log:
     """The same where prompts are computed elsewhere."""
     r, ones = book.requests, np.ones_like(book.requests.output)
     here, there = fitting(answers.limits, r.prompt, r.output), fitting(prompts.limits, r.prompt, ones)
@@ -190,29 +189,11 @@ def _split(book: Book, prompts: Engine, answers: Engine, listed: Listed, longest
     ]  # no prompt is computed for an answer that cannot be given
     fronts = prompts.pool(book, listed._replace(output=ones.tolist()), longest, fits=fits)
     backs = answers.pool(book, listed, longest, len(fronts.lanes), fits)
-    run_split(book, fronts, backs, until)
-    return _log(book, [*fronts.lanes, *backs.lanes], None)
+    stopped = run_split(book, fronts, backs, until, watch)
+    return _log(book, [*fronts.lanes, *backs.lanes], None, stopped)
 
 
-def _sent(
-    arrivals: list[tuple[float, int]], pool: Pool, scaled: Scaled | None, stop: Callable[[float], bool] | None
-) -> bool:
-    """Send those who come to their replicas, one after another; True where somebody asked to stop."""
-    for number, (when, who) in enumerate(arrivals):
-        if stop is not None and number % _ASKED == 0:
-            pool.advance(when)
-            if stop(when):
-                return True
-        if scaled is not None:
-            scaled.look(when)
-        pool.send(when, who)
-    return False
-
-
-_ASKED = 1024  # arrivals between two questions whether to stop
-
-
-def _log(book: Book, lanes: list[Lane], scaled: Scaled | None) -> Log:
+def _log(book: Book, lanes: list[Lane], scaled: Scaled | None, stopped: bool) -> Log:
     size, now = len(book.requests), max(lane.replica.now for lane in lanes)
     preempted, cached = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
     rejected, away = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
@@ -228,5 +209,5 @@ def _log(book: Book, lanes: list[Lane], scaled: Scaled | None) -> Log:
     rented = np.full(len(lanes), max(now - begin, 0.0)) if scaled is None else scaled.rented(begin, now)
     return Log(
         book.requests, *times, np.array(book.replica, dtype=np.int64), preempted, cached, rejected, away,
-        tuple(lane.passes for lane in lanes), rented, now,
+        tuple(lane.passes for lane in lanes), rented, now, stopped,
     )  # fmt: skip

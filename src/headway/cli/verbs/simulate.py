@@ -51,6 +51,7 @@ def simulate(
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
     from headway.catalog import use
     from headway.cli.simulating import Answer
+    from headway.cli.watching import Watching
     from headway.plan.operations import Words, operation
     from headway.plan.replayed import replayed
     from headway.plan.simulated import asked_for, placed
@@ -62,7 +63,8 @@ def simulate(
     def play(request: Request, arriving: Any) -> Any:
         place = placed(request)
         how = operation(words, place.setting, place.layout, arriving, seed)
-        return place.run(arriving, how, prefill=words.prefill, seed=seed)
+        with Watching() as watch:
+            return place.run(arriving, how, prefill=words.prefill, seed=seed, watch=watch)
 
     request = Request(**given(asked))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
