@@ -23,6 +23,7 @@ from headway.simulation.routers import LeastLoaded, PrefixAware, Tiered
 from headway.simulation.run import simulate
 from headway.simulation.tiers import Tier, dealt
 from headway.simulation.traffic import traffic
+from headway.simulation.utilisation import token_gaps
 
 BIG = hw.Request("llama-3.1-70b", "h200x8", prompt=1000, output=200, layout="tp2")
 SMALL = hw.Request("llama-3.1-8b", "h100x1", prompt=512, output=128)
@@ -375,3 +376,39 @@ def test_words_are_what_they_say():
     )  # fmt: skip
     assert autoscale("8") == Autoscale(target=8)
     assert math.isinf(Tier("a", 1.0).ttft)
+
+
+def test_tiers_pay_the_rent_together():
+    place = placed(BIG)
+    come = poisson(12.0, 800, 1000, 100)
+    for words in (Words(tiers="fast:20%,slow:80%"), Words(tiers="fast:20%,slow:80%", router="tiered:2+2")):
+        found = place.run(come, operation(words, place.setting, place.layout, come))
+        assert sum(t.paid for t in found.by_tier) == pytest.approx(found.paid)
+        costs = [t.paid / t.output_rate for t in found.by_tier]
+    assert costs[0] > 2 * costs[1]  # machines of its own for a fifth of the traffic
+    assert found.by_tier[0].paid == pytest.approx(found.paid / 2)
+
+
+def test_times_between_tokens_are_those_of_every_request():
+    """Summed over all tokens they are what requests took after their first token, under every policy."""
+    place = placed(SMALL)
+    for how in (Chunked(), PrefillFirst(), DecodeFirst(), Static(8, 0.5), Departures(0.03)):
+        found = place.run(poisson(30.0, 400), Operation(policy=how))
+        gaps, weights = (
+            np.concatenate(x)
+            for x in zip(*[token_gaps(p, found.log.first, found.log.end) for p in found.log.passes], strict=True)
+        )
+        assert (weights >= 0).all()
+        assert weights.sum() == pytest.approx(400 * 127)
+        assert (gaps * weights).sum() == pytest.approx(float((found.log.end - found.log.first).sum()), rel=1e-6)
+        assert found.itl[0].value <= found.itl[3].value
+
+
+def test_what_the_chips_did_is_below_what_they_can():
+    for asked, prefill in ((SMALL, None), (BIG, "1"), (dataclasses.replace(BIG, layout="tp2pp2"), None)):
+        found = placed(asked).run(poisson(8.0, 300, 1000, 200), prefill=prefill)
+        mfu, mbu = found.used
+        assert 0 < mfu < found.busy
+        assert 0 < mbu < found.busy
+        assert 0 < found.occupied < 1
+        assert found.joules_per_token > 0

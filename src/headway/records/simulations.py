@@ -27,7 +27,8 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         "offered_requests_per_s": finite(s.offered), "carried_requests_per_s": finite(s.carried), "saturated": s.saturated,
         "output_tokens_per_s": finite(s.output_rate), "dollars_per_mtok": s.dollars_per_mtok,
         "busy": s.busy, "decoding_sequences": s.batch, "mfu": finite(s.used[0]), "mbu": finite(s.used[1]),
-        "kv_occupancy": finite(s.occupied), "joules_per_token": s.joules_per_token, "cached_share": finite(s.cached),
+        "kv_occupancy": finite(s.occupied), "joules_per_token": s.joules_per_token,
+        "cached_share": finite(s.cached), "padding_share": finite(s.padding),
         "paid_chip_s": s.paid,
         "tiers": [_tier(t) for t in s.by_tier],
         **{f"{name}_s": _quantiles(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
@@ -42,6 +43,7 @@ def _tier(t: TierResult) -> dict[str, Any]:
         "name": t.tier.name, "share": t.tier.share, "promised_ttft_s": finite(t.tier.ttft), "promised_tpot_s": finite(t.tier.tpot),
         "requests": t.requests, "ended": t.ended, "turned_away": t.turned_away, "kept": t.good,
         "output_tokens_per_s": finite(t.output_rate),
+        "paid_chip_s": finite(t.paid),
         "ttft_s": _quantiles(t.ttft), "tpot_s": _quantiles(t.tpot), "queued_s": _quantiles(t.queued),
     }  # fmt: skip
 

@@ -60,7 +60,7 @@ def _tiers(s: Simulated) -> list[str]:
     """A row for each tier: what it was promised, how many got it."""
     if not s.by_tier:
         return []
-    head = ["tier", "requests", "turned away", "TTFT p50", "p99", "TPOT p50", "p99", "promised", "kept"]
+    head = ["tier", "requests", "turned away", "TTFT p50", "p99", "TPOT p50", "p99", "promised", "kept", "cost"]
     body: list[list[str]] = []
     for t in s.by_tier:
         said = [
@@ -70,7 +70,11 @@ def _tiers(s: Simulated) -> list[str]:
         ]
         times = [_value(q) for found in (t.ttft, t.tpot) for q in found if q.share in (0.5, 0.99)]
         kept = units.per_cent(t.good) if said else ""
-        body.append([t.tier.name, f"{t.requests:,}", f"{t.turned_away:,}", *times, ", ".join(said) or "—", kept or "—"])
+        price = s.deployment.setting.system.price
+        cost = "—" if price is None or not t.output_rate > 0 else money(price * t.paid / t.output_rate / s.span * 1e6)
+        body.append(
+            [t.tier.name, f"{t.requests:,}", f"{t.turned_away:,}", *times, ", ".join(said) or "—", kept or "—", cost]
+        )
     return [*table_text(head, body).splitlines(), ""]
 
 
@@ -116,6 +120,14 @@ def _rates(s: Simulated) -> list[str]:
     if s.joules_per_token is not None:
         rows.append(
             ("energy", f"{s.joules_per_token:,.3g} J/token", "at most: the chips at their rated power all the time")
+        )
+    if s.padding > 0:
+        rows.append(
+            (
+                "padding",
+                units.per_cent(s.padding),
+                "of the computed tokens: prompts filled up, seats kept after their answers",
+            )
         )
     if s.cached > 0:
         rows.append(("cache", units.per_cent(s.cached), "of the prompts' tokens were found and not computed"))

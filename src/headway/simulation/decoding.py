@@ -157,7 +157,9 @@ class Decoding:
         "_grows",
         "_laws",
         "_longest",
+        "_meters",
         "_start",
+        "_straight",
         "_ticket",
         "_tickets",
         "_totals",
@@ -171,6 +173,8 @@ class Decoding:
 
     def __init__(self, clock: PassClock, laws: Sequence[Law], blocks: Blocks, grows: bool) -> None:
         self._clock, self._laws, self._blocks, self._grows = clock, laws, blocks, grows
+        self._straight = [(law.meter, law.table) for law in laws if not law.curved]
+        self._meters = tuple(law.meter for law in laws)
         self._bent = [law for law in laws if law.bends]
         self.curved = any(law.curved for law in self._laws)
         one = clock.amounts_of(1.0, 0.0)
@@ -235,11 +239,14 @@ class Decoding:
 
     def _add(self, cached: int, sign: float) -> None:
         totals, slopes = self._totals, self.slopes
-        for meter, table, _, curved in self._laws:
+        for meter, table in self._straight:
             here = table[cached]
             totals[meter] += sign * here
-            if not curved:
-                slopes[meter] += sign * (table[cached + 1] - here)
+            slopes[meter] += sign * (table[cached + 1] - here)
+        if self.curved:
+            for law in self._laws:
+                if law.curved:
+                    totals[law.meter] += sign * law.table[cached]
 
     def sums(self) -> list[float]:
         """Return what each meter counts in the next pass; not to be changed. [unit of the meter]"""
@@ -296,8 +303,8 @@ class Decoding:
         self.caches += made
         self.made += made
         totals, slopes, bends, ends, ticket = self._totals, self.slopes, self._bends, self._ends, self._ticket
-        for law in self._laws:
-            totals[law.meter] += count * slopes[law.meter]
+        for meter in self._meters:
+            totals[meter] += count * slopes[meter]
         while bends and bends[0][0] <= passed:
             _, who, theirs, meter, change = heappop(bends)
             if ticket.get(who) == theirs:

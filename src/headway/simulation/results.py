@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -91,6 +92,8 @@ class TierResult:
         At `SHARES`. [s]
     output_rate : float
         [tokens/s]
+    paid : float
+        Chip-seconds that fall to it: of each replica in proportion to the time that its requests had seats. All tiers' pay the rent. [s]
     """
 
     tier: Tier
@@ -102,6 +105,7 @@ class TierResult:
     tpot: list[Quantile]
     queued: list[Quantile]
     output_rate: float
+    paid: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +185,9 @@ class Simulated(Shown):
             return 0.0
         who = fits[np.argmax((r.prompt + r.output)[fits])]
         one = Requests(np.zeros(1), r.prompt[who : who + 1], r.output[who : who + 1])
-        return float(self.deployment.run(one).end[0])
+        d = self.deployment  # on one replica, whoever chooses among them
+        alone = dataclasses.replace(d.operation, router=None, autoscale=None)
+        return float(dataclasses.replace(d, operation=alone).run(one).end[0])
 
     @property
     def output_rate(self) -> float:
@@ -245,7 +251,9 @@ class Simulated(Shown):
     @functools.cached_property
     def by_tier(self) -> tuple[TierResult, ...]:
         """What each tier got; empty where all are alike."""
-        r, found = self.log.requests, list[TierResult]()
+        if not self.deployment.operation.tiers:
+            return ()
+        r, found, paid = self.log.requests, list[TierResult](), self._paid_by_tier
         for i, tier in enumerate(self.deployment.operation.tiers):
             theirs = r.tier == i
             good = self.good(tier.ttft, tier.tpot)
@@ -253,8 +261,35 @@ class Simulated(Shown):
             count, ended, away = (int((theirs & x).sum()) for x in (theirs, self.ended, self.log.turned_away))
             share, made = float((theirs & good).sum()) / max(count, 1), float(r.output[theirs & self.ended].sum())
             rate = made / self.span if self.span > 0 else math.nan
-            found.append(TierResult(tier, count, ended, away, share, ttft, tpot, queued, rate))
+            found.append(TierResult(tier, count, ended, away, share, ttft, tpot, queued, rate, float(paid[i])))
         return tuple(found)
+
+    @property
+    def _paid_by_tier(self) -> Floats:
+        """Chip-seconds of each tier: of every replica by the seat time of its requests."""
+        r, log, tiers = self.log.requests, self.log, len(self.deployment.operation.tiers)
+        seated = np.nan_to_num(np.where(np.isfinite(log.end), log.end, log.now) - log.start, nan=0.0)
+        fronts = len(log.passes) - self.replicas * self.deployment.lanes  # prompts' replicas fall to all alike
+        found, left = np.zeros(tiers), self.paid
+        for i in range(fronts, len(log.passes)):
+            mine = log.replica == i
+            times = np.bincount(r.tier[mine], seated[mine], tiers)
+            if times.sum() > 0:
+                rent = self.paid * log.rented[i] / log.rented[fronts:].sum()
+                found += rent * times / times.sum()
+                left -= rent
+        whole = found.sum()
+        return found + (left * found / whole if whole else left / max(tiers, 1))
+
+    @property
+    def padding(self) -> float:
+        """Share of the tokens of all passes that nobody asked for: padded prompts, and seats kept after their answers. [share]"""
+        if not self.deployment.policy.padded:
+            return 0.0
+        computed = sum(float(p.tokens.sum()) for p in self.log.passes)
+        r = self.log.requests
+        asked = float((r.prompt + r.output - 1)[self.ended].sum())
+        return 1 - asked / computed if computed and self.ended.all() else math.nan
 
     @property
     def cached(self) -> float:
