@@ -6,6 +6,7 @@ import math
 
 from headway import units
 from headway.report.loads import money
+from headway.simulation.policies import Policy
 from headway.simulation.results import SHARES, Quantile, Simulated
 from headway.tables import table_text
 
@@ -19,7 +20,7 @@ def simulation_text(s: Simulated) -> str:
     out = [
         f"{setting.model.name} on {setting.system.name}",
         f"{len(log.requests):,} requests{_of(log.requests.name)} over {units.seconds(s.span)}; {d.layout} x {s.replicas}, "
-        f"{setting.engine.name}: {_NAMES.get(type(d.policy).__name__, type(d.policy).__name__)}",
+        f"{setting.engine.name}: {policy_name(d.policy)}",
         "",
         *_table(s),
         "",
@@ -27,6 +28,12 @@ def simulation_text(s: Simulated) -> str:
         *_notes(s),
     ]
     return "\n".join(out)
+
+
+def policy_name(policy: Policy) -> str:
+    """Return what a scheduler does, in words."""
+    kind = type(policy).__name__
+    return _NAMES.get(kind, kind)
 
 
 def _of(name: str) -> str:

@@ -33,6 +33,7 @@ def simulate(
     rate: Annotated[str | None, Parameter(help="Scale a trace's arrivals to this mean rate. [20/s]")] = None,
     rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
     seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
+    seeds: Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")] = 1,
     policy: Annotated[
         Literal["engine", "chunked", "prefill-first", "decode-first"],
         Parameter(help="Scheduler; engine: the engine's own."),
@@ -56,6 +57,14 @@ def simulate(
 
     use(catalog)
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
+    if seeds != 1:
+        from headway.cli.repeating import repeat
+
+        repeat(
+            Request(**given(asked)), traffic, window, seeds=seeds, seed=seed, policy=policy, router=router,
+            sequences=max_sequences, json=json, csv=csv,
+        )  # fmt: skip
+        return
     request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
     found = run(request, arriving, policy=POLICIES[policy](), router=ROUTERS[router](), sequences=max_sequences)
     if json:
