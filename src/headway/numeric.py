@@ -6,6 +6,7 @@ Python's own arithmetic on a single float.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -96,6 +97,7 @@ def some(value: Real) -> bool:
     return value != 0 if plain(value) else bool(np.any(value))
 
 
+@functools.cache
 def student(share: float, freedom: int) -> float:
     """Return the quantile of Student's t: what stands in for the normal one where the spread is known from a few values only.
 

@@ -47,7 +47,7 @@ def test_one_seat_and_one_length_is_m_d_1(t, share):
     at_hand = bench(one, "poisson:1/s", Window(), policy="engine", router="round-robin", sequences=1, seed=0)
     whole = float(at_hand.alone.ttft[0])
     service = whole - at_hand.deployment.delay
-    found = find_capacity(one, ttft=whole + t * service, within=share, sequences=1, seeds=6, speeds=())
+    found = find_capacity(one, ttft=whole + t * service, within=share, sequences=1, seeds=4, speeds=())
     wanted = load_of(t, share) / service
     assert found.most.value.value == pytest.approx(wanted, rel=0.03)
     assert found.most.binds == "TTFT"
@@ -109,12 +109,12 @@ def test_twice_the_replicas_carry_twice_as_much():
 
 def test_users_of_a_closed_loop():
     """With long pauses users are the rate times the time of a round (Little's law); readers agree with the mean field."""
-    found = rate(traffic="closed:1,think=20s,think-cv=0.5", speeds=(100,))
+    found = rate(traffic="closed:1,think=10s,think-cv=0.5", tpot=0.012, speeds=(100,), seeds=2)
     users, seen = found.most.value.value, found.at
     asks = sum(s.came / s.seconds for s in seen) / len(seen)
     took = sum(s.flying for s in seen) / len(seen) / asks
-    assert users == pytest.approx(asks * (20 + took), rel=0.05)
-    assert asks == pytest.approx(rate().most.value.value, rel=0.1)
+    assert users == pytest.approx(asks * (10 + took), rel=0.05)
+    assert asks == pytest.approx(rate(tpot=0.012, seeds=2).most.value.value, rel=0.1)
     reader = found.readers[0]
     assert reader.most.binds == "TPOT"
     assert reader.most.value.value == pytest.approx(reader.estimate, rel=0.1)
@@ -122,7 +122,7 @@ def test_users_of_a_closed_loop():
 
 def test_memory_bounds_the_readers():
     """Where the longest batch is fast enough, memory says how many read."""
-    found = rate(speeds=(1,), ttft=None, tpot=1.0)
+    found = rate(speeds=(1,), ttft=None, tpot=0.01, seeds=1)
     assert found.readers[0].most.binds == "memory"
     held = math.floor(found.setting.account(found.deployment.layout).holds)
     assert found.readers[0].most.value.value == held
@@ -187,7 +187,7 @@ def run(capsys, *arguments):
 
 
 def test_text_json_and_the_curve_say_the_same(capsys, tmp_path):
-    options = ["--ttft", "500ms", "--tpot", "20ms", "--seeds", "2"]
+    options = ["--ttft", "500ms", "--tpot", "20ms", "--seeds", "2", "--requests", "2000"]
     code, out, err = run(capsys, *options, "--readers", "100")
     assert (code, err) == (0, "")
     for said in (

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
 
 
-def repeat(
-    request: Request,
-    traffic: str,
-    window: dict[str, str | None],
-    *,
-    seeds: int,
-    seed: int,
-    policy: str,
-    router: str,
-    sequences: int | None,
-    json: bool,
-    csv: bool,
-) -> None:
+def repeat(request: Request, traffic: str, how: dict[str, Any], *, json: bool, csv: bool) -> None:
     """Run the repeats and print them; ``--csv`` has a row per request of every repeat, with its seed."""
     from headway.plan.repeats import repeated
     from headway.records.repeats import repeated_record
     from headway.records.simulations import simulation_rows
     from headway.report.repeats import repeated_text
 
-    found = repeated(
-        request, traffic, seeds=seeds, seed=seed, policy=policy, router=router, sequences=sequences, window=window
-    )
+    found = repeated(request, traffic, **how)
     if json:
         emit(repeated_record(found))
     elif csv:
-        emit_csv([{"seed": seed + n, **row} for n, run in enumerate(found.runs) for row in simulation_rows(run)])
+        emit_csv([{"seed": how["seed"] + n, **row} for n, run in enumerate(found.runs) for row in simulation_rows(run)])
     else:
         show(repeated_text(found))

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from headway import catalog as facts
 from headway import units
 from headway.cli.gridding import Ran, check_place, run_cells
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
-from headway.errors import LostWorkerError, PhysicsError
+from headway.errors import InputError, LostWorkerError, PhysicsError, unknown
 from headway.grids.sweeps import Runs, SweepCell, sweep_cells, sweep_rows, swept
+from headway.plan.simulated import POLICIES, ROUTERS
 from headway.report.sweeps import sweep_text
+
+
+class Place(NamedTuple):
+    """Where cells run and are kept: a journal, local processes, or a Ray cluster's address."""
+
+    results: str | None
+    workers: int | None
+    ray: str | None
+
+
+def _check(axes: Mapping[str, Sequence[str]]) -> None:
+    """Refuse names that no cell can be asked, before the first runs."""
+    for what, known in (("policy", POLICIES), ("router", ROUTERS)):
+        for name in axes[what]:
+            if name not in known:
+                raise unknown(what, name, known, f"Accepted: {', '.join(known)}.")
+    for what, option in (
+        ("model", "MODEL"),
+        ("system", "--on"),
+        ("traffic", "--traffic"),
+        ("policy", "--policy"),
+        ("router", "--router"),
+    ):
+        if not axes[what]:
+            raise InputError(f"{option}: nothing is named")
 
 
 def sweep(
     asked: dict[str, Any],
     axes: dict[str, Sequence[str]],
     runs: Runs,
+    where: Place,
     *,
-    results: str | None,
-    workers: int | None,
-    ray: str | None,
     json: bool,
     csv: bool,
     catalog: tuple[str, ...],
@@ -31,10 +55,12 @@ def sweep(
     """Run what is not in the journal yet, and print a row per cell."""
     folders = tuple(str(Path(c).resolve()) for c in catalog)
     facts.use(folders)
-    check_place(workers, ray)
+    check_place(where.workers, where.ray)
+    _check(axes)
+    results = where.results
     cells, ran = sweep_cells(asked, axes, runs, folders), Ran()
     try:
-        run_cells(cells, results, swept, workers, ray, ran)
+        run_cells(cells, results, swept, where.workers, where.ray, ran)
     except BaseException as ended:
         if results is None and ran.found:
             _print(cells, ran, results, json=json, csv=csv)

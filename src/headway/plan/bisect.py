@@ -39,29 +39,26 @@ def largest(
         x = min(max(x, least), most)
         return float(round(x)) if whole else x
 
+    low, high = _bracket(good, place, guess, step, whole)
+    while low > 0 and high / low > 1 + close and not (whole and high - low <= 1) and math.isfinite(high):
+        x = place(math.sqrt(low * high))
+        x = low + 1 if whole and not low < x < high else x
+        low, high = (x, high) if good(x) else (low, x)
+    return low, high
+
+
+def _bracket(
+    good: Callable[[float], bool], place: Callable[[float], float], guess: float, step: float, whole: bool
+) -> tuple[float, float]:
+    """The nearest numbers known around the largest good one: 0 or infinity where the first or last to be tried says so."""
+    one = 1.0 if whole else 0.0
     x = place(guess)
     low, high = (x, math.inf) if good(x) else (0.0, x)
     while math.isinf(high) or low == 0.0:
-        up = math.isinf(high)
-        if (low >= most) if up else (high <= least):
-            return low, high
-        x = place(
-            max(low * step, low + 1)
-            if up and whole
-            else low * step
-            if up
-            else min(high / step, high - 1)
-            if whole
-            else high / step
-        )
+        known = low or high
+        x = place(max(known * step, known + one) if low else min(known / step, known - one))
+        if x == known:  # there is nothing further
+            break
         step = step**1.5
-        if good(x):
-            low = x
-        else:
-            high = x
-    while high / low > 1 + close and not (whole and high - low <= 1):
-        x = place(math.sqrt(low * high))
-        if whole and not low < x < high:
-            x = low + 1
         low, high = (x, high) if good(x) else (low, x)
     return low, high

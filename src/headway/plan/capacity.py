@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from headway import units
-from headway.catalog import default
-from headway.errors import InputError, quoted
-from headway.parallel import Layout
-from headway.plan.benches import Bench, Window, bench, own_rate
-from headway.plan.bisect import largest
-from headway.plan.loops import loop, most_flying, seats
-from headway.questions import Request, parsed
+from headway.plan.benches import Bench, Window, bench
+from headway.plan.capacity_search import Search, Tell, seen_at
+from headway.plan.slo import Most, Readers, Slo, read_slo
+from headway.questions import Request
 from headway.roofline import Spread
 from headway.serving import Setting
 from headway.shown import Shown
@@ -24,77 +18,9 @@ from headway.simulation.deployment import Deployment
 from headway.simulation.repeats import Over, counted_seeds, over
 from headway.simulation.steady import Steady
 
-Tell = Callable[[str, int, int], None]
-See = Callable[[float, int], Steady]  # of a rate or number, and a seed
 SPEEDS = (30.0, 100.0, 300.0)  # tokens per second at which users read
 _SEEDS = 5
-_FEWEST, _MOST = 1000, 256_000  # requests of a run
-_ROUNDS = 12  # of those in flight, that a run has: three of them are its beginning
-_FINE, _CLOSE = 0.01, 0.02  # of the number: where a seed's bisection ends; where a longer run is not worth it
-_FAR, _NEAR = 1.3, 1.05  # first step of a search, from the mean field and from another seed's answer
-_LEAST = 1e-4  # of the first guess: below it nothing is looked for
 _SHARES = (0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 1.0, 1.04, 1.08, 1.15)  # of the capacity, for the curve
-
-
-@dataclass(frozen=True)
-class Slo:
-    """What a service promises.
-
-    Attributes
-    ----------
-    ttft, tpot : float
-        Longest time to the first token, and per token after it; infinite where nothing is promised. [s]
-    within : float
-        Share of requests that must meet both. [share]
-    """
-
-    ttft: float
-    tpot: float
-    within: float
-
-    def met(self, seen: Steady) -> bool:
-        """Say whether enough requests met both limits."""
-        return seen.within(self.ttft, self.tpot) >= self.within
-
-    def binding(self, seen: Steady) -> str:
-        """Return which limit is missed most: ``TTFT`` or ``TPOT``."""
-        return "TTFT" if seen.within(ttft=self.ttft) <= seen.within(tpot=self.tpot) else "TPOT"
-
-
-class Most(NamedTuple):
-    """The largest rate or number of users.
-
-    Attributes
-    ----------
-    value : Over
-        Over the seeds. [requests/s or users]
-    binds : str
-        ``TTFT``, ``TPOT``, ``saturation``, ``memory``; with ``alone`` where a request alone breaks it already.
-    found : tuple of float
-        Of each seed. [requests/s or users]
-    """
-
-    value: Over
-    binds: str
-    found: tuple[float, ...]
-
-
-class Readers(NamedTuple):
-    """How many users read at a speed.
-
-    Attributes
-    ----------
-    speed : float
-        [tokens/s]
-    most : Most
-        Users, each of whom asks again when the answer has ended.
-    estimate : float
-        The same by the mean field of `plan`: mean times within the limits. [users]
-    """
-
-    speed: float
-    most: Most
-    estimate: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +45,7 @@ class Capacity(Shown):
     carries : float
         Requests per second of the mean field with every seat taken; NaN where it knows none. [requests/s]
     seeds : tuple of int
+        Of the runs. [1]
     """
 
     RECORD = "headway.records.capacities:capacity_record"
@@ -174,7 +101,7 @@ class Capacity(Shown):
         value = self.most.value.value
         around = value if value > 0 else self.estimate if self.estimate > 0 else 1.0
         wanted = sorted({max(round(s * around), 1.0) if self.bench.loops else s * around for s in _SHARES})
-        return [(x, tuple(_see(self.bench, self.slo, x, seed, self.count) for seed in self.seeds)) for x in wanted]
+        return [(x, tuple(seen_at(self.bench, self.slo, x, seed, self.count) for seed in self.seeds)) for x in wanted]
 
     def brief(self) -> str:
         """Return the headline in one line."""
@@ -214,7 +141,7 @@ def find_capacity(
     seeds, seed : int
         Repeats, and the seed of the first. [1]
     window : Window or None
-        What of the traffic is played; default: as much as the answer needs, all of a trace.
+        Of the traffic; default: as much as the answer needs, all of a trace.
     policy, router : str
         As of `headway simulate`.
     sequences : int or None
@@ -228,176 +155,17 @@ def find_capacity(
     ------
     InputError
         Without a limit, for unknown names, or what the simulator does not run.
-    PhysicsError
-        When the weights do not fit.
     """
-    slo = _slo(ttft, tpot, within)
+    slo = read_slo(ttft, tpot, within)
     b = bench(request, traffic, window or Window(), policy=policy, router=router, sequences=sequences, seed=seed)
-    count = counted_seeds(seeds) if b.repeats(seed) else 1
-    many = tuple(range(seed, seed + count))
-    search = _Search(b, slo, many, tell or (lambda what, done, of: None))
-    most, length, settled = search.answer()
-    at = tuple(_see(b, slo, x, n, length) for x, n in zip(most.found, many, strict=True) if x > 0)
-    found = tuple(search.read(v) for v in speeds)
-    return Capacity(b, slo, most, length, settled, at, found, search.estimate, search.carries, many)
+    many = tuple(range(seed, seed + (counted_seeds(seeds) if b.repeats(seed) else 1)))
+    return _found(Search(b, slo, many, tell or (lambda what, done, of: None)), speeds)
 
 
-def share_of(text: str | None) -> float | None:
-    """Read a share of requests: ``99%``, ``99 %`` or ``0.99``; None stays None.
-
-    Raises
-    ------
-    InputError
-        When it is none.
-    """
-    if text is None:
-        return None
-    number, per_cent = text.strip().removesuffix("%").strip(), text.strip().endswith("%")
-    try:
-        value = float(number) / (100 if per_cent else 1)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 1:
-        raise InputError(f"--within: {quoted(text)} is no share of requests; above 0 to 1, like 0.9 or 90%")
-    return value
-
-
-def speeds_of(text: str) -> tuple[float, ...]:
-    """Read reading speeds by comma; ``none`` is nobody. [tokens/s]
-
-    Raises
-    ------
-    InputError
-        When they cannot be read.
-    """
-    parts = [p.strip() for p in text.split(",") if p.strip()]
-    return () if parts == ["none"] else tuple(units.parse(p, units.PER_SECOND, "--readers") for p in parts)
-
-
-def _slo(ttft: float | str | None, tpot: float | str | None, within: float | None) -> Slo:
-    first, later = parsed("ttft", ttft), parsed("tpot", tpot)
-    if first is None and later is None:
-        raise InputError("capacity needs a limit: --ttft 500ms, --tpot 20ms, or both")
-    share = default("slo_attainment") if within is None else within
-    if not 0 < share <= 1:
-        raise InputError(f"--within: {share:g} is no share of requests; above 0 to 1, like 0.9 or 90%")
-    return Slo(math.inf if first is None else first, math.inf if later is None else later, share)
-
-
-def _see(b: Bench, slo: Slo, x: float, seed: int, count: int) -> Steady:
-    """What a seed's requests see at a rate, or its users by their number."""
-    return b.users(round(x), seed, slo.tpot) if b.loops else b.at_rate(x, seed, count)
-
-
-class _Search:
-    """A capacity on its way."""
-
-    def __init__(self, b: Bench, slo: Slo, seeds: tuple[int, ...], tell: Tell) -> None:
-        self.bench, self.slo, self.seeds, self.tell = b, slo, seeds, tell
-        d = b.deployment
-        self.here: tuple[Setting, Layout, int] = (d.setting, d.layout, b.replicas)
-        s, self.estimate, self.carries = d.setting, math.nan, math.nan
-        at = most_flying(*self.here, slo.ttft, slo.tpot)
-        self.flying = at.case.in_flight if at else float(b.replicas)
-        if at and not b.loops:
-            self.estimate = at.output_rate / s.output
-        if s.prompt >= 1 and s.output >= 2:
-            self.carries = loop(*self.here, seats(*self.here)).output_rate / s.output
-
-    def answer(self) -> tuple[Most, int, bool]:
-        """The capacity, the length of the runs that say so, and whether longer ones would say the same."""
-        if not self.slo.met(self.bench.alone):
-            return Most(Over(0.0, math.nan, math.nan), self._alone(self.slo), tuple(0.0 for _ in self.seeds)), 0, True
-        if self.bench.loops:
-            return self._each(self._see(0), (self._guess(),), self.slo, whole=True), 0, True
-        if not self.bench.grows:
-            return self._each(self._see(0), (self._guess(),), self.slo), 0, True
-        length = _rounded(self.flying * _ROUNDS)
-        most, settled = self._each(self._see(length), (self._guess(),), self.slo), False
-        while not settled and 2 * length <= _MOST and most.value.value > 0:
-            before = most
-            flying = max(self._see(length)(x, k).flying for x, k in list(zip(most.found, self.seeds, strict=True))[:1])
-            length = max(2 * length, _rounded(flying * _ROUNDS))
-            most = self._each(self._see(length), before.found, self.slo)
-            settled = abs(most.value.value / before.value.value - 1) <= _CLOSE and not _wide(most.value)
-        return most, length, settled
-
-    def _see(self, count: int) -> See:
-        return lambda x, seed: _see(self.bench, self.slo, x, seed, count)
-
-    def _guess(self) -> float:
-        if self.bench.loops:
-            return self.flying
-        return self.estimate if self.estimate > 0 else own_rate(self.bench.draw(self.seeds[0]))
-
-    def _alone(self, slo: Slo) -> str:
-        alone = self.bench.alone
-        short = [
-            n
-            for n, s in (("TTFT", alone.within(ttft=slo.ttft)), ("TPOT", alone.within(tpot=slo.tpot)))
-            if s < slo.within
-        ]
-        return f"{' and '.join(short) or 'TTFT and TPOT together'} alone"
-
-    def _each(
-        self, see: See, guesses: Sequence[float], slo: Slo, *, whole: bool = False, most: float = math.inf, what: str = "",
-    ) -> Most:  # fmt: skip
-        """Bisect for every seed, from what is known: its own guess, or the answer of the one before."""
-        found: list[float] = []
-        reasons: Counter[str] = Counter()
-        what = what or "capacity"
-        for done, seed in enumerate(self.seeds):
-            self.tell(what, done, len(self.seeds))
-            known = found if len(guesses) == 1 else guesses
-            guess = guesses[done] if len(guesses) > 1 else found[-1] if found else guesses[0]
-            step = _NEAR if known else _FAR
-            value, why = _one(lambda x, k=seed: see(x, k), guess or guesses[0], slo, step, whole=whole, most=most)
-            found.append(value)
-            reasons[why] += 1
-        self.tell(what, len(self.seeds), len(self.seeds))
-        return Most(over(found), " or ".join(n for n, c in reasons.most_common() if 3 * c >= len(found)), tuple(found))
-
-    def read(self, speed: float) -> Readers:
-        """How many users read at a speed of so many tokens/s, their first token within its limit."""
-        slo = Slo(self.slo.ttft, 1 / speed, self.slo.within)
-        at = most_flying(*self.here, slo.ttft, slo.tpot)
-        estimate = math.nan if math.isnan(self.carries) else at.case.in_flight if at else 0.0
-        if not slo.met(self.bench.alone):
-            return Readers(speed, Most(Over(0.0, math.nan, math.nan), self._alone(slo), ()), estimate)
-        guess = estimate if estimate > 0 else float(self.bench.replicas)
-
-        def see(users: float, seed: int) -> Steady:
-            return self.bench.readers(round(users), seed, slo.tpot)
-
-        most = self._each(see, (guess,), slo, whole=True, most=seats(*self.here), what=f"users at {speed:g} tok/s")
-        return Readers(speed, most, estimate)
-
-
-def _one(
-    see: Callable[[float], Steady], guess: float, slo: Slo, step: float, *, whole: bool, most: float
-) -> tuple[float, str]:
-    """The largest rate or number of one seed, and what is in the way of more."""
-    seen: dict[float, Steady] = {}
-
-    def good(x: float) -> bool:
-        at = seen.setdefault(x, see(x))
-        return slo.met(at) and (whole or not at.growing)
-
-    least = 1.0 if whole else guess * _LEAST
-    low, high = largest(good, guess, close=_FINE, step=step, least=least, most=most, whole=whole)
-    if math.isinf(high):
-        return low, "memory"
-    if (
-        slo.met(seen[high]) and low > 0
-    ):  # a little beyond saturation the queue has not grown far: what ended is what it carries
-        return min(low, seen[low].ended_rate), "saturation"
-    return low, slo.binding(seen[high])
-
-
-def _rounded(count: float) -> int:
-    """A run's length: thousands that double. [requests]"""
-    return min(_FEWEST * 2 ** max(math.ceil(math.log2(count / _FEWEST)), 0), _MOST)
-
-
-def _wide(value: Over) -> bool:
-    return not math.isnan(value.low) and value.high - value.low > 2 * _CLOSE * value.value
+def _found(search: Search, speeds: Sequence[float]) -> Capacity:
+    """The capacity that a search finds, with what is seen there and who can read how fast."""
+    most, count, settled = search.answer()
+    b, slo = search.bench, search.slo
+    at = tuple(seen_at(b, slo, x, n, count) for x, n in zip(most.found, search.seeds, strict=True) if x > 0)
+    readers = tuple(search.read(v) for v in speeds)
+    return Capacity(b, slo, most, count, settled, at, readers, search.estimate, search.carries, search.seeds)

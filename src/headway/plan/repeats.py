@@ -44,9 +44,7 @@ def repeated(
     Raises
     ------
     InputError
-        Unknown names, what the simulator does not run, and traffic that every seed leaves as it is.
-    PhysicsError
-        When the weights do not fit.
+        As of `simulate`, and for traffic that every seed leaves as it is.
     """
     count = counted_seeds(seeds)
     asked, first = asked_for(request, traffic, seed=seed, **(window or {}))

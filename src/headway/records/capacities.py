@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headway.numeric import finite
-from headway.plan.capacity import Capacity, Most
+from headway.plan.capacity import Capacity
+from headway.plan.slo import Most
 from headway.records.repeats import over_record
 from headway.simulation.repeats import over
 from headway.simulation.steady import Steady

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from headway import units
-from headway.plan.capacity import Capacity, Readers, Slo
+from headway.plan.capacity import Capacity
+from headway.plan.slo import Readers, Slo
 from headway.report.loads import money
 from headway.report.simulations import policy_name
 from headway.simulation.repeats import Over, over

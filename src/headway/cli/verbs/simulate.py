@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json
 from headway.cli.output import emit, emit_csv
+from headway.cli.simulated import Policy, Router
 from headway.cli.terminal import show
 from headway.questions import Request
 
 _OTHERS = ("arrivals", "batch", "concurrency", "drafts", "overlap", "load", "rounds", "length_spread")
+_Seeds = Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")]
 
 
 @asks(Request, leave_out=_OTHERS)
@@ -33,14 +35,9 @@ def simulate(
     rate: Annotated[str | None, Parameter(help="Scale a trace's arrivals to this mean rate. [20/s]")] = None,
     rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
     seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
-    seeds: Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")] = 1,
-    policy: Annotated[
-        Literal["engine", "chunked", "prefill-first", "decode-first"],
-        Parameter(help="Scheduler; engine: the engine's own."),
-    ] = "engine",
-    router: Annotated[
-        Literal["round-robin", "least-loaded"], Parameter(help="Which replica a request goes to.")
-    ] = "round-robin",
+    seeds: _Seeds = 1,
+    policy: Policy = "engine",
+    router: Router = "round-robin",
     max_sequences: Annotated[
         int | None, Parameter(help="Most requests that run on a replica at a time; default: as many as memory holds.")
     ] = None,
@@ -60,10 +57,8 @@ def simulate(
     if seeds != 1:
         from headway.cli.repeating import repeat
 
-        repeat(
-            Request(**given(asked)), traffic, window, seeds=seeds, seed=seed, policy=policy, router=router,
-            sequences=max_sequences, json=json, csv=csv,
-        )  # fmt: skip
+        how = {"seeds": seeds, "seed": seed, "policy": policy, "router": router, "sequences": max_sequences}
+        repeat(Request(**given(asked)), traffic, how | {"window": window}, json=json, csv=csv)
         return
     request, arriving = asked_for(Request(**given(asked)), traffic, seed=seed, **window)
     found = run(request, arriving, policy=POLICIES[policy](), router=ROUTERS[router](), sequences=max_sequences)
