@@ -223,7 +223,7 @@ def test_text_json_and_the_curve_say_the_same(capsys, tmp_path):
         (["--ttft", "1s", "--seeds", "0"], "--seeds"),
         (["--ttft", "1s", "--traffic", "poison:1/s"], "poisson"),
         (["--ttft", "1s", "--readers", "fast"], "--readers"),
-        (["--ttft", "1s", "--requests", "1"], "no rate"),
+        (["--ttft", "1s", "--requests", "20"], "at least 100"),
         (["--ttft", "1s", "--pp", "2"], "pipeline"),
         (["--ttft", "1s", "--seed", "-1"], "seed"),
     ],

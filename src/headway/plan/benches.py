@@ -19,6 +19,7 @@ from headway.simulation.steady import Steady, everyone, one_by_one, steady
 from headway.simulation.traffic import ClosedLoop, Fixed, Independent, Lengths, Observed, Sizes, Uniform, trace_names
 from headway.simulation.traffic.specs import Spec, closed, is_spec
 
+_FEW = 100  # requests, of whose share within limits little can be said
 ROUNDS, THINKING = 8, 24  # of a closed loop; of one with pauses, whose luckiest user is done long before the others
 
 
@@ -243,6 +244,10 @@ def bench(
     if request.rounds is None:  # the mean field beside it is in its steady state, too
         request = dataclasses.replace(request, rounds=math.inf)
     asked, base = asked_for(request, traffic, seed=seed, **options_of(window))
+    if len(base) < _FEW and not (is_spec(traffic) and Spec(traffic).kind == "closed"):
+        raise InputError(
+            f"{len(base):,} requests are too few to say what share of them meets limits; at least {_FEW} are needed"
+        )
     found = simulate(asked, one_by_one(base), policy=POLICIES[policy](), sequences=sequences)
     made = Bench(request, traffic, window, found.deployment, found.replicas, router, everyone(found.log))
     made.drawn[seed, 0] = base

@@ -130,9 +130,9 @@ def _notes(c: Capacity) -> list[str]:
         found.append("ideal machine: an upper bound on the capacity")
     elif c.spread is not None:
         low, high = c.spread.around(1.0)
+        luck = "the interval is the luck of arrivals; " if not math.isnan(c.most.value.low) else ""
         found.append(
-            "the interval is the luck of arrivals; the times are estimates beside that: four measured TPOTs in five lie at "
-            f"{low:.2f} to {high:.2f} of them"
+            f"{luck}the times are estimates: four measured TPOTs in five lie at {low:.2f} to {high:.2f} of them"
         )
     if not c.settled:
         found.append(
