@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.errors import HeadwayError as HeadwayError
     from headway.errors import InputError as InputError
     from headway.errors import PhysicsError as PhysicsError
+    from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
     from headway.figures import racks_figure as racks_figure
@@ -66,6 +67,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import curve as curve
     from headway.plan import make_plan as make_plan
     from headway.plan import sweep_against as sweep_against
+    from headway.plan.capacity import Capacity as Capacity
+    from headway.plan.capacity import find_capacity as find_capacity
     from headway.plan.racks import racks as racks
     from headway.plan.simulated import simulate as simulate
     from headway.plan.speculate import speculate as speculate
@@ -105,6 +108,8 @@ _HOME = {
     "calibrate": ("headway.front", "calibrate"),
     "calibration": ("headway.front", "calibration"),
     "Calibration": ("headway.roofline", "Calibration"),
+    "Capacity": ("headway.plan.capacity", "Capacity"),
+    "capacity_figure": ("headway.figures", "capacity_figure"),
     "Case": ("headway.serving", "Case"),
     "case": ("headway.serving", "case"),
     "Chip": ("headway.hardware", "Chip"),
@@ -118,6 +123,7 @@ _HOME = {
     "curve_figure": ("headway.figures", "curve_figure"),
     "Deployment": ("headway.parallel", "Deployment"),
     "drain_time": ("headway.front", "drain_time"),
+    "find_capacity": ("headway.plan.capacity", "find_capacity"),
     "goldilocks_context": ("headway.batching", "goldilocks_context"),
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),

@@ -54,9 +54,9 @@ def run(arguments: list[str]) -> int:
         hint = " (quote a value that has a space in it)" if said.startswith("Unused Tokens") else ""
         return _say(said + hint, 2)
     except _Terminated as ended:
-        return _say("stopped", 128 + ended.number)
-    except KeyboardInterrupt:
-        return _say("stopped", 130)
+        return _say(_stopped(ended), 128 + ended.number)
+    except KeyboardInterrupt as ended:
+        return _say(_stopped(ended), 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -73,6 +73,11 @@ def run(arguments: list[str]) -> int:
         said = " ".join(str(error).split())
         return _say(f"a fault in headway itself ({kind}: {said}); HEADWAY_DEBUG=1 shows where", 1)
     return 0
+
+
+def _stopped(ended: BaseException) -> str:
+    """What is said of a run that somebody ended, with what it noted of itself on the way out."""
+    return "; ".join(["stopped", *getattr(ended, "__notes__", ())])
 
 
 _MOST_COLUMNS = 1000

@@ -13,6 +13,7 @@ app = App(
     help="What an LLM token costs, and why: from chip and model config to latency, throughput and dollars.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `run` says what a stopped verb leaves
 )
 
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print the answer as JSON.")]

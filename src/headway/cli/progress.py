@@ -32,7 +32,7 @@ class Bar:
 
 
 class Progress:
-    """A bar that counts by itself, appears once a second has passed, and goes when all is done."""
+    """A bar that counts by itself, with its rate and the time left; it appears once a second has passed, and goes when all is done."""
 
     def __init__(self, total: int, what: str = "") -> None:
         self.bar, self.total, self.done, self.drawn = Bar(what), total, 0, False
@@ -45,9 +45,37 @@ class Progress:
         """Take note of one more thing done, by its name."""
         self.done += 1
         if time.monotonic() - self.start > 1.0:
-            self.bar(self.done, self.total, label[:50])
+            self.bar(self.done, self.total, f"{self.pace} {label[:50]}".rstrip())
             self.drawn = True
+
+    @property
+    def pace(self) -> str:
+        """How many a second, and how long the rest takes at that."""
+        each = (time.monotonic() - self.start) / self.done
+        return f"{1 / each:.3g}/s, {each * (self.total - self.done):,.0f} s left"
 
     def __exit__(self, *_: object) -> None:
         if self.drawn:
             self.bar.close()
+
+
+class Stages:
+    """A bar for a computation that names its stages as it comes to them, each with a number of things to do."""
+
+    def __init__(self) -> None:
+        self.name, self.now = "", Progress(1)
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        return self.say
+
+    def say(self, what: str, done: int, of: int) -> None:
+        """Take note of how far a stage is."""
+        if what != self.name or done < self.now.done or of != self.now.total:
+            self.__exit__()
+            self.name, self.now = what, Progress(of, what)
+        if done > self.now.done:
+            self.now.done = done - 1
+            self.now.say("")
+
+    def __exit__(self, *_: object) -> None:
+        self.now.__exit__()

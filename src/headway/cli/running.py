@@ -13,15 +13,6 @@ from cyclopts import Parameter
 class Running:
     """As of `headway.plan.operations.Words`, with a help text each. [1]"""
 
-    policy: Annotated[
-        str,
-        Parameter(
-            help="Scheduler: engine (the engine's own), chunked, prefill-first, decode-first, static:32,timeout=1s, departures:20ms."
-        ),
-    ] = "engine"
-    router: Annotated[
-        str, Parameter(help="Which replica a request goes to: round-robin, least-loaded, prefix-aware, tiered:2+6.")
-    ] = "round-robin"
     max_sequences: Annotated[
         int | None, Parameter(help="Most requests that run on a replica at a time; default: as many as memory holds.")
     ] = None

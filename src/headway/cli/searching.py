@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from headway.cli.asking import given
 from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Progress
 from headway.cli.terminal import show
-from headway.errors import InputError, PhysicsError
+from headway.errors import PhysicsError
 from headway.questions import Query, chips_of
 from headway.search import STAGES, search_layouts
 
@@ -62,37 +61,25 @@ def grid(
     catalog: tuple[str, ...],
 ) -> None:
     """Run what is not in the journal yet, and print a row per cell."""
-    from headway.grids import Journal, read_grid, run_local, run_ray, summary
+    from headway.cli.gridding import Ran, check_place, run_cells
+    from headway.grids import read_grid, summary
+    from headway.grids.journal import searched
     from headway.report.searches import grid_text
 
     folders = tuple(str(Path(c).resolve()) for c in catalog)
     facts.use(folders)
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers: {workers} must be at least 1")
-    if ray is not None and workers is not None:
-        raise InputError("--workers is for local processes; with --ray the cluster decides")
-    cells = read_grid(file, folders)
-    with Journal(results or str(Path(file).with_suffix(".results.jsonl"))) as journal:
-        left = [c for c in cells if c.key not in journal.results]
-        known = len(cells) - len(left)
-        found = dict(journal.results)
-        if journal.skipped:
-            lines = ", ".join(map(str, journal.skipped[:5])) + (", ..." if len(journal.skipped) > 5 else "")
-            print(f"! {journal.path}: no results on line {lines}: computed again", file=sys.stderr)
-        with Progress(len(left), "cells") as say:
-            runs = run_ray(left, ray) if ray is not None and left else run_local(left, workers)
-            for result in runs:
-                found[result["key"]] = result
-                if not result.get("fault"):
-                    journal.add(result)
-                say(result["label"])
+    check_place(workers, ray)
+    cells, ran = read_grid(file, folders), Ran()
+    journal = results or str(Path(file).with_suffix(".results.jsonl"))
+    run_cells(cells, journal, searched, workers, ray, ran)
+    found = ran.found
     rows = summary(cells, found)
     if json:
-        emit({"cells": [found[c.key] for c in cells], "computed": len(left), "from_journal": known})
+        emit({"cells": [found[c.key] for c in cells], "computed": ran.computed, "from_journal": ran.known})
     elif csv:
         emit_csv(rows)
     else:
         show(grid_text([c.label for c in cells], rows))
-        show(f"\n{units.some(len(cells), 'cell')}, {len(left)} computed now, {known} from {journal.path}")
+        show(f"\n{units.some(len(cells), 'cell')}, {ran.computed} computed now, {ran.known} from {journal}")
     if all(r["refused"] for r in rows):
         raise PhysicsError(f"--grid {file}: no cell has an answer; the first says: {rows[0]['refused']}")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from headway import units
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
+from headway.cli.watching import Watching
 from headway.errors import InputError, InterruptedRunError
+from headway.plan.operations import Words
+from headway.questions import Request
+from headway.simulation import Requests
 from headway.simulation.compared import Comparison
 from headway.simulation.results import Simulated
+
+USUAL = "poisson:1/s"
 
 
 @dataclass(frozen=True)
@@ -104,3 +111,58 @@ class Answer:
             write_parquet(found, self.parquet)
             said.append(f"{units.some(len(found.log.requests), 'request')} written to {self.parquet}")
         return said
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A simulation as somebody asked for it.
+
+    Attributes
+    ----------
+    request : Request
+    traffic : str or None
+        None: nobody said.
+    words : Words
+    window : mapping
+        ``count``, ``duration``, ``start``, ``rate``, ``scale``.
+    seed : int
+        Of the first run. [1]
+    """
+
+    request: Request
+    traffic: str | None
+    words: Words
+    window: Mapping[str, str | None]
+    seed: int
+
+    def play(self, request: Request, arriving: Requests) -> Simulated:
+        """Run traffic, watched and interruptible."""
+        from headway.plan.operations import operation
+        from headway.plan.simulated import placed
+
+        place = placed(request)
+        how = operation(self.words, place.setting, place.layout, arriving, self.seed)
+        with Watching() as watch:
+            return place.run(arriving, how, prefill=self.words.prefill, seed=self.seed, watch=watch)
+
+    def answer(self, to: Answer, *, seeds: int, compare: str | None) -> None:
+        """Run and print it: once, several times, or beside a log."""
+        if compare is not None:
+            from headway.plan.replayed import replayed
+
+            files = {"out": to.out, "perfetto": to.perfetto, "parquet": to.parquet}
+            own = {"traffic": self.traffic, **self.window, **files, "seeds": None if seeds == 1 else str(seeds)}
+            to.compare(replayed(self.request, compare, self.play, own))
+            return
+        traffic = self.traffic or USUAL
+        if seeds != 1:
+            from headway.cli.repeating import repeat
+
+            if to.out or to.perfetto or to.parquet:
+                raise InputError("-o, --perfetto and --parquet are of one run: leave them out beside --seeds")
+            how = {"seeds": seeds, "seed": self.seed, "words": self.words, "window": self.window}
+            repeat(self.request, traffic, how, json=to.json, csv=to.csv)
+            return
+        from headway.plan.simulated import asked_for
+
+        to.give(self.play(*asked_for(self.request, traffic, seed=self.seed, **self.window)))

@@ -1,5 +1,6 @@
 """Charts as data: pure functions that return Vega-Lite specifications, and one writer (the ``[plots]`` extra)."""
 
+from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.searches import search_figure
@@ -11,6 +12,7 @@ __all__ = [
     "FORMATS",
     "Spec",
     "against_measured",
+    "capacity_figure",
     "check",
     "comparison_figure",
     "curve_figure",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from headway._version import __version__
-from headway.catalog import use
-from headway.errors import HeadwayError, InputError, unknown
+from headway.errors import InputError, unknown
+from headway.grids.work import answered, fingerprint
 from headway.questions import FIELDS, Query, fields_of, parsed
 from headway.records.searches import search_record
 from headway.search import search_layouts
@@ -56,6 +56,10 @@ class Cell:
         text = json.dumps([__version__, asked, list(self.catalog), self.facts], sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
+    def solve(self) -> dict[str, Any]:
+        """Search it; what refuses it is its result. Runs in workers: nothing but the cell is needed."""
+        return answered(self, self.catalog, lambda: search_record(search_layouts(self.query)))
+
 
 def read_grid(file: str | Path, catalog: Sequence[str] = ()) -> list[Cell]:
     """Return the cells of a grid: models x systems x engines x precisions x workloads.
@@ -92,7 +96,7 @@ def read_grid(file: str | Path, catalog: Sequence[str] = ()) -> list[Cell]:
     if total > _MOST:
         raise InputError(f"--grid {file}: {total:,} cells; at most {_MOST:,}")
     cells: list[Cell] = []
-    facts = _fingerprint(catalog)
+    facts = fingerprint(catalog)
     engines, precisions = lists["engines"] or [""], lists["precisions"] or [""]
     for m, s, e, p, w in itertools.product(lists["models"], lists["systems"], engines, precisions, workloads):
         options: dict[str, Any] = {**common, **{k: v for k, v in w.items() if k != "name"}}
@@ -105,16 +109,6 @@ def read_grid(file: str | Path, catalog: Sequence[str] = ()) -> list[Cell]:
             raise InputError(f"--grid {file}: {error}") from None
         cells.append(Cell(len(cells), label, query, tuple(catalog), facts))
     return cells
-
-
-def _fingerprint(catalog: Sequence[str]) -> str:
-    """Name the contents of the user's folders: an edited fact is a new question."""
-    found = hashlib.sha256()
-    for folder in catalog:
-        for path in sorted(Path(folder).rglob("*")):
-            if path.suffix in (".csv", ".json", ".toml") and path.is_file():
-                found.update(f"{path.relative_to(folder)} {path.stat().st_size}".encode() + path.read_bytes())
-    return found.hexdigest()[:20] if catalog else ""
 
 
 def _names(file: str | Path, data: Mapping[str, Any], name: str, needed: bool) -> list[str]:
@@ -153,16 +147,8 @@ def _value(file: str | Path, key: str, value: Any) -> Any:
 
 
 def solve(cell: Cell) -> dict[str, Any]:
-    """Search one cell; what refuses it is its result. Runs in workers: nothing but the cell is needed."""
-    use(cell.catalog)
-    found: dict[str, Any] = {"key": cell.key, "label": cell.label, "version": __version__}
-    try:
-        return found | {"answer": search_record(search_layouts(cell.query)), "refused": None}
-    except HeadwayError as error:
-        return found | {"answer": None, "refused": str(error)}
-    except Exception as error:  # a fault of our own in one cell must not cost the others; it is no result to keep
-        said = " ".join(f"{error.__class__.__name__}: {error}".split())
-        return found | {"answer": None, "refused": f"a fault in headway itself ({said})", "fault": True}
+    """Search one cell; what refuses it is its result."""
+    return cell.solve()
 
 
 def summary(cells: Sequence[Cell], results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

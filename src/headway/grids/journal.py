@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, cast
@@ -13,25 +14,30 @@ from headway.errors import InputError
 _START = b'{"key": "'  # of every line
 
 
-def _is_result(found: Any) -> bool:
-    """Whether a line of JSON is what `solve` returns: an answer, or why there is none."""
+def searched(answer: Any) -> bool:
+    """Whether an answer is a search's."""
+    return isinstance(answer, dict) and isinstance(answer.get("best"), dict) and isinstance(answer.get("fleets"), list)
+
+
+def _is_result(found: Any, known: Callable[[Any], bool]) -> bool:
+    """Whether a line of JSON is what a cell returns: an answer, or why there is none."""
     if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not isinstance(found.get("label"), str):
         return False
     answer, refused = found.get("answer"), found.get("refused")
     if answer is None:
         return isinstance(refused, str)
-    return isinstance(answer, dict) and isinstance(answer.get("best"), dict) and isinstance(answer.get("fleets"), list)
+    return known(answer)
 
 
 class Journal:
     """An append-only file of results.
 
     A line counts when it is whole and ends in a newline. What a kill left half written is cut off when the file is
-    opened again; every other line stays.
+    opened again; every other line stays. `known` says whether an answer is of the kind that is kept in it.
     """
 
-    def __init__(self, file: str | Path) -> None:
-        self.path = Path(file)
+    def __init__(self, file: str | Path, known: Callable[[Any], bool] = searched) -> None:
+        self.path, self.known = Path(file), known
         self.results: dict[str, dict[str, Any]] = {}
         self.skipped: list[int] = []  # lines that are JSON and no result: computed again
         self._stream: BinaryIO | None = None
@@ -82,7 +88,7 @@ class Journal:
                 found: Any = json.loads(line)
             except (ValueError, RecursionError):
                 self._no_journal(number)
-            if _is_result(found):
+            if _is_result(found, self.known):
                 self.results[found["key"]] = cast(dict[str, Any], found)
             else:
                 self.skipped.append(number)

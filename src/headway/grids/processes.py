@@ -15,11 +15,8 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, cast
 
 from headway.errors import LostWorkerError
-from headway.grids.grid import Cell, solve
+from headway.grids.work import KEPT, Cell, Result, solved
 from headway.workers import end_with_parent
-
-Result = dict[str, Any]
-KEPT = "the results so far are kept, and a rerun goes on from them"
 
 
 def solved_by(count: int, cells: Sequence[Cell]) -> Iterator[Result]:
@@ -94,7 +91,7 @@ def _work(far: Connection) -> None:
         while True:
             cell = far.recv()
             try:
-                result: Any = solve(cell)
+                result: Any = solved(cell)
             except Exception as error:  # the parent's to raise, whatever it is
                 result = error
             far.send(result)

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from headway.errors import InputError, LostWorkerError
-from headway.grids.grid import Cell, solve
-from headway.grids.processes import KEPT, Result, solved_by
+from headway.grids.processes import solved_by
+from headway.grids.work import KEPT, Cell, Result, solved
 
 
 def run_here(cells: Sequence[Cell]) -> Iterator[Result]:
     """Run cells one after another in this process."""
     for cell in cells:
-        yield solve(cell)
+        yield solved(cell)
 
 
 def run_local(cells: Sequence[Cell], workers: int | None = None) -> Iterator[Result]:
@@ -67,7 +67,7 @@ def run_ray(cells: Sequence[Cell], address: str) -> Iterator[Result]:
     if mine:
         _connect(ray, address)
     try:
-        remote = ray.remote(max_retries=3)(solve)
+        remote = ray.remote(max_retries=3)(solved)
         waiting = [remote.remote(c) for c in cells]
         while waiting:
             done, waiting = ray.wait(waiting, num_returns=1)

@@ -256,6 +256,9 @@ class Words:
     autoscale: str | None = None
 
 
+AS_IT_IS = Words()
+
+
 def operation(words: Words, s: Setting, layout: Layout, traffic: Requests, seed: int = 0) -> Operation:
     """Return how replicas are run, from words.
 

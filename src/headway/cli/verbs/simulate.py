@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
 from headway.cli.running import AS_THE_ENGINE, Running
+from headway.cli.simulated import Policy, Router
 from headway.questions import Request
 
 _USUAL = "poisson:1/s"
@@ -24,6 +25,7 @@ _Compare = Annotated[
     Parameter(help="Replay a real engine's log, not --traffic, and put predicted beside measured. [LOG.jsonl]"),
 ]
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
+_Seeds = Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")]
 
 
 @asks(Request, leave_out=_OTHERS)
@@ -39,6 +41,9 @@ def simulate(
     rate: Annotated[str | None, Parameter(help="Scale a trace's arrivals to this mean rate. [20/s]")] = None,
     rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
     seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
+    seeds: _Seeds = 1,
+    policy: Policy = "engine",
+    router: Router = "round-robin",
     running: Running = AS_THE_ENGINE,
     compare: _Compare = None,
     json: Json = False,
@@ -50,27 +55,12 @@ def simulate(
 ) -> None:
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
     from headway.catalog import use
-    from headway.cli.simulating import Answer
-    from headway.cli.watching import Watching
-    from headway.plan.operations import Words, operation
-    from headway.plan.replayed import replayed
-    from headway.plan.simulated import asked_for, placed
+    from headway.cli.simulating import Answer, Asked
+    from headway.plan.operations import Words
 
     use(catalog)
     answer = Answer(json=json, csv=csv, out=out, perfetto=perfetto, parquet=parquet)
-    words = Words(**asdict(running))
-
-    def play(request: Request, arriving: Any) -> Any:
-        place = placed(request)
-        how = operation(words, place.setting, place.layout, arriving, seed)
-        with Watching() as watch:
-            return place.run(arriving, how, prefill=words.prefill, seed=seed, watch=watch)
-
-    request = Request(**given(asked))
+    words = Words(policy=policy, router=router, **asdict(running))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
-    if compare is not None:
-        files = {"out": out, "perfetto": perfetto, "parquet": parquet}
-        own = {"traffic": None if traffic == _USUAL else traffic, **window, **files}
-        answer.compare(replayed(request, compare, play, own))
-    else:
-        answer.give(play(*asked_for(request, traffic, seed=seed, **window)))
+    said = None if traffic == _USUAL else traffic
+    Asked(Request(**given(asked)), said, words, window, seed).answer(answer, seeds=seeds, compare=compare)
