@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headway.plan.benches import Bench, Window, bench
 from headway.plan.capacity_search import Search, Tell, seen_at
@@ -165,4 +165,7 @@ def _found(search: Search, speeds: Sequence[float]) -> Capacity:
     b, slo = search.bench, search.slo
     at = tuple(seen_at(b, slo, x, n, count) for x, n in zip(most.found, search.seeds, strict=True) if x > 0)
     readers = tuple(search.read(v) for v in speeds)
-    return Capacity(b, slo, most, count, settled, at, readers, search.estimate, search.carries, search.seeds)
+    means = search.estimate, search.carries
+    if b.deployment.prompts is not None or b.deployment.operation.policy is not None:  # no loop of the mean field
+        means, readers = (math.nan, math.nan), tuple(replace(r, estimate=math.nan) for r in readers)
+    return Capacity(b, slo, most, count, settled, at, readers, *means, search.seeds)

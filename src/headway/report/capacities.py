@@ -8,6 +8,7 @@ from headway import units
 from headway.plan.capacity import Capacity
 from headway.plan.slo import Readers, Slo
 from headway.report.loads import money
+from headway.report.simulations import where_on
 from headway.simulation.repeats import Over, over
 from headway.simulation.steady import Steady
 
@@ -17,7 +18,7 @@ def capacity_text(c: Capacity) -> str:
     d, s = c.deployment, c.setting
     out = [
         f"{s.model.name} on {s.system.name}",
-        f"{c.bench.traffic}; {d.layout} x {c.bench.replicas}, {s.engine.name}: {d.policy.says}",
+        f"{c.bench.traffic}; {where_on(d, c.bench.replicas)}",
         f"{units.per_cent(c.slo.within)} of requests within {_limits(c.slo)}",
         "",
         *_rows(_headline(c) + _seen(c)),

@@ -6,6 +6,7 @@ import math
 
 from headway import units
 from headway.report.loads import money
+from headway.report.simulations import ran_on
 from headway.simulation.repeats import Over, Repeated
 from headway.simulation.results import SHARES
 from headway.tables import table_text
@@ -14,11 +15,11 @@ from headway.tables import table_text
 def repeated_text(r: Repeated) -> str:
     """Return repeats as text: percentiles over them, beside what one run says of its own p99; rates and money."""
     one = r.runs[0]
-    d, s = one.deployment, one.deployment.setting
+    s = one.deployment.setting
     out = [
         f"{s.model.name} on {s.system.name}",
         f"{units.some(len(r.runs), 'repeat')} of {len(one.log.requests):,} requests of {one.log.requests.name}; "
-        f"{d.layout} x {one.replicas}, {s.engine.name}: {d.policy.says}",
+        f"{ran_on(one)}",
         "",
         *_table(r),
         "",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headway import units
 from headway.report.loads import money
+from headway.simulation.deployment import Deployment
 from headway.simulation.results import SHARES, Quantile, Simulated
 from headway.tables import table_text
 
@@ -34,8 +35,22 @@ def simulation_text(s: Simulated) -> str:
 
 def ran_on(s: Simulated) -> str:
     """Return the layout, the replicas, the engine and its scheduler in words."""
-    d = s.deployment
-    return f"{_where(s)}, {d.setting.engine.name}: {d.policy.says}"
+    return where_on(s.deployment, s.replicas)
+
+
+def where_on(d: Deployment, replicas: int) -> str:
+    """Return the same of a deployment.
+
+    Parameters
+    ----------
+    d : Deployment
+    replicas : int
+        Of it. [replicas]
+    """
+    answers = f"{d.layout} x {replicas}"
+    if d.prompts is not None and d.prompt_layout is not None:
+        answers = f"prompts on {d.prompt_layout} x {d.prompts.replicas // d.prompt_layout.pp}, answers on {answers}"
+    return f"{answers}, {d.setting.engine.name}: {d.policy.says}"
 
 
 def first_few(places: Sequence[str]) -> str:
@@ -46,14 +61,6 @@ def first_few(places: Sequence[str]) -> str:
 
 def _of(name: str) -> str:
     return f" of {name}" if name else ""
-
-
-def _where(s: Simulated) -> str:
-    d = s.deployment
-    answers = f"{d.layout} x {s.replicas}"
-    if d.prompts is None or d.prompt_layout is None:
-        return answers
-    return f"prompts on {d.prompt_layout} x {d.prompts.replicas // d.prompt_layout.pp}, answers on {answers}"
 
 
 def _tiers(s: Simulated) -> list[str]:
