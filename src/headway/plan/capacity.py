@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headway.plan.benches import Bench, Window, bench
 from headway.plan.capacity_search import Search, Tell, seen_at
@@ -167,5 +167,5 @@ def _found(search: Search, speeds: Sequence[float]) -> Capacity:
     readers = tuple(search.read(v) for v in speeds)
     means = search.estimate, search.carries
     if b.deployment.prompts is not None or b.deployment.operation.policy is not None:  # no loop of the mean field
-        means, readers = (math.nan, math.nan), tuple(replace(r, estimate=math.nan) for r in readers)
+        means, readers = (math.nan, math.nan), tuple(r._replace(estimate=math.nan) for r in readers)
     return Capacity(b, slo, most, count, settled, at, readers, *means, search.seeds)
