@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +108,27 @@ def test_columns_are_refused():
     step = compiled(build_step(load("llama-3.1-70b"), Layout(tp=4)), H100, IDEAL, "machine")
     with pytest.raises(InputError, match="one after another"):
         PassClock(step)
+
+
+@pytest.mark.parametrize("name", ["dense", "windows"])
+def test_a_decode_pass_by_its_count_is_the_pass(name):
+    """What counts alone decide is remembered by the count; caches come on top: the same seconds, and the same short runs."""
+    clock = CLOCKS[name][1]
+    assert clock.quick
+    rng = np.random.default_rng(7)
+    for new in (1, 3):
+        for count in (1, 2, 17, 300):
+            each = [clock.amounts_of(new, int(c), new) for c in rng.integers(1, 5000, count)]
+            totals = [float(sum(x)) for x in zip(*each, strict=True)]
+            caches = [t if i in clock.growing else 0.0 for i, t in enumerate(totals)]
+            assert clock.decode(count, caches, new) == pytest.approx(clock.seconds(totals, count * new), rel=1e-13)
+        slopes = [count * 0.5 if i in clock.growing else 0.0 for i in range(clock.meters)]
+    totals = [
+        float(sum(x)) for x in zip(*[clock.amounts_of(1, int(c)) for c in rng.integers(1, 5000, 300)], strict=True)
+    ]
+    first = clock.seconds(totals, 300)
+    for gap in (1.5 * first, 4.2 * first, 100 * first):
+        found = clock.decode_until(gap, 8, first, 300, totals, slopes)
+        wanted = clock.until(gap, 8, first, totals, slopes, 300)
+        assert found[0] == wanted[0]
+        assert found[1] == pytest.approx(wanted[1], rel=1e-13)

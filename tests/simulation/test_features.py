@@ -40,9 +40,10 @@ POLICIES = [Chunked(), PrefillFirst(), DecodeFirst(), Static(4, 0.3), Departures
 class Straight:
     """A clock whose passes take a + b tokens + c cache entries: the same in floating point and in fractions."""
 
-    alone, meters, growing = True, 2, (1,)
+    alone, quick, meters, growing = True, False, 2, (1,)
 
     def __init__(self, number=float):
+        self.sequences = {}
         self.a, self.b, self.c = number(Fraction(1, 128)), number(Fraction(1, 65536)), number(Fraction(1, 1 << 24))
 
     def amounts_of(self, new, context, logits=1.0):

@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from headway.numeric import larger, number, plain, smaller, some
 from headway.roofline.calibration import IDEAL, Calibration
+from headway.roofline.coefficients import Experts, Kernel, PassParts
 from headway.roofline.collectives import Wire, transfer, wire
 from headway.roofline.join import pass_seconds, split, together
 from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates
@@ -29,36 +30,6 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 _MANY = 12  # groups of a load from which they are summed as arrays
 _REMEMBERED = 4096  # token counts whose expert work a pass function keeps
 _BLOCK = 8_192  # points of a long sweep that are timed together: they stay in the processor's cache
-
-
-class PassParts(NamedTuple):
-    """Seconds of a pass by part; `compute`, `memory` and `network` each as if it ran alone."""
-
-    seconds: Real
-    busy: Real
-    compute: Real
-    memory: Real
-    network: Real
-    overhead: Real
-    on_compute: Real = 0.0  # of `busy`, in kernels whose multiplying is the longer
-
-
-class _Kernel(NamedTuple):
-    """A row as coefficients: seconds per unit of each meter."""
-
-    constant: Real  # memory seconds of the weights
-    token: int
-    compute: Real
-    memory: Real
-    more: tuple[tuple[int, Real, Real], ...]  # (meter, compute, memory) of logits, sequences, cache entries, pairs
-
-
-class _Experts(NamedTuple):
-    row: Row
-    flop: Real
-    byte: Real
-    temporaries: Real
-    groups: Real
 
 
 class CompiledStep:
@@ -85,9 +56,9 @@ class CompiledStep:
         self.step, self.chip, self.calibration, self.convention = step, chip, calibration, convention
         self._meters = Meters()
         c = calibration
-        self._kernels: list[_Kernel] = []
-        self._experts: list[_Experts] = []
-        self._either: list[list[_Kernel | _Experts]] = []  # rows that can run in several ways
+        self._kernels: list[Kernel] = []
+        self._experts: list[Experts] = []
+        self._either: list[list[Kernel | Experts]] = []  # rows that can run in several ways
         overhead: Real = c.step_seconds
         for row in step.rows:
             ways = row_ways(row, chip)
@@ -95,7 +66,7 @@ class CompiledStep:
             found = [self._coefficients(row, way) for way in ways]
             if len(found) > 1:
                 self._either.append(found)
-            elif isinstance(found[0], _Experts):
+            elif isinstance(found[0], Experts):
                 self._experts.append(found[0])
             else:
                 self._kernels.append(found[0])
@@ -117,7 +88,7 @@ class CompiledStep:
         self._parts_of = [(i, p) for i, p in enumerate(self._meters.parts) if not (plain(p) and p == 1)]
         self._uneven = bool(np.any(c.expert_imbalance)) and step.busiest is not None
         # coefficients that are single numbers: a pass of plain numbers then needs no array arithmetic
-        every = (*self._kernels, *(k for ways in self._either for k in ways if isinstance(k, _Kernel)))
+        every = (*self._kernels, *(k for ways in self._either for k in ways if isinstance(k, Kernel)))
         self._single = all(map(plain, (self._constant, c.knee, c.network_overlap, *self._meters.parts))) and all(
             plain(k.constant) and plain(k.compute) and plain(k.memory) for k in every
         )
@@ -179,14 +150,36 @@ class CompiledStep:
             busy += longer * (1.0 + (shorter / longer) ** power) ** soft if power and shorter > 0 else longer
         return busy
 
-    def _coefficients(self, row: Row, way: Way) -> _Kernel | _Experts:
+    @property
+    def soft(self) -> tuple[float, float]:
+        """Softness of the corner where compute and memory meet, and its inverse; zeros of a sharp one. [1]"""
+        return self._soft, 1.0 / self._soft if self._soft else 0.0
+
+    def caches(self, values: Sequence[float]) -> tuple[tuple[float, float, tuple[tuple[int, float, float], ...]], ...]:
+        """Return the kernels that read caches: compute and memory seconds without them, and of a unit of each of their meters. [s]
+
+        Parameters
+        ----------
+        values : sequence of float
+            Of the other meters. [unit of the meter]
+        """
+        found: list[tuple[float, float, tuple[tuple[int, float, float], ...]]] = []
+        for k in self._grow:
+            compute, memory = values[k.token] * k.compute, k.constant + values[k.token] * k.memory
+            for m, c, b in k.more:
+                if m not in self.context_meters:
+                    compute, memory = compute + values[m] * c, memory + values[m] * b
+            found.append((compute, memory, tuple(x for x in k.more if x[0] in self.context_meters)))
+        return tuple(found)
+
+    def _coefficients(self, row: Row, way: Way) -> Kernel | Experts:
         """A row in one of its ways."""
         flop, byte, activation = kernel_rates(way.kind, way.peak, way.bandwidth, self.calibration)
         if row.experts:
-            return _Experts(row, flop, byte, self.calibration.activation_traffic * activation, expert_groups(row))
+            return Experts(row, flop, byte, self.calibration.activation_traffic * activation, expert_groups(row))
         return self._kernel(row, flop, byte)
 
-    def _kernel(self, row: Row, flop: Real, byte: Real) -> _Kernel:
+    def _kernel(self, row: Row, flop: Real, byte: Real) -> Kernel:
         add, more = self._meters.add, []
         token = add("tokens", shared_tokens(row.ways), row.groups, row.ways)
         if some(row.flops_per_logit):
@@ -203,7 +196,7 @@ class CompiledStep:
         moved = row.bytes_per_token + self.calibration.activation_traffic * row.temporaries_per_token
         numbers = (number(x) for x in (row.weight_bytes * byte, row.flops_per_token * flop, moved * byte))
         constant, compute, memory = numbers
-        return _Kernel(constant, token, compute, memory, tuple(more))
+        return Kernel(constant, token, compute, memory, tuple(more))
 
     def sums(self, load: Load) -> Sums:
         """Return what a load carries, as this step meters it."""
@@ -288,9 +281,9 @@ class CompiledStep:
             yield self._one(k, s, values)
         yield from self._quickest(s, values)
 
-    def _one(self, k: _Kernel | _Experts, s: Sums, values: Sequence[Real]) -> tuple[Real, Real]:
+    def _one(self, k: Kernel | Experts, s: Sums, values: Sequence[Real]) -> tuple[Real, Real]:
         """Compute and memory seconds of a kernel."""
-        if isinstance(k, _Experts):
+        if isinstance(k, Experts):
             return self._expert(k, s.tokens, s.skew)
         tokens = values[k.token]
         compute, memory = tokens * k.compute, k.constant + tokens * k.memory
@@ -355,7 +348,7 @@ class CompiledStep:
         seconds = pass_seconds(busy, network, overhead, self._overlap)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
-    def _expert(self, e: _Experts, tokens: Real, skew: float) -> tuple[Real, Real]:
+    def _expert(self, e: Experts, tokens: Real, skew: float) -> tuple[Real, Real]:
         work, temporaries = expert_work(e.row, self.step, tokens, skew)
         flops, moved = work.flops, work.bytes
         busiest = self.step.busiest

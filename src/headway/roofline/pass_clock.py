@@ -13,7 +13,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,15 @@ _PLACES = 8  # at which a stretch of a run is evaluated
 _STRETCH = 0.5  # growth of a sum over one stretch: a polynomial through those places errs by less than rounding there
 _SHORT = 8  # passes that are simply added up
 _FLAT = 4e-15  # of a time: how far the middle of a straight piece lies from its chord by rounding
+
+
+class _Riders(NamedTuple):
+    """A decode pass of so many sequences: seconds that caches do not decide, and its kernels that read them."""
+
+    fixed: float
+    kernels: tuple[
+        tuple[float, float, tuple[tuple[int, float, float], ...]], ...
+    ]  # (compute, memory, [(meter, compute, memory)])
 
 
 class PassClock:
@@ -55,12 +64,14 @@ class PassClock:
         self.growing = step.context_meters
         self.parts = tuple(float(p) for p in step.parts_of_meters)
         self.alone = all(p == 1 for p in self.parts)
-        self._contextual = step.contextual
+        self._contextual, self._soft = step.contextual, step.soft
         self._overlap = float(step.calibration.network_overlap)
         self._kinked = bool(step.calibration.knee and self._overlap)  # curved, and a maximum over it
         self._counts = operator.itemgetter(*(i for i in range(self.meters) if i not in set(self.growing)))
+        self.quick = self.alone and not self._overlap  # a decode pass is a sum of what counts and what caches decide
+        self._riders: dict[tuple[int, int], _Riders] = {}
         self._known: dict[tuple[float, Any], tuple[float, float, float]] = {}
-        self._sequences: dict[tuple[float, float, float], list[float]] = {}
+        self.sequences: dict[tuple[float, float, float], list[float]] = {}  # of `amounts_of`
 
     def amounts_of(self, new: float, context: float, logits: float = 1.0) -> list[float]:
         """Return what one sequence adds to each meter; remembered, so not to be changed.
@@ -71,12 +82,12 @@ class PassClock:
             New tokens; tokens in its cache before them; positions whose logits are needed. [tokens]
         """
         key = (new, context, logits)
-        found = self._sequences.get(key)
+        found = self.sequences.get(key)
         if found is None:
             group = Group(1.0, float(new), float(context), float(logits))
             found = [float(a(group)) for a in self.step.amounts]
-            if len(self._sequences) < _REMEMBERED:
-                self._sequences[key] = found
+            if len(self.sequences) < _REMEMBERED:
+                self.sequences[key] = found
         return found
 
     def decode_tables(self, longest: int, new: float = 1.0) -> list[list[float]]:
@@ -113,6 +124,35 @@ class PassClock:
         busy += self._contextual(values)
         took = self._joined(busy, network, overhead) if self._overlap else busy + network + overhead
         return took * self.times
+
+    def decode(self, count: int, totals: Sequence[float], new: int = 1) -> float:
+        """Return the time of a pass in which so many sequences decode; as `seconds`, where the clock is `quick`. [s]
+
+        Parameters
+        ----------
+        count : int
+            Sequences. [sequences]
+        totals : sequence of float
+            Of the meters of caches; the others follow from the count. [unit of the meter]
+        new : int
+            New tokens of each. [tokens]
+        """
+        fixed, kernels = self._riders.get((count, new)) or self._of_riders(count, new)
+        soft, power = self._soft
+        for compute, memory, more in kernels:
+            for meter, c, m in more:
+                amount = totals[meter]
+                compute, memory = compute + amount * c, memory + amount * m  # noqa: PLW2901 - half of the time
+            longer, shorter = (compute, memory) if compute >= memory else (memory, compute)
+            fixed += longer * (1.0 + (shorter / longer) ** power) ** soft if power and shorter > 0 else longer
+        return fixed * self.times
+
+    def _of_riders(self, count: int, new: int) -> _Riders:
+        each = self.amounts_of(new, 0.0, new)
+        values = [0.0 if i in self.growing else count * v for i, v in enumerate(each)]
+        found = _Riders(math.fsum(self._counted(values, count * new)), self.step.caches(values))
+        self._riders[count, new] = found
+        return found
 
     def _counted(self, values: Sequence[float], tokens: float) -> tuple[float, float, float]:
         """Seconds of everything that counts alone decide, remembered: kernels, network, overheads."""
@@ -198,6 +238,28 @@ class PassClock:
         at, count, took = self._growing(totals, slopes, tokens, singles, steps), 1, first
         while count < most and took < gap:
             took += at(count)
+            count += 1
+        return count, took
+
+    def decode_until(
+        self, gap: float, most: int, first: float, sequences: int, totals: Sequence[float], slopes: Sequence[float]
+    ) -> tuple[int, float]:
+        """Return the same of passes of `decode`.
+
+        Parameters
+        ----------
+        gap, first : float
+            Until that moment; time of the first pass. [s]
+        most, sequences : int
+            Passes at the most; sequences that decode. [1, sequences]
+        totals, slopes : sequence of float
+            As of `run`. [unit of the meter]
+        """
+        values, count, took = list(totals), 1, first
+        while count < most and took < gap:
+            for m in self.growing:
+                values[m] += slopes[m]
+            took += self.decode(sequences, values)
             count += 1
         return count, took
 

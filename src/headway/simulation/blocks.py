@@ -24,19 +24,21 @@ class Blocks:
         Blocks that hold nothing; below 0 until as many of the spare ones are given up. [blocks]
     spare : int
         Blocks that hold a prefix which nobody uses now: given up for whoever needs them. [blocks]
+    turn : list of int
+        Sequences that take a block at each pass, modulo `size`. [sequences]
     """
 
     total: int
     size: int
     free: int = field(init=False)
     spare: int = field(init=False, default=0)
-    _turn: list[int] = field(init=False)
+    turn: list[int] = field(init=False)
     _growing: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         if self.total < 1 or self.size < 1:
             raise InputError(f"a KV pool needs blocks of at least 1 token, not {self.total:,} of {self.size:,}")
-        self.free, self._turn = self.total, [0] * self.size
+        self.free, self.turn = self.total, [0] * self.size
 
     @property
     def used(self) -> int:
@@ -63,7 +65,7 @@ class Blocks:
         passed : int
             Decode passes done so far. [passes]
         """
-        self._turn[(passed - cached) % self.size] += 1
+        self.turn[(passed - cached) % self.size] += 1
         self._growing += 1
 
     def leave(self, cached: int, passed: int) -> None:
@@ -76,7 +78,7 @@ class Blocks:
         passed : int
             Decode passes done by now. [passes]
         """
-        self._turn[(passed - cached) % self.size] -= 1
+        self.turn[(passed - cached) % self.size] -= 1
         self._growing -= 1
 
     def needed(self, passed: int) -> int:
@@ -87,7 +89,7 @@ class Blocks:
         passed : int
             Decode passes done so far. [passes]
         """
-        return self._turn[passed % self.size]
+        return self.turn[passed % self.size]
 
     def lasting(self, passed: int, most: int) -> int:
         """Return how many passes the blocks that nobody uses last, up to `most`.
@@ -102,8 +104,8 @@ class Blocks:
             return most
         whole = free // self._growing
         left, done = free - whole * self._growing, min(whole * self.size, most)
-        while done < most and self._turn[(passed + done) % self.size] <= left:
-            left -= self._turn[(passed + done) % self.size]
+        while done < most and self.turn[(passed + done) % self.size] <= left:
+            left -= self.turn[(passed + done) % self.size]
             done += 1
         return done
 
@@ -117,9 +119,9 @@ class Blocks:
         """
         first = passed % self.size
         if count == 1:
-            self.free -= self._turn[first]
+            self.free -= self.turn[first]
             return
         whole, rest = divmod(count, self.size)
         last = first + rest
-        taken = sum(self._turn[first:last]) + sum(self._turn[: max(last - self.size, 0)])
+        taken = sum(self.turn[first:last]) + sum(self.turn[: max(last - self.size, 0)])
         self.free -= whole * self._growing + taken

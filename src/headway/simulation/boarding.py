@@ -39,7 +39,8 @@ class Boarding:
     __slots__ = (  # more than thirty attributes are slow without
         *("clock", "limits", "policy", "habits", "requests", "prompt", "output", "made", "done", "memory", "blocks", "waiting", "aboard"),
         *("now", "budget", "wake", "begun", "running", "preempted", "cached", "on_start", "on_first", "on_end", "on_passes"),
-        *("_alone", "_mixes", "_period", "_pads", "_patience", "_order", "_stored", "_later", "_sitting", "_padded", "_short", "_stall"),
+        *("_plain", "_alone", "_mixes", "_period", "_pads", "_patience", "_order", "_stored", "_later", "_sitting"),
+        *("_padded", "_short", "_stall"),
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +61,7 @@ class Boarding:
             clock, limits, requests, None if policy.padded else habits.prefix
         )  # padding computes all anew
         self.blocks, self.waiting = self.memory.blocks, Waiting(habits.admission, requests.tier, requests.tiers)
+        self._plain = self.memory.plain and not limits.watermark
         grows = not (limits.whole or limits.reserve)
         if self._pads and grows:
             raise InputError(f"{policy.name}: a padded batch takes its memory whole, and these limits let it grow")
@@ -100,15 +102,15 @@ class Boarding:
         """When the first of those came who wait and never ran. [s]"""
         return self.waiting.since
 
-    def offer(self, who: int, when: float) -> bool:
-        """Let a request wait here; False where it is turned away.
+    def offer(self, when: float, who: int) -> bool:
+        """Let a request wait here whose prompt was computed elsewhere; False where it is turned away.
 
         Parameters
         ----------
-        who, when : int, float
-            The request; when it came. [1, s]
+        when, who : float, int
+            When it came; the request. [s, 1]
         """
-        if self.habits.transfer is not None and who not in self._stored:
+        if who not in self._stored:
             self._stored[who], self.made[who] = self.prompt[who], 1
         return self.waiting.push(when, who)
 
@@ -139,12 +141,16 @@ class Boarding:
             if who is None:
                 return None
             stored = self._stored.get(who, 0) if self._stored else 0
-            found = self.memory.take(
-                who, stored or self.prompt[who] + self.made[who], self.now, self.aboard, stored > 0
-            )
-            if found is None:
-                self.waiting.not_yet(who)
-                return None
+            known, blocks = stored or self.prompt[who] + self.made[who], self.blocks
+            claim = -(-known // blocks.size)
+            if self._plain and claim + self.aboard.count * self.aboard.new <= blocks.free:  # room, however many grow
+                blocks.free -= claim
+                found = NOTHING
+            else:
+                found = self.memory.take(who, known, self.now, self.aboard, stored > 0)
+                if found is None:
+                    self.waiting.not_yet(who)
+                    return None
             self.running += 1
             self._order[who] = None
             if not self.made[who] and who not in self.preempted:
@@ -194,7 +200,10 @@ class Boarding:
         if self.waiting.tiered:
             self.waiting.left(who)
         del self._order[who]
-        self.memory.give(who, reach, self.now, cached)
+        if self._plain:
+            self.blocks.free += -(-reach // self.limits.block)
+        else:
+            self.memory.give(who, reach, self.now, cached)
 
     def _make_room(self) -> None:
         """Pre-empt the latest to board, of the least urgent tier, until the blocks of the next decode pass are there."""

@@ -76,6 +76,10 @@ class Aboard(Protocol):
         """Return what each meter counts in the next pass; not to be changed. [unit of the meter]"""
         ...
 
+    def of_caches(self) -> list[float]:
+        """Return the same, right of the meters of caches only."""
+        ...
+
     def join(self, who: int, cached: int, left: int) -> None:
         """Let a sequence decode from the next pass on.
 
@@ -254,6 +258,10 @@ class Decoding:
             self._totals[i] = self.count * v
         return self._totals
 
+    def of_caches(self) -> list[float]:
+        """Return the same, right of the meters of caches only."""
+        return self._totals
+
     def needed(self) -> int:
         """Return the blocks that the next pass takes."""
         return self._blocks.needed(self.passed)
@@ -297,7 +305,11 @@ class Decoding:
             [passes]
         """
         if self._grows:
-            self._blocks.grow(self.passed, count)
+            blocks = self._blocks
+            if count == 1:
+                blocks.free -= blocks.turn[self.passed % blocks.size]
+            else:
+                blocks.grow(self.passed, count)
         self.passed = passed = self.passed + count
         made = count * self.count
         self.caches += made

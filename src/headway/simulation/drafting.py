@@ -119,6 +119,10 @@ class Drafting:
             self._totals[law.meter] = sum(map(law.table.__getitem__, self._cached.values()))
         return self._totals
 
+    def of_caches(self) -> list[float]:
+        """Return the same."""
+        return self.sums()
+
     def _wanted(self, who: int) -> int:
         """Tokens for which a sequence needs room in the next pass: no draft beyond its last token is kept."""
         return max(self._cached[who] + min(self.new, self._left[who]), self._reach[who])

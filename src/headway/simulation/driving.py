@@ -33,7 +33,7 @@ def drive(book: Book, pool: Pool, scaled: Scaled | None, until: float, watch: Wa
     watch : Watch or None
     """
     first = last = 0.0
-    arrivals = itertools.takewhile(lambda x: x[0] < until, book.free())
+    arrivals = book.free() if until == NEVER else itertools.takewhile(lambda x: x[0] < until, book.free())
     for number in itertools.count():
         piece = list(itertools.islice(arrivals, _PIECE))
         if not piece:

@@ -125,6 +125,7 @@ class Lane:
         "follow",
         "inbox",
         "number",
+        "offer",
         "replica",
         "runs",
         "second",
@@ -133,6 +134,7 @@ class Lane:
     def __init__(self, book: Book, number: int, replica: Replica, fits: Sequence[bool]) -> None:
         self.book, self.number, self.replica, self.delay = book, number, replica, book.delay
         self.fits, self.second = fits, False  # second: a request has arrived elsewhere before
+        self.offer = replica.offer if replica.habits.transfer is not None else replica.waiting.push
         self.at = NEVER  # when it can do something next
         self.inbox: deque[tuple[float, int]] = deque()  # in order of arrival
         self.coming: list[tuple[float, int]] = []  # who comes because others have ended
@@ -199,7 +201,7 @@ class Lane:
         if not self.fits[who]:
             book.rejected.append(who)
             self.follow(who, when)
-        elif not self.replica.offer(who, when):
+        elif not self.offer(when, who):
             self._turn_away(when, who)
 
     def _turn_away(self, when: float, who: int) -> None:

@@ -47,6 +47,11 @@ class Memory:
                 rules, self.blocks, requests.hashes, requests.first_hash, requests.hash_tokens
             )  # fmt: skip
 
+    @property
+    def plain(self) -> bool:
+        """Whether a request holds the blocks of its own tokens and nothing else matters."""
+        return self.prefixes is None and not self._apart
+
     def _claim(self, who: int, tokens: int) -> int:
         """Blocks of a request with so many tokens in its cache."""
         limits, r = self._limits, self._requests

@@ -77,11 +77,12 @@ class Replica(Boarding):
         riders = aboard.count if self._mixes else 0
         totals = aboard.sums() if riders else [0.0] * clock.meters
         singles = None if self._alone else (aboard.largest()[0] if riders else None) or totals
-        tokens, amounts = riders * aboard.new, clock.amounts_of
+        tokens, amounts, remembered = riders * aboard.new, clock.amounts_of, clock.sequences
         if self._pads:
             self._padded = max(self.known(who) for who, _ in chunks)
         for who, new in chunks:
-            each = amounts(self._padded, 0) if self._pads else amounts(new, done[who])
+            known = (self._padded, 0, 1.0) if self._pads else (new, done[who], 1.0)
+            each = remembered.get(known) or amounts(*known)
             tokens += self._padded or new
             totals = [a + b for a, b in zip(totals, each)]  # noqa: B905 - of one length; the check takes time
             if singles is not None:
@@ -125,9 +126,14 @@ class Replica(Boarding):
     def _decode(self, arrival: float, until: float) -> None:
         aboard = self.aboard
         count = aboard.most()
+        quick = self.clock.quick
         singles, steps = (None, None) if self._alone else aboard.largest()
         tokens = aboard.count * aboard.new
-        took = self.clock.seconds(aboard.sums(), tokens, singles)
+        took = (
+            self.clock.decode(aboard.count, aboard.of_caches(), aboard.new)
+            if quick
+            else self.clock.seconds(aboard.sums(), tokens, singles)
+        )
         gap = self._bound(arrival, until) - self.now
         if took >= gap or self._short or self._period or not self.limits.jump:
             count = 1
@@ -156,7 +162,11 @@ class Replica(Boarding):
         self, gap: float, most: int, first: float, singles: list[float] | None, steps: list[float] | None
     ) -> tuple[int, float]:
         """How many passes end at or after a gap (at most so many), and what they take."""
-        aboard, totals = self.aboard, self.aboard.sums()
+        aboard = self.aboard
+        if self.clock.quick and (most <= _FEW or gap <= _FEW * first):
+            few = most if gap == NEVER else min(most, _FEW)
+            return self.clock.decode_until(gap, few, first, aboard.count, aboard.of_caches(), aboard.slopes)
+        totals = aboard.sums()
         tokens = aboard.count * aboard.new
 
         def run(count: int) -> float:
