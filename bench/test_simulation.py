@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -32,3 +35,38 @@ def test_requests_per_second():
     rate = count / sorted(took)[1]
     print(f"\n{rate:,.0f} requests/s of processor time at 70 % of {carries:.1f} requests/s")
     assert rate > 20_000  # three times as fast as the fastest published one, on a slow machine
+
+
+def test_a_million_requests():
+    """Under 15 seconds of processor time and a gigabyte, with all that is said of them."""
+    command = [
+        sys.executable, "-m", "headway", "simulate", "llama-3.1-8b", "--on", "h100x1", "--engine", "vllm", "--prompt", "512",
+        "--output", "128", "--traffic", "poisson:37/s", "--requests", "1000000", "--json",
+    ]  # fmt: skip
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"\n1,000,000 requests in {seconds:.1f} s of processor time, {after.ru_maxrss / 1e6:.2f} GB at most")
+    assert after.ru_maxrss < 1e6
+
+
+def test_a_trace():
+    """Azure's conversation trace, imports and all."""
+    command = [
+        sys.executable,
+        "-m",
+        "headway",
+        "simulate",
+        "llama-3.1-70b",
+        "--on",
+        "h200x8",
+        "--traffic",
+        "azure-conv",
+        "--json",
+    ]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"\n19,366 requests in {seconds:.2f} s of processor time")

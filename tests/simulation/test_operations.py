@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import headway as hw
+from headway.errors import InputError
 from headway.parallel import Layout
 from headway.plan.operations import Words, autoscale, operation, policy, router, tiers
 from headway.plan.simulated import placed
@@ -412,3 +413,22 @@ def test_what_the_chips_did_is_below_what_they_can():
         assert 0 < mbu < found.busy
         assert 0 < found.occupied < 1
         assert found.joules_per_token > 0
+
+
+def test_times_between_tokens_have_intervals():
+    found = placed(SMALL).run(poisson(30.0, 400))
+    for q in found.itl:
+        assert q.low <= q.value <= q.high
+    assert found.itl[0].low < found.itl[3].high
+
+
+def test_a_watermark_keeps_blocks_free_for_those_who_run():
+    come = Requests(np.zeros(40), np.full(40, 300), np.full(40, 400))
+    d = deployment(placed(SMALL).setting, Layout())
+    limits = dataclasses.replace(d.limits, blocks=-(-8000 // d.limits.block), whole=False)
+    kept = dataclasses.replace(limits, watermark=limits.blocks // 5)
+    plain, careful = (simulate(d.clock, x, Chunked(), come) for x in (limits, kept))
+    assert careful.preempted.sum() < plain.preempted.sum()
+    assert np.isfinite(careful.end).all()
+    with pytest.raises(InputError, match=r"20% or 0\.2"):
+        operation(Words(watermark="2"), d.setting, Layout(), come)

@@ -10,7 +10,7 @@ import pytest
 import headway as hw
 from headway.simulation import Requests
 from headway.simulation.run import Log, Passes
-from headway.simulation.timeline import timeline, under_way
+from headway.simulation.timeline import timeline, under_way, used_over_time
 from headway.simulation.traffic import traffic
 
 ASK = hw.Request("llama-3.1-8b", "h100x1", prompt=512, output=128)
@@ -106,3 +106,13 @@ def test_where_no_time_passed_there_are_no_bins():
     assert not any(
         len(v) for v in (found.arrivals, found.ends, found.tokens, found.busy, found.waiting, found.levels["decoding"])
     )
+
+
+def test_what_the_chips_did_over_time_is_what_they_did(calm):
+    edges = timeline(calm.log, 40).edges
+    found = used_over_time(calm, edges)
+    for name, whole in zip(("mfu", "mbu"), calm.used, strict=True):
+        assert (found[name] >= 0).all()
+        assert (found[name] <= 1).all()
+        mean = float((found[name] * np.diff(edges)).sum() / (edges[-1] - edges[0]))
+        assert mean == pytest.approx(whole, rel=0.01)

@@ -39,6 +39,9 @@ class Running:
     contiguous: Annotated[bool, Parameter(help="A cache in one piece, as long as the longest request; else paged.")] = (
         False
     )
+    watermark: Annotated[
+        str | None, Parameter(help="Share of the KV blocks that must stay free when somebody boards. [1%]")
+    ] = None
     prefill: Annotated[
         str | None, Parameter(help="Replicas that compute prompts only: 2, or 2xtp4 of a layout of their own.")
     ] = None

@@ -238,6 +238,8 @@ class Words:
         Requests that run, and that wait, on a replica at the most. [requests]
     tiers, cache_ttl, cache_below, autoscale : str or None
     cache, swap, contiguous : bool
+    watermark : str or None
+        Share of the KV blocks that must stay free when somebody boards.
     prefill : str or None
         Replicas that compute prompts only.
     """
@@ -252,6 +254,7 @@ class Words:
     cache_below: str | None = None
     swap: bool = False
     contiguous: bool = False
+    watermark: str | None = None
     prefill: str | None = None
     autoscale: str | None = None
 
@@ -295,5 +298,6 @@ def operation(words: Words, s: Setting, layout: Layout, traffic: Requests, seed:
     return Operation(
         policy=policy(w.policy), router=routes, sequences=w.max_sequences, tiers=classes, queue=w.max_queue,
         prefix=prefix(s, layout, w.cache_ttl, w.cache_below) if w.cache else None, swap=w.swap, contiguous=longest,
+        watermark=0.0 if w.watermark is None else share(w.watermark, "--watermark"),
         autoscale=None if w.autoscale is None else autoscale(w.autoscale),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from headway.numeric import finite
 from headway.simulation.results import Quantile, Simulated, TierResult
-from headway.simulation.timeline import Timeline, timeline
+from headway.simulation.timeline import Timeline, timeline, used_over_time
 
 
 def simulation_record(s: Simulated) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         **{f"{name}_s": _quantiles(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
-        "timeline": _over_time(timeline(log)),
+        "timeline": _over_time(timeline(log), s),
     }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def _quantiles(found: list[Quantile]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _over_time(found: Timeline) -> dict[str, Any]:
+def _over_time(found: Timeline, s: Simulated) -> dict[str, Any]:
     """What came, ended, ran and waited, a number for each bin."""
     return {
         "bin_s": found.bin, "start_s": found.edges[:-1].tolist(),
@@ -65,4 +65,5 @@ def _over_time(found: Timeline) -> dict[str, Any]:
         "output_tokens_per_s": (found.tokens / found.bin if found.bin else found.tokens).tolist(),
         "busy": found.busy.tolist(), "waiting": found.waiting.tolist(), "prompting": found.prompting.tolist(),
         **{name: values.tolist() for name, values in found.levels.items()},
+        **{name: values.tolist() for name, values in used_over_time(s, found.edges).items()},
     }  # fmt: skip

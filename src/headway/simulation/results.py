@@ -18,7 +18,7 @@ from headway.simulation.deployment import Deployment
 from headway.simulation.requests import Requests
 from headway.simulation.run import Log
 from headway.simulation.tiers import Tier
-from headway.simulation.utilisation import token_gaps, utilisation, weighted_quantile
+from headway.simulation.utilisation import Utilisation, token_gaps, utilisation, weighted_quantile
 
 Floats = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -300,7 +300,10 @@ class Simulated(Shown):
 
     @functools.cached_property
     def itl(self) -> list[Quantile]:
-        """Times between two tokens of a sequence at `SHARES`, over all tokens; their intervals are not known. [s]"""
+        """Times between two tokens of a sequence at `SHARES`, over all tokens. [s]
+
+        Tokens of one run of passes wait alike: intervals are of as many independent ones as their weights amount to (Kish 1965).
+        """
         gaps, weights = list[Floats](), list[Floats]()
         for i, p in enumerate(self.log.passes):
             mine = self.log.replica == i
@@ -308,20 +311,31 @@ class Simulated(Shown):
             gaps.append(values)
             weights.append(times)
         every, times = np.concatenate(gaps), np.concatenate(weights)
-        tokens = float(times.sum())
-        values = [weighted_quantile(every, times, q) for q in SHARES]
-        return [Quantile(q, v, math.nan, math.nan, tokens * (1 - q) >= 1) for q, v in zip(SHARES, values, strict=True)]
+        tokens, alike = float(times.sum()), float((times**2).sum())
+        if not tokens:
+            return [Quantile(q, math.nan, math.nan, math.nan, False) for q in SHARES]
+        found: list[Quantile] = []
+        for q in SHARES:
+            wide = _SURE * math.sqrt(q * (1 - q) * alike) / tokens
+            value, low, high = (weighted_quantile(every, times, min(max(x, 0.0), 1.0)) for x in (q, q - wide, q + wide))
+            found.append(Quantile(q, value, min(low, value), max(high, value), tokens * (1 - q) >= 1))
+        return found
 
     @functools.cached_property
-    def used(self) -> tuple[float, float]:
-        """MFU and MBU over the whole time: ideal compute and memory time of all passes over the replicas' time. [share]"""
-        d, total = self.deployment, np.zeros(2)
+    def work(self) -> tuple[Utilisation, ...]:
+        """What the chips of each replica did in every run of its passes."""
+        d, found = self.deployment, list[Utilisation]()
         fronts = 0 if d.prompts is None else d.prompts.replicas
         for i, p in enumerate(self.log.passes):
             layout = d.prompt_layout if i < fronts and d.prompt_layout is not None else d.layout
             drafts = 0 if i < fronts else d.setting.drafts
-            found = utilisation(d.setting.passes_of(layout, ideal=True), p, drafts)
-            total += (found.compute.sum(), found.memory.sum())
+            found.append(utilisation(d.setting.passes_of(layout, ideal=True), p, drafts))
+        return tuple(found)
+
+    @functools.cached_property
+    def used(self) -> tuple[float, float]:
+        """MFU and MBU over the whole time: ideal compute and memory time of all passes over the replicas' time. [share]"""
+        total = np.sum([(u.compute.sum(), u.memory.sum()) for u in self.work], axis=0)
         time = self.span * len(self.log.passes)
         return (float(total[0]) / time, float(total[1]) / time) if time else (math.nan, math.nan)
 

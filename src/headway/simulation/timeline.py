@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.simulation.run import Log, Passes
+from headway.simulation.lanes import Passes
+from headway.simulation.results import Simulated
+from headway.simulation.run import Log
 
 Floats = NDArray[np.float64]
 BINS = 60
@@ -120,6 +122,23 @@ def spread(log: Log, edges: Floats, amounts: Callable[[Passes], NDArray[np.float
         sums[2::2] = sums[1:-1:2]
         total += np.diff(np.interp(edges, np.maximum.accumulate(knots), sums))
     return total
+
+
+def used_over_time(s: Simulated, edges: Floats) -> dict[str, Floats]:
+    """Return MFU and MBU of all replicas in each bin, as `Simulated.used` has them of the whole. [share]
+
+    Parameters
+    ----------
+    s : Simulated
+    edges : array
+        Of the bins. [s]
+    """
+    long = np.diff(edges) * max(len(s.log.passes), 1)
+    work = {id(p): u for p, u in zip(s.log.passes, s.work, strict=True)}
+    return {
+        "mfu": spread(s.log, edges, lambda p: work[id(p)].compute) / long,
+        "mbu": spread(s.log, edges, lambda p: work[id(p)].memory) / long,
+    }
 
 
 @dataclass(frozen=True)

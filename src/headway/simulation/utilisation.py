@@ -112,4 +112,4 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
         return float("nan")
     order = np.argsort(values)
     below = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(below, share * below[-1])])
+    return float(values[order][min(np.searchsorted(below, share * below[-1]), len(order) - 1)])
