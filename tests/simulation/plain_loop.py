@@ -101,8 +101,8 @@ class PlainLoop:
         self.held[i] = [b for name in found for b in self.pool.blocks[name]] + self.pool.get(need)
         self.owned[i] = found
         self.done[i] = len(found) * self.tokens
-        if found:
-            self.out.cached[i] = self.out.cached.get(i, 0) + self.done[i]
+        if found and i not in self.out.preempted:
+            self.out.cached[i] = self.done[i]
         return True
 
     def learn(self, i, tokens):

@@ -432,3 +432,34 @@ def test_a_watermark_keeps_blocks_free_for_those_who_run():
     assert np.isfinite(careful.end).all()
     with pytest.raises(InputError, match=r"20% or 0\.2"):
         operation(Words(watermark="2"), d.setting, Layout(), come)
+
+
+@pytest.mark.parametrize("how", [Chunked(), PrefillFirst()])
+def test_average_prices_times_volumes_are_the_rent(how):
+    place = placed(SMALL)
+    chats = traffic("sessions:2/s,turns=4,prompt=1500,new=100,output=100,think=1s", count=300, seed=4)
+    for come in (poisson(20.0, 400), chats):
+        found = place.run(come, Operation(policy=how, prefix=Prefix()))
+        prices, who = found.prices, found.attribution
+        paid = sum(p * t for p, t in zip(prices, who.tokens, strict=True) if t) / 1e6
+        assert paid == pytest.approx(place.setting.system.price * found.paid)
+        assert sum(who.tokens[:2]) == come.prompt.sum()
+        assert who.tokens[2] == come.output.sum()
+        assert prices[2] > prices[0]  # making a token costs more than reading one
+    assert 0 < prices[1] < 0.2 * prices[0]  # and one that is found, less
+
+
+def test_prompts_of_their_own_passes_pay_for_them():
+    found = placed(SMALL).run(poisson(10.0, 300), Operation(policy=PrefillFirst()))
+    (p,) = found.log.passes
+    assert found.attribution.fresh == pytest.approx(float(p.seconds[p.decoding == 0].sum()))
+    assert found.attribution.output == pytest.approx(float(p.seconds[p.decoding > 0].sum()))
+
+
+def test_split_pools_are_paid_by_whom_they_serve():
+    found = placed(BIG).run(poisson(4.0, 300, 1000, 200), prefill="1")
+    assert found.attribution.shares == pytest.approx((2 / 8, 0.0, 6 / 8))
+    volumes = found.attribution.tokens
+    assert sum(p * t for p, t in zip(found.prices, volumes, strict=True) if t) / 1e6 == pytest.approx(
+        found.deployment.setting.system.price * found.paid
+    )

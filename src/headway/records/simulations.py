@@ -29,13 +29,24 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         "busy": s.busy, "decoding_sequences": s.batch, "mfu": finite(s.used[0]), "mbu": finite(s.used[1]),
         "kv_occupancy": finite(s.occupied), "joules_per_token": s.joules_per_token,
         "cached_share": finite(s.cached), "padding_share": finite(s.padding),
-        "paid_chip_s": s.paid,
+        "paid_chip_s": s.paid, "average_dollars_per_mtok": _prices(s),
         "tiers": [_tier(t) for t in s.by_tier],
         **{f"{name}_s": _quantiles(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
         "timeline": _over_time(timeline(log), s),
     }  # fmt: skip
+
+
+def _prices(s: Simulated) -> dict[str, Any] | None:
+    """Average costs by kind of token; marginal ones leave out the time in which nothing ran."""
+    if s.prices is None:
+        return None
+    names = ("input", "cached_input", "output")
+    return {
+        **{name: finite(x) for name, x in zip(names, s.prices, strict=True)},
+        **{f"marginal_{name}": finite(x * min(s.busy, 1.0)) for name, x in zip(names, s.prices, strict=True)},
+    }
 
 
 def _tier(t: TierResult) -> dict[str, Any]:

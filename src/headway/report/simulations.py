@@ -121,6 +121,13 @@ def _rates(s: Simulated) -> list[str]:
             else "the whole rent"
         )
         rows.append(("cost", money(s.dollars_per_mtok), f"{said} over the tokens that flowed"))
+    if s.prices is not None:
+        fresh, found, made = s.prices
+        hits = "" if math.isnan(found) else f", {money(found)} cached"
+        busy = "" if not 0 < s.busy < 1 else f"; {units.per_cent(s.busy)} of it while passes run"
+        rows.append(
+            ("", f"{money(fresh)} in{hits}", f"and {money(made)} out, if prompts pay for what they add to a pass{busy}")
+        )
     mfu, mbu = s.used
     memory = "" if math.isnan(s.occupied) else f"; KV blocks {units.per_cent(s.occupied)} in use while it runs"
     rows.append(("chips", f"MFU {units.per_cent(mfu)}", f"MBU {units.per_cent(mbu)}{memory}"))

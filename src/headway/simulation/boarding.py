@@ -171,8 +171,8 @@ class Boarding:
             way = self.habits.transfer or Transfer(self.limits.swap, 0.0)
             seconds = way.latency + (stored - here) * way.token_seconds
         else:
-            if here or below:
-                self.cached[who] = self.cached.get(who, 0) + here + below
+            if (here or below) and who not in self.preempted:  # else it is its own cache that it finds again
+                self.cached[who] = here + below
             self.done[who] = here + below
             if not below:
                 self.begun.append(who)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from headway.shown import Shown
 from headway.simulation.admission import ENDLESS
+from headway.simulation.attribution import Attribution, attributed
 from headway.simulation.deployment import Deployment
 from headway.simulation.requests import Requests
 from headway.simulation.run import Log
@@ -320,6 +321,41 @@ class Simulated(Shown):
             value, low, high = (weighted_quantile(every, times, min(max(x, 0.0), 1.0)) for x in (q, q - wide, q + wide))
             found.append(Quantile(q, value, min(low, value), max(high, value), tokens * (1 - q) >= 1))
         return found
+
+    @functools.cached_property
+    def attribution(self) -> Attribution:
+        """Whose the time of the passes was; of split pools, whose the chips were."""
+        d, log = self.deployment, self.log
+        started, cached = np.isfinite(log.start), log.cached.astype(float)
+        if d.prompts is None or d.prompt_layout is None:
+            step = d.setting.passes_of(d.layout)
+            return attributed(log.passes, step, d.clock.times, d.setting.drafts, log.requests, started, cached)
+        fronts = d.prompts.replicas
+        step = d.setting.passes_of(d.prompt_layout)
+        found = attributed(log.passes[:fronts], step, d.prompts.clock.times, 0, log.requests, started, cached)
+        here, prompts = self.replicas * d.layout.chips, found.fresh + found.cached
+        there = self.chips - here
+        each = there / prompts if prompts > 0 else 0.0
+        fresh, hits, _ = found.tokens
+        return Attribution(
+            each * found.fresh,
+            each * found.cached,
+            float(here),
+            (fresh, hits, float(log.requests.output[self.ended].sum())),
+        )
+
+    @property
+    def prices(self) -> tuple[float, float, float] | None:
+        """Average costs of fresh input, cached input and output; times their volumes they are the rent. None without a price. [$/Mtok]"""
+        price, found = self.deployment.setting.system.price, self.attribution
+        if price is None:
+            return None
+        rent = price * self.paid
+        fresh, cached, output = (
+            1e6 * rent * share / tokens if tokens else math.nan
+            for share, tokens in zip(found.shares, found.tokens, strict=True)
+        )
+        return fresh, cached, output
 
     @functools.cached_property
     def work(self) -> tuple[Utilisation, ...]:
