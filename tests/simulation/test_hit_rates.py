@@ -119,7 +119,9 @@ def run(place, r, blocks):
     from headway.simulation.deployment import deployment
 
     d = deployment(place.setting, place.layout, Operation(prefix=Prefix()))
-    d = dataclasses.replace(d, engine=dataclasses.replace(d.engine, limits=dataclasses.replace(d.limits, blocks=blocks)))
+    d = dataclasses.replace(
+        d, engine=dataclasses.replace(d.engine, limits=dataclasses.replace(d.limits, blocks=blocks))
+    )
     log = d.run(r)
     assert np.isfinite(log.end).all()
     return int(log.cached.sum())

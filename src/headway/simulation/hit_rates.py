@@ -91,7 +91,9 @@ class HitRates:
             As of `found`. [s]
         """
         if not 0 < part <= 1:
-            raise InputError(f"prompt cache: {part:g} of the most that is found; a share above 0 and at most 1 is needed")
+            raise InputError(
+                f"prompt cache: {part:g} of the most that is found; a share above 0 and at most 1 is needed"
+            )
         needs = self._within(ttl)
         return float(needs[math.ceil(part * len(needs)) - 1]) * self.unit_tokens if len(needs) else 0.0
 
@@ -113,17 +115,17 @@ def hit_rates(requests: Requests, caches: int = 1) -> HitRates:
 
     Notes
     -----
-    Requests are taken one after another as they come; each is computed and answered before the next (who asks again comes after its think
-    time). What it has used is then the newest, a prefix's end older than its beginning, and the longest unused is given up first, as
-    `headway.simulation.prefixes` does. Under that rule a cache holds all that a smaller one does, so that a block's place in the order
-    of last use, its stack distance, says which sizes still have it (Mattson, Gecsei, Slutz and Traiger 1970, "Evaluation techniques for
-    storage hierarchies"). Blocks count from the front: one is found where all before it are, and the last token of a prompt is always computed.
-    What is too old stands at the end of the order, so that a time to live takes no other block's place.
+    Requests are taken one after another as they come; each is computed and answered before the next (who asks again comes after its
+    think time). What it has used is then the newest, a prefix's end older than its beginning, and the longest unused is given up first,
+    as `headway.simulation.prefixes` does. Under that rule a cache holds all that a smaller one does, so that a block's place in the
+    order of last use, its stack distance, says which sizes still have it (Mattson, Gecsei, Slutz and Traiger 1970, "Evaluation
+    techniques for storage hierarchies"). Blocks count from the front: one is found where all before it are, and the last token of a
+    prompt is always computed. What is too old stands at the end of the order, so that forgetting it changes no other block's place.
     """
     if not len(requests.first_hash) or not len(requests.hashes):
         raise InputError(
-            f"traffic {requests.name or 'given'}: does not say what its prompts share; mooncake-conv, sessions:..., agents:... and files with "
-            "hash_ids do"
+            f"traffic {requests.name or 'given'}: does not say what its prompts share; mooncake-conv, sessions:..., agents:... and "
+            "files with hash_ids do"
         )
     if caches < 1:
         raise InputError(f"prompt caches: {caches}; at least 1 is needed")
@@ -165,7 +167,7 @@ def _dealt(r: Requests, order: Ints, caches: int) -> Ints:
 
 @dataclass(frozen=True)
 class _Used:
-    """Blocks that each request leaves behind: those of its prompt that are full, then those of its answer that a follower's prompt names."""
+    """Blocks that each request leaves behind: the full ones of its prompt, then those of its answer that a follower's prompt names."""
 
     units: Ints
     first: Ints
@@ -199,7 +201,9 @@ def _distances(r: Requests, used: _Used, when: Floats, order: Ints) -> tuple[Int
     number = np.arange(begins[-1]) - np.repeat(begins[:-1], counts)  # of the block in its prompt
     turned = np.repeat(used.first[order + 1] - 1, counts) - number  # a prefix's end is touched before its beginning
     before, distinct = _previous(used.units[turned])
-    at = np.minimum(counts, np.minimum(np.diff(r.first_hash)[order], (r.prompt[order] - 1) // r.hash_tokens))  # that may be found
+    at = np.minimum(
+        counts, np.minimum(np.diff(r.first_hash)[order], (r.prompt[order] - 1) // r.hash_tokens)
+    )  # that may be found
     who = np.repeat(np.arange(len(order)), at)
     place = np.arange(len(who)) - np.repeat(np.cumsum(at) - at, at)
     start = begins[who]
