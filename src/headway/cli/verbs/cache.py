@@ -51,8 +51,6 @@ def cache(
     from headway.catalog import use
     from headway.cli.output import names
     from headway.plan.prompt_cache import prompt_cache
-    from headway.plan.simulated import asked_for
-    from headway.simulation.traffic import traffic as arriving
     from headway.simulation.traffic.specs import duration as seconds
 
     use(catalog)
@@ -60,21 +58,22 @@ def cache(
         from headway.figures.style import check
 
         check(out)
-    window: dict[str, Any] = {
-        "count": requests,
-        "duration": duration,
-        "start": start,
-        "rate": rate,
-        "scale": rate_scale,
-    }
-    request = _request(asked, cache_below)
-    if request is None:
-        lengths = {k: asked[k] for k in _LENGTHS if asked[k] is not None}
-        arrived = arriving(traffic, seed=seed, **{k: v for k, v in window.items() if v is not None}, **lengths)
-    else:
-        request, arrived = asked_for(request, traffic, seed=seed, **window)
+    window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
+    request, come = _come(asked, cache_below, traffic, seed, window)
     ttls = tuple(seconds(t, "--ttl") for t in names(ttl))
-    _give(prompt_cache(arrived, request, ttls=ttls, below=cache_below), json, csv, out)
+    _give(prompt_cache(come, request, ttls=ttls, below=cache_below), json, csv, out)
+
+
+def _come(asked: dict[str, Any], below: str | None, name: str, seed: int, window: dict[str, str | None]) -> Any:
+    """The question about a model, if there is one, and the traffic."""
+    from headway.plan.simulated import asked_for
+    from headway.simulation.traffic import traffic
+
+    request = _request(asked, below)
+    if request is not None:
+        return asked_for(request, name, seed=seed, **window)
+    options: dict[str, Any] = window | {k: asked[k] for k in _LENGTHS}
+    return None, traffic(name, seed=seed, **{k: v for k, v in options.items() if v is not None})
 
 
 def _request(asked: dict[str, Any], below: str | None) -> Request | None:
