@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.errors import HeadwayError as HeadwayError
     from headway.errors import InputError as InputError
     from headway.errors import PhysicsError as PhysicsError
+    from headway.figures import cache_figure as cache_figure
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
@@ -69,6 +70,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import sweep_against as sweep_against
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
+    from headway.plan.prompt_cache import PromptCache as PromptCache
+    from headway.plan.prompt_cache import prompt_cache as prompt_cache
     from headway.plan.racks import racks as racks
     from headway.plan.simulated import simulate as simulate
     from headway.plan.speculate import speculate as speculate
@@ -94,6 +97,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.serving import require_fit as require_fit
     from headway.serving import served_model as served_model
     from headway.serving import setting as setting
+    from headway.simulation.hit_rates import hit_rates as hit_rates
 
 # name -> (room, name there); imported on first use, so that `import headway` stays cheap
 _HOME = {
@@ -105,6 +109,7 @@ _HOME = {
     "balance_batch": ("headway.batching", "balance_batch"),
     "bill": ("headway.economics", "bill"),
     "build_step": ("headway.parallel", "build_step"),
+    "cache_figure": ("headway.figures", "cache_figure"),
     "calibrate": ("headway.front", "calibrate"),
     "calibration": ("headway.front", "calibration"),
     "Calibration": ("headway.roofline", "Calibration"),
@@ -129,6 +134,7 @@ _HOME = {
     "headlines": ("headway.lecture", "headlines"),
     "HeadwayError": ("headway.errors", "HeadwayError"),
     "InputError": ("headway.errors", "InputError"),
+    "hit_rates": ("headway.simulation.hit_rates", "hit_rates"),
     "kv_bytes_from_step": ("headway.economics", "kv_bytes_from_step"),
     "kv_bytes_read": ("headway.models", "kv_bytes_read"),
     "kv_bytes_stored": ("headway.models", "kv_bytes_stored"),
@@ -142,6 +148,8 @@ _HOME = {
     "Plan": ("headway.plan", "Plan"),
     "predict": ("headway.front", "predict"),
     "PriceSheet": ("headway.economics", "PriceSheet"),
+    "prompt_cache": ("headway.plan.prompt_cache", "prompt_cache"),
+    "PromptCache": ("headway.plan.prompt_cache", "PromptCache"),
     "Query": ("headway.questions", "Query"),
     "racks": ("headway.plan.racks", "racks"),
     "racks_figure": ("headway.figures", "racks_figure"),

@@ -3,6 +3,7 @@
 from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.gantt import gantt, racks_figure
+from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
@@ -12,6 +13,7 @@ __all__ = [
     "FORMATS",
     "Spec",
     "against_measured",
+    "cache_figure",
     "capacity_figure",
     "check",
     "comparison_figure",

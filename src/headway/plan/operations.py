@@ -210,7 +210,10 @@ def prefix(s: Setting, layout: Layout, ttl: str | None, below: str | None) -> Pr
         When it cannot be read.
     """
     size = max(s.prompt, 1.0)
-    held = float(kv_per_chip(s.model, layout, size)) / size * layout.chips  # bytes of a token on all chips of a replica
+    moved = (
+        float(kv_per_chip(s.model, layout, size)) / size * layout.chips
+    )  # bytes of a token, if every chip held its part
+    held = moved / layout.dp  # it lies on the chips of one group, and comes over their links
     stores: list[Store] = []
     for part in below.split(",") if below else []:
         name, sign, rest = (x.strip() for x in part.partition(":"))
@@ -223,7 +226,7 @@ def prefix(s: Setting, layout: Layout, ttl: str | None, below: str | None) -> Pr
             if not at:
                 raise InputError(f"{where}: size and rate of one replica are needed, like host:1TB@50GB/s")
             room, rate = units.parse(amount, units.BYTES, where), units.parse(speed, units.BYTES_PER_SECOND, where)
-        stores.append(Store(name, room / held, held / rate))
+        stores.append(Store(name, room / held, moved / rate))
     return Prefix(math.inf if ttl is None else duration(ttl, "--cache-ttl"), tuple(stores))
 
 
