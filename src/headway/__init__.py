@@ -75,6 +75,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.racks import racks as racks
     from headway.plan.simulated import simulate as simulate
     from headway.plan.speculate import speculate as speculate
+    from headway.plan.tiers import TierSheet as TierSheet
+    from headway.plan.tiers import design_tiers as design_tiers
     from headway.plan.trains import Timetables as Timetables
     from headway.plan.trains import trains as trains
     from headway.questions import Query as Query
@@ -172,7 +174,9 @@ _HOME = {
     "System": ("headway.hardware", "System"),
     "system": ("headway.hardware", "system"),
     "systems": ("headway.hardware", "systems"),
+    "TierSheet": ("headway.plan.tiers", "TierSheet"),
     "Timetables": ("headway.plan.trains", "Timetables"),
+    "design_tiers": ("headway.plan.tiers", "design_tiers"),
     "touched_experts": ("headway.models", "touched_experts"),
     "trains": ("headway.plan.trains", "trains"),
     "trains_figure": ("headway.figures", "trains_figure"),

@@ -73,6 +73,30 @@ def choose_layout(s: Setting, request: Request) -> Choice:
     return Choice(best, scenes[best], batches[best], len(roomy), fastest, alone[fastest])
 
 
+def fitting_layouts(s: Setting, request: Request) -> list[Layout]:
+    """Return the layouts that match a request and hold at least one sequence, as `choose_layout` compares them.
+
+    Parameters
+    ----------
+    s : Setting
+    request : Request
+
+    Raises
+    ------
+    InputError
+        When the layout asked for does not divide the model.
+    PhysicsError
+        When none fits.
+    """
+    options = _options(s, request)
+    held = {c: s.account(c) for c in options}
+    found = [c for c in options if (held[c].holds if s.only == c else held[c].fits) >= 1]
+    if not found:
+        nearest = max(options, key=lambda c: held[c].free)
+        raise refused(s, nearest, held[nearest])
+    return found
+
+
 def scene_of(s: Setting, layout: Layout) -> Scene:
     """Return the decode passes of a replica of a layout."""
     return Scene(

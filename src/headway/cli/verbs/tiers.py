@@ -1,0 +1,71 @@
+"""The verb about tiers of speed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from headway.cli.asking import asks, given
+from headway.cli.options import Csv, Folder, Json
+from headway.cli.output import emit, emit_csv
+from headway.cli.terminal import show
+from headway.questions import Request
+
+_OTHERS = ("batch", "concurrency", "arrivals", "load")
+_Tiers = Annotated[
+    str, Parameter(help="Speeds over the standard tier's; cheapest: whatever costs least. [fast:2.5x,batch:cheapest]")
+]
+_Standard = Annotated[
+    str | None,
+    Parameter(help="Speed of the standard tier, tokens per second; default: half way between fastest and cheapest."),
+]
+_Margin = Annotated[str, Parameter(help="That every tier shall have at full load. [60%]")]
+
+_Check = Annotated[
+    bool,
+    Parameter(name="--check", negative="", help="Simulate each tier: the load at which it keeps its speed for 95 %."),
+]
+
+
+@asks(Request, leave_out=_OTHERS)
+def tiers(
+    asked: dict[str, Any],
+    *,
+    tiers: _Tiers = "fast:2.5x,standard:1x,batch:cheapest",
+    standard: _Standard = None,
+    margin: _Margin = "50%",
+    check: _Check = False,
+    json: Json = False,
+    csv: Csv = False,
+    catalog: Folder = (),
+) -> None:
+    """Design fast, standard and batch tiers: what speed costs, what to charge, when it loses money, and the market's tiers beside.
+
+    --csv is the cheapest way to every speed.
+    """
+    from headway import units
+    from headway.catalog import use
+    from headway.plan.promises import promises
+    from headway.plan.tiers import design_tiers
+    from headway.records.tiers import promises_record, tiers_record
+    from headway.report.tiers import promises_text
+
+    use(catalog)
+    speed = None if standard is None else units.parse(standard, units.COUNT, "--standard")
+    wanted = 0.0 if margin in ("0", "0%") else _share(margin)
+    request = Request(**given(asked))
+    found = design_tiers(request, tiers, standard=speed, margin=wanted)
+    kept = promises(request, found) if check else ()
+    if json:
+        emit(tiers_record(found) | ({"promises": promises_record(kept)} if check else {}))
+    elif csv:
+        emit_csv(tiers_record(found)["curve"])
+    else:
+        show(found.text() + ("\n" + promises_text(kept) if check else ""))
+
+
+def _share(text: str) -> float:
+    from headway.plan.operations import share
+
+    return share(text, "--margin")

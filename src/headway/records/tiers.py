@@ -1,0 +1,53 @@
+"""A price sheet of speed tiers as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headway.numeric import finite
+from headway.plan.promises import Promise
+from headway.plan.tiers import Speed, TierSheet
+
+
+def tiers_record(s: TierSheet) -> dict[str, Any]:
+    """Return a price sheet as plain data for ``--json``: SI units, names end in the unit where it is not a count."""
+    return {
+        "model": s.setting.model.name, "system": s.setting.system.name, "prompt": s.setting.prompt, "output": s.setting.output,
+        "margin": s.margin, "saves_at_most": s.saves_at_most, "fastest": _speed(s.fastest), "cheapest": _speed(s.floor),
+        "tiers": [
+            {
+                "name": t.name, **_speed(t.at), "speed_times": t.times, "cost_times": t.cost_times, "batch_cut": t.batch_cut,
+                "price_dollars_per_mtok": t.price, "marginal_dollars_per_mtok": t.marginal, "loses_below": t.loses_below,
+                "pays_from_dollars_per_h": finite(t.pays_from),
+            }
+            for t in s.tiers
+        ],
+        "curve": [_speed(p) for p in s.curve],
+        "market": [
+            {
+                "name": m.name, "price_times": finite(m.price_times), "speed_times": finite(m.speed_times),
+                "batch_cut": finite(m.batch_cut), "cost_times": finite(m.cost_times), "margin": finite(m.margin(s.margin)),
+                "source": m.source, "date": m.date,
+            }
+            for m in s.market
+        ],
+    }  # fmt: skip
+
+
+def promises_record(found: Sequence[Promise]) -> list[dict[str, Any]]:
+    """Return what tiers can promise as plain data."""
+    return [
+        {
+            "name": p.name, "requests_per_s": p.rate, "dollars_per_mtok": finite(p.cost), "promised_tpot_p95_s": p.promised,
+            "tpot_p95_s": finite(p.tpot), "ttft_p95_s": finite(p.ttft), "kept": p.kept,
+        }
+        for p in found
+    ]  # fmt: skip
+
+
+def _speed(p: Speed) -> dict[str, Any]:
+    return {
+        "layout": str(p.layout), "batch": p.batch, "tpot_s": p.tpot, "ttft_s": finite(p.ttft), "tokens_per_s": p.speed,
+        "dollars_per_mtok": p.cost, "output_tokens_per_s": p.output_rate,
+    }  # fmt: skip
