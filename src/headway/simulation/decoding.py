@@ -36,6 +36,9 @@ class Law(NamedTuple):
     curved: bool
 
 
+_NOBODY: list[int] = []  # not to be changed
+
+
 def laws(clock: PassClock, longest: int, new: int = 1) -> list[Law]:
     """Return the laws of a clock's context meters up to a length.
 
@@ -314,15 +317,19 @@ class Decoding:
         made = count * self.count
         self.caches += made
         self.made += made
-        totals, slopes, bends, ends, ticket = self._totals, self.slopes, self._bends, self._ends, self._ticket
+        totals, slopes = self._totals, self.slopes
         for meter in self._meters:
             totals[meter] += count * slopes[meter]
+        bends, ticket = self._bends, self._ticket
         while bends and bends[0][0] <= passed:
             _, who, theirs, meter, change = heappop(bends)
             if ticket.get(who) == theirs:
                 slopes[meter] += change
         if self.curved:
             self._anew()
+        ends = self._ends
+        if not ends or ends[0][0] > passed:
+            return _NOBODY
         found: list[int] = []
         while ends and ends[0][0] <= passed:
             _, who, theirs = heappop(ends)
