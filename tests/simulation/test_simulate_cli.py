@@ -104,6 +104,8 @@ def test_a_trace_of_the_catalogue(capsys):
         (["--traffic", "no-such-file.csv"], "no-such-file.csv"),
         (["--max-sequences", "0"], "at least 1"),
         (["--cpu-layers", "3"], "host"),
+        (["--tp", "2"], "one replica can span 1"),
+        (["--prefill", "1xtp4"], "one replica can span 1"),
         (["--policy", "foo"], "prefill-first"),
         (["--policy", "static"], "static:32"),
         (["--policy", "static:0"], "at least 1"),
@@ -194,3 +196,23 @@ def test_a_watched_run_is_the_same(capsys):
     assert half.log.stopped
     assert 0.4 < half.ended.mean() < 1
     assert "interrupted after" in half.text()
+
+
+def test_padded_batches_with_drafts_end(capsys):
+    """Who has ended keeps its seat and makes nothing more."""
+    code, out, _ = run(capsys, "--policy", "static:4,timeout=1s", "--drafts", "2", "--requests", "40", "--json")
+    assert code == 0
+    assert json.loads(out)["ended"] == 40
+
+
+def test_lengths_that_nobody_says_are_the_plans(capsys):
+    assert app.run(["simulate", "llama-3.1-8b", "--on", "h100x1", "--requests", "30", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr()[0])))
+    assert {(r["prompt"], r["output"]) for r in rows} == {("7680", "1024")}
+
+
+def test_weights_that_do_not_fit_are_refused(capsys):
+    assert app.run(["simulate", "deepseek-v3", "--on", "h100x1", "--requests", "30"]) == 3
+    out, err = capsys.readouterr()
+    assert "does not fit" in err
+    assert not out

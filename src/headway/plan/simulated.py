@@ -13,7 +13,7 @@ from headway.parallel import Layout
 from headway.plan.choose import choose_layout
 from headway.plan.operations import whole
 from headway.questions import Request
-from headway.serving import Setting, setting
+from headway.serving import Setting, checked_layout, setting
 from headway.simulation import Requests
 from headway.simulation.deployment import USUAL, Operation, deployment, split
 from headway.simulation.driving import Watch
@@ -21,7 +21,9 @@ from headway.simulation.policies import Policy
 from headway.simulation.results import Simulated
 from headway.simulation.routers import Router
 from headway.simulation.tiers import dealt
+from headway.simulation.traffic import trace_names
 from headway.simulation.traffic import traffic as arriving
+from headway.simulation.traffic.specs import Spec, is_spec
 
 
 def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | None) -> tuple[Request, Requests]:
@@ -42,6 +44,14 @@ def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | 
         length = getattr(request, name)
         if length is not None:
             options[name] = int(length)
+    spec = Spec(traffic) if is_spec(traffic) and traffic not in trace_names() else None
+    if (
+        spec is not None
+        and spec.kind not in ("sessions", "agents")
+        and not any(map(spec.given, ("prompt", "output", "lengths")))
+    ):
+        where = setting(request)  # what a plan would take
+        options = {"prompt": int(where.prompt), "output": int(where.output)} | options
     found = arriving(traffic, seed=seed, **options)
     if request.context is None and request.prompt is None and request.output is None:
         means = {"prompt": float(found.prompt.mean()), "output": float(found.output.mean())}
@@ -85,7 +95,8 @@ class Place:
             if layout
             else self
         )
-        found = (where.setting.only or self.layout) if layout else self.layout
+        only = where.setting.only
+        found = checked_layout(where.setting, only) if layout and only is not None else self.layout
         left = self.setting.system.chips - count * found.chips
         if left < self.layout.chips:
             raise InputError(
@@ -144,7 +155,7 @@ def placed(request: Request) -> Place:
         When the weights do not fit.
     """
     s = setting(request)
-    return Place(request, s, s.only or choose_layout(s, request).layout)
+    return Place(request, s, choose_layout(s, request).layout if s.only is None else checked_layout(s, s.only))
 
 
 def simulate(

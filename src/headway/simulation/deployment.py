@@ -10,7 +10,7 @@ from headway.errors import InputError
 from headway.hardware import with_host
 from headway.parallel import Layout, kv_per_chip
 from headway.roofline import PassClock
-from headway.serving import Setting, beat, joining
+from headway.serving import Setting, beat, joining, refused
 from headway.simulation.admission import ENDLESS
 from headway.simulation.autoscaling import Autoscale
 from headway.simulation.drafting import Drafts
@@ -214,7 +214,10 @@ def split(d: Deployment, layout: Layout, replicas: int) -> Deployment:
 
 def _engine(s: Setting, layout: Layout, o: Operation) -> Engine:
     _refuse(s, layout)
-    pool = s.pool(layout, s.account(layout))
+    account = s.account(layout)
+    if account.weights > account.capacity or account.holds < 1:
+        raise refused(s, layout, account)
+    pool = s.pool(layout, account)
     policy = o.policy or (PrefillFirst() if s.engine.apart else Chunked())
     budget = (s.chunk if o.tokens is None else o.tokens) * layout.dp
     blocks = int(pool.blocks / layout.pp) if math.isfinite(pool.blocks) else ENDLESS

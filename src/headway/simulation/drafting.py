@@ -159,6 +159,8 @@ class Drafting:
         self.passed += count
         found: list[int] = []
         for who, left in self._left.items():
+            if not left:  # it has ended, and keeps its seat in a padded batch
+                continue
             if self._grows:
                 self._reach[who] = self._wanted(who)
             made = min(next(self._drawn), left)
