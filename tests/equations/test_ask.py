@@ -89,7 +89,7 @@ WORKED = [
     "token_time": 5}),
     ("D3", {}, {"bubble": 0.1579, "held_gpipe": 16, "held_1f1b": 4}), ("D3", {"M": 8}, {"bubble": 0.2727}),
     # lecture E14 to E17, SYS-D4
-    ("E17", {}, {"weights": 3.90625e9, "kv": 7.5e9, "global_batch": 9600}), ("E16", {"P": 1}, {"weights": 15.625e9,
+    ("E17", {}, {"weights": 3.90625e9, "kv": 7.5e9, "global_batch": 9600, "all_chips": 2.92e12}), ("E16", {"P": 1}, {"weights": 15.625e9,
     "kv": 7.5e9}),
     # lecture E18, SYS-D5
     ("E18", {"chips": 8, "bandwidth": "3.35TB/s"}, {"read": 37.3e-3}), ("E18", {}, {"read": 1.736e-3}),
@@ -119,7 +119,7 @@ WORKED = [
     {"over_compute": 1}),
     # lecture 7.1, SYS-F2
     ("F2", {}, {"covered": 300e3, "mean_cost": 1.5, "cost": 5, "loses": "yes"}), ("F2", {"context": "250k"},
-    {"loses": "no"}),
+    {"loses": "no"}), ("F2", {"context": "250k", "margin": "20%"}, {"price": 1.2, "covered": 240e3, "loses": "yes"}),
     # lecture 7.4: E25, SYS-F4; E26, SYS-F5
     ("F4", {}, {"place": "flash", "hbm_until": 3750, "recompute": 0.02222}), ("F4", {"held": "1ms"}, {"place": "HBM"}),
     ("E25", {"held": "1s"}, {"place": "DDR"}), ("E25", {"held": 1e4}, {"place": "disk"}), ("E25", {"held": 1e9},
@@ -137,7 +137,7 @@ WORKED = [
     ("G1", {}, {"z": 14, "kept": 3, "x_again": 3, "y_again": 5}), ("G4", {}, {"stored": 2, "flops_per_parameter": 8}),
     ("G4", {"reversible": "no"}, {"stored": 100, "flops_per_parameter": 6}), ("recompute", {"n": 9}, {"factor": 5}),
     ("H4", {}, {"tokens": 3.3616}), ("H5", {}, {"energy": 1001}), ("H5", {"batch": 1000}, {"energy": 2}),
-    ("H5", {"batch": 256}, {"energy": 4.90625}),
+    ("H5", {"batch": 256}, {"energy": 4.90625}), ("H5", {"multiply": 3, "move": 10}, {"energy": 13}),
 ]  # fmt: skip
 
 
@@ -277,6 +277,8 @@ def test_what_if_is_the_roofline_and_the_money_of_the_lecture():
     assert found["user_rate"] == near(1 / 0.76224e-3)
     assert found["rate"] == near(2400 / 0.76224e-3)
     assert found["sequences_that_fit"] == 711_560  # 64 x 192 GB less 350 GB, over 8,192 x 2,048 bytes
+    heavy = hw.ask("what-if", {**given, "kv_bytes": 20480}).results  # KV binds: 0.7864 ms for 2,400 sequences
+    assert heavy["cost_floor"] == near(0.78643e-3 / 2400 * 64 * 2 / 3600 * 1e6)
     share = 8192 / found["goldilocks"]
     assert found["balance_with_kv"] == near(found["balance"] / (1 - share))
 
@@ -315,6 +317,8 @@ def test_models_by_counts_by_name_and_machines():
     assert named.results["balance"] == near(312.5 * arch.sparsity)
     assert hw.ask("A10", model="deepseek-v3").values["per_token"] == 8
     assert hw.ask("E18", model="37B/1T", system="gb200-nvl72").values["chips"] == 72
+    assert hw.ask("E18", model="37B/1T", system="h200x16").values["chips"] == 8  # of its scale-up domain
+    assert hw.ask("A5", system="h200x16").values["chips"] == 16
     assert hw.ask("E11", model="deepseek-v3", given={"active": 1e9}).sources["active"] == "given"
     assert hw.ask("E6", system="h100", precision="bf16").results["ratio"] == near(295.2)
 
@@ -337,8 +341,12 @@ def test_sweeps():
     with pytest.raises(PhysicsError, match="floor"):
         hw.ask("A9", sweep="speed_ratio=4,8")
     chart = asked_figure(hw.ask("B1", sweep="context=1k..1M"))
-    assert [p["encoding"]["y"]["field"] for p in chart["vconcat"]] == ["goldilocks", "mfu"]
-    assert chart["vconcat"][1]["encoding"]["x"]["scale"]["type"] == "log"
+    assert [p["encoding"]["y"]["title"] for p in chart["vconcat"]] == ["mfu"]  # the goldilocks context does not move
+    assert chart["vconcat"][0]["encoding"]["x"]["scale"]["type"] == "log"
+    together = asked_figure(hw.ask("what-if", sweep="batch=1..1000"))["vconcat"]
+    times = next(p for p in together if p["encoding"]["y"]["title"] == "[s]")
+    assert {v["what"] for v in times["data"]["values"]} == {"weights", "kv", "compute", "step", "latency limit"}
+    assert asked_figure(hw.ask("B4", sweep="law=dense,sqrt"))["vconcat"][0]["encoding"]["x"]["type"] == "nominal"
     with pytest.raises(InputError, match="--sweep"):
         asked_figure(hw.ask("B1"))
 
@@ -365,6 +373,11 @@ def test_refusals_are_one_line(capsys, words, said):
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_plan_of_counts_is_told_where_they_go(capsys):
+    assert run(["plan", "37B/700B", "--on", "h200x8"]) == 2
+    assert "`headway ask what-if --model 37B/700B" in capsys.readouterr().err
 
 
 def test_physics_refuses_with_three(capsys):

@@ -57,11 +57,9 @@ def _what_if(
         return batching.per_million(batching.cost_per_token(seconds, tokens, chips, price / 3600))
 
     return (
-        k, read * k, star, batching.balance_batch_with_kv(star, read, gold), gold, t.weights, t.kv, t.compute,
-        t.seconds, t.bound, t.mfu,
-        1 / t.seconds, batching.throughput(batch, t.seconds), dollars(t.seconds, batch), dollars(max(one.compute,
-        one.kv), 1.0),
-        t.weights, held.weights, math.floor(fits) if math.isfinite(fits) else fits,
+        k, read * k, star, batching.balance_batch_with_kv(star, read, gold), gold, t.weights, t.kv, t.compute, t.seconds, t.bound,
+        t.mfu, 1 / t.seconds, batching.throughput(batch, t.seconds), dollars(t.seconds, batch),
+        dollars(max(one.compute, one.kv), 1.0), t.weights, held.weights, math.floor(fits) if math.isfinite(fits) else fits,
     )  # fmt: skip
 
 

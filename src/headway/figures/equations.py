@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from headway.equations import Asked, Result
@@ -14,7 +15,7 @@ _LINE = "#2e86ab"
 
 
 def asked_figure(a: Asked) -> Spec:
-    """Return a panel for each result against the parameter that was swept; both axes logarithmic where numbers allow.
+    """Return a panel for each unit of the results that move, against what was swept; axes are logarithmic where numbers allow.
 
     Parameters
     ----------
@@ -30,36 +31,58 @@ def asked_figure(a: Asked) -> Spec:
     if not a.swept:
         raise InputError("-o: a chart needs --sweep name=a..b")
     p = e.parameter(a.swept)
-    panels = [_panel(r, p.name, p.unit, bool(p.choices), rows) for r in e.results if _numbers(rows, r.name)]
+    drawn = [g for g in _groups(e.results) if any(len(set(_numbers(rows, r.name))) > 1 for r in g)]
+    panels = [_panel(g, p.name, p.unit, bool(p.choices), rows) for g in drawn]
     if not panels:
-        raise InputError(f"-o: no result of {e.id} is a number over this sweep")
+        raise InputError(f"-o: no result of {e.id} moves over this sweep")
     return {
         "$schema": SCHEMA,
         "title": {"text": f"{e.id}: {e.title}", "subtitle": [e.formula], "anchor": "start", "offset": 14},
         "vconcat": panels,
+        "resolve": {"scale": {"color": "independent"}},
         "config": CONFIG,
     }
 
 
+def _groups(results: Sequence[Result]) -> list[list[Result]]:
+    """Results of one unit share a panel; pure numbers have one each."""
+    found: dict[str, list[Result]] = {}
+    for r in results:
+        found.setdefault(r.unit if r.unit not in ("", "x") else f"/{r.name}", []).append(r)
+    return list(found.values())
+
+
 def _numbers(rows: list[dict[str, Any]], name: str) -> list[float]:
-    return [r[name] for r in rows if isinstance(r[name], float) and math.isfinite(r[name])]
+    return [r[name] for r in rows if isinstance(r[name], int | float) and math.isfinite(r[name])]
 
 
-def _axis(name: str, unit: str, values: list[float]) -> Spec:
-    axis: Spec = {
-        "field": name,
-        "type": "quantitative",
-        "title": f"{name.replace('_', ' ')}{f' [{unit}]' if unit else ''}",
-        "axis": FEW,
-    }
-    return axis | ({"scale": LOG} if min(values) > 0 and max(values) > 5 * min(values) else {"scale": {"zero": False}})
+def _axis(name: str, title: str, unit: str, values: list[float]) -> Spec:
+    said = f"{title.replace('_', ' ')}{f' [{unit}]' if unit else ''}".strip()
+    axis: Spec = {"field": name, "type": "quantitative", "title": said, "axis": FEW}
+    wide = min(values) > 0 and max(values) > 5 * min(values)
+    return axis | ({"scale": LOG} if wide else {"scale": {"zero": False}})
 
 
-def _panel(r: Result, name: str, unit: str, words: bool, rows: list[dict[str, Any]]) -> Spec:
-    values = [row for row in rows if row[r.name] is not None]
+def _panel(group: list[Result], name: str, unit: str, words: bool, rows: list[dict[str, Any]]) -> Spec:
+    """One panel: a line for each result of the group, bars side by side where the sweep goes over words."""
+    numbers = [r for r in group if _numbers(rows, r.name)]
+    values: list[dict[str, Any]] = [
+        {name: row[name], "value": row[r.name], "what": r.name.replace("_", " ")}
+        for r in numbers
+        for row in rows
+        if row[r.name] is not None
+    ]
     x: Spec = (
-        {"field": name, "type": "nominal", "sort": None} if words else _axis(name, unit, [row[name] for row in values])
+        {"field": name, "type": "nominal", "sort": None, "axis": {"labelAngle": 0}}
+        if words
+        else _axis(name, name, unit, [v[name] for v in values])
     )
-    mark: Spec = {"type": "bar" if words else "line", "color": _LINE, "point": {"color": _LINE, "size": 20}}
-    y = _axis(r.name, r.unit, _numbers(rows, r.name))
-    return {"width": 560, "height": 130, "data": {"values": values}, "mark": mark, "encoding": {"x": x, "y": y}}
+    title = numbers[0].name if len(numbers) == 1 else ""
+    encoding: Spec = {"x": x, "y": _axis("value", title, numbers[0].unit, [v["value"] for v in values])}
+    if len(numbers) > 1:
+        encoding["color"] = {"field": "what", "title": None, "sort": None}
+        encoding |= {"xOffset": {"field": "what"}} if words else {}
+    mark: Spec = {"type": "point", "filled": True} if words else {"type": "line", "point": {"size": 20}}
+    if len(numbers) == 1:
+        mark["color"] = _LINE
+    return {"width": 560, "height": 150, "data": {"values": values}, "mark": mark, "encoding": encoding}
