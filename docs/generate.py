@@ -20,6 +20,7 @@ from headway.evidence.measurements import read_rows
 from headway.hardware import chips, systems
 from headway.predictions.rows import predicted_rows
 from headway.questions import Query, Request, fields_of
+from headway.report.equations import ask_page
 from headway.tables import table_text
 
 ROOT = Path(__file__).parent.parent
@@ -98,21 +99,26 @@ def predicted() -> str:
 
 
 CHOSEN = (
-    "balance batch", "worst wait for a token", "tokens per second of one rack (T = 1/64 s)", "share of Gemini-size traffic",
+    "balance batch", "worst wait for a token", "tokens per second of one rack (T = 1/64 s)", "share of 128M tok/s, Gemini-size traffic",
     "scale-up over scale-out time, 32 experts, 1 layer", "KV per chip, 1 rack", "KV per chip, 4 racks",
     "step with 4 rack hops", "D_pre over D_RL", "D_pre over D_inf", "tokens of one model in two months",
-    "over-training at 200T tokens", "KV bytes per token from the 200k step", "memory over compute time in decode",
+    "over-training at 200T tokens", "KV bytes per token from the 200k step", "decode MFU where output costs 5x input",
 )  # fmt: skip
 
 
 def lecture_summary() -> str:
     """A dozen headlines as a table."""
     rows = {h.what: h for h in lecture.headlines()}
-    body = [[rows[w].id, w, f"{rows[w].lecture:.6g}", f"{rows[w].computed:.6g} {rows[w].unit}".strip()] for w in CHOSEN]
+    who = {"T": "said", "D": "derived", "X": "beyond"}
+    body = [
+        [rows[w].id, w, who[rows[w].said], f"{rows[w].lecture:.6g}", f"{rows[w].computed:.6g} {rows[w].unit}".strip()]
+        for w in CHOSEN
+    ]
     good = sum(h.holds for h in rows.values())
-    return (
-        f"```\n{table_text(['id', 'what', 'lecture', 'headway'], body)}\n```\n\n{good} of {len(rows)} within rounding."
-    )
+    told = {k: sum(h.said == k for h in rows.values()) for k in "TDX"}
+    shown = table_text(["id", "what", "is", "lecture", "headway"], body)
+    said = f"{told['T']} of them said in the lecture, {told['D']} derived from it, {told['X']} beyond it."
+    return f"```\n{shown}\n```\n\n{good} of {len(rows)} within rounding: {said}"
 
 
 def _fill(text: str, marker: str, body: str) -> str:
@@ -217,6 +223,8 @@ def main() -> int:
     wanted[docs / "predict.md"] = predict_page()
     for page in ("trains.md", "simulate.md", "capacity.md", "cache.md", "tiers.md"):
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
+    text = commands((docs / "ask.md").read_text(encoding="utf-8"))
+    wanted[docs / "ask.md"] = _fill(text, "<!-- equations -->", ask_page())
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

@@ -66,10 +66,14 @@ def fields(value):
 
 
 @pytest.mark.parametrize("verb", [
-    "plan deepseek-v3 --on gb200-nvl72 --why", "plan llama-3.1-8b,deepseek-v3 --on h100", "curve deepseek-v3 --on h200x8 --why",
-    "plan gpt-oss-120b --on rtx4090 --cpu-experts 30 --engine llama.cpp", "search gpt-oss-120b --on h200x8 --rate 2/s --why",
-    "racks gpt-oss-120b --on h200x8 --racks 1,2", "speculate gpt-oss-120b --on h200x8", "trains gpt-oss-120b --on h200 --rate 1/s --why",
-    "fit --on rtx4090 qwen3-8b", "lecture", "simulate llama-3.1-8b --on h100x1 --traffic closed:4 --requests 20 --prompt 1k --output 64",
+    "plan deepseek-v3 --on gb200-nvl72 --why", "plan llama-3.1-8b,deepseek-v3 --on h100",
+    "curve deepseek-v3 --on h200x8 --why",
+    "plan gpt-oss-120b --on rtx4090 --cpu-experts 30 --engine llama.cpp",
+    "search gpt-oss-120b --on h200x8 --rate 2/s --why",
+    "racks gpt-oss-120b --on h200x8 --racks 1,2", "speculate gpt-oss-120b --on h200x8",
+    "trains gpt-oss-120b --on h200 --rate 1/s --why",
+    "fit --on rtx4090 qwen3-8b", "lecture", "ask", "ask E5",
+    "simulate llama-3.1-8b --on h100x1 --traffic closed:4 --requests 20 --prompt 1k --output 64",
     "capacity llama-3.1-8b --on h100x1 --prompt 512 --output 128 --tpot 20ms --seeds 2 --readers 100",
     "simulate llama-3.1-8b --on h100x1 --prompt 512 --output 64 --seeds 2", "sweep llama-3.1-8b --on h100x1 --prompt 512 --output 64",
     "cache llama-3.1-8b --on h100x1 --requests 100", "tiers llama-3.1-8b --on h100x1 --prompt 500 --output 100",

@@ -28,9 +28,12 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.economics import Usage as Usage
     from headway.economics import bill as bill
     from headway.economics import kv_bytes_from_step as kv_bytes_from_step
+    from headway.equations import Asked as Asked
+    from headway.equations import ask as ask
     from headway.errors import HeadwayError as HeadwayError
     from headway.errors import InputError as InputError
     from headway.errors import PhysicsError as PhysicsError
+    from headway.figures import asked_figure as asked_figure
     from headway.figures import cache_figure as cache_figure
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
@@ -108,6 +111,9 @@ _HOME = {
     "Answer": ("headway.serving", "Answer"),
     "answer": ("headway.serving", "answer"),
     "Architecture": ("headway.models", "Architecture"),
+    "ask": ("headway.equations", "ask"),
+    "Asked": ("headway.equations", "Asked"),
+    "asked_figure": ("headway.figures", "asked_figure"),
     "balance_batch": ("headway.batching", "balance_batch"),
     "bill": ("headway.economics", "bill"),
     "build_step": ("headway.parallel", "build_step"),

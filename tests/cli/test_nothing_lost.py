@@ -266,12 +266,17 @@ LONG = "a" * 300
 
 
 @pytest.mark.parametrize("text", [
-    "catalog {}", "catalog chips {}", "plan llama-3.1-8b --on h100 --catalog {}", "plan llama-3.1-8b --on h100 -o {}", "predict {}",
-    "predict {file} -o {}", "calibrate {file} --name {}", "plan llama-3.1-8b --on h100 --context {}", "search --grid {}",
-    "plan llama-3.1-8b --{}", "plan llama-3.1-8b --on h100 --convention {}", "{}", "plan llama-3.1-8b --on h100 --layout {}",
-    "plan llama-3.1-8b --on h100 --layout tp8+{}", "racks gpt-oss-120b --on h200x8 --racks {}", "lecture --set {}", "fit {} --on h100",
+    "catalog {}", "catalog chips {}", "plan llama-3.1-8b --on h100 --catalog {}",
+    "plan llama-3.1-8b --on h100 -o {}", "predict {}",
+    "predict {file} -o {}", "calibrate {file} --name {}", "plan llama-3.1-8b --on h100 --context {}",
+    "search --grid {}",
+    "plan llama-3.1-8b --{}", "plan llama-3.1-8b --on h100 --convention {}", "{}",
+    "plan llama-3.1-8b --on h100 --layout {}",
+    "plan llama-3.1-8b --on h100 --layout tp8+{}", "racks gpt-oss-120b --on h200x8 --racks {}", "lecture --set {}",
+    "fit {} --on h100",
     "search llama-3.1-8b --on h100 --chips {}", "plan ./{}.json --on h100", "plan ./{}/config.json --on h100",
-    "search --grid x.toml --ray {}",
+    "search --grid x.toml --ray {}", "ask {}", "ask E5 {}=3", "ask E5 total={}", "ask E5 --model {}",
+    "ask E5 --sweep {}", "ask B4 law={}",
 ])  # fmt: skip
 def test_a_line_quotes_little_of_what_is_long(tmp_path, capsys, text):
     """A name that no file can have is malformed, too: one line that names it, status 2."""

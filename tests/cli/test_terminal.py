@@ -20,6 +20,9 @@ VERBS = [
     "speculate llama-3.1-70b --on h100x8",
     "trains llama-3.1-70b --on h100x8 --rate 2/s --why",
     "lecture",
+    "ask",
+    "ask E17",
+    "ask what-if --sweep batch=1,100",
     "catalog chips",
     "catalog models qwen",
 ]

@@ -16,7 +16,8 @@ ONES = [
     "racks gpt-oss-120b --on h200x8 --racks 1", "racks llama-3.1-8b --on h100 --racks 1 --batch 1 --context 2",
     "racks gpt-oss-120b --on h200 --racks 1,2 --training", "speculate llama-3.1-8b --on h100 --length 1",
     "trains llama-3.1-8b --on h100 --rate 1/s --batch 1 --output 2 --prompt 1 --why", "catalog chips t4",
-    "fit --on h100 qwen3-8b", "lecture --set pipeline_stages=1 --set active_experts=1",
+    "fit --on h100 qwen3-8b", "lecture --set pipeline_stages=1 --set active_experts=1", "ask C2 chips=1",
+    "ask E17 chips=1 stages=1 batch=1",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from headway.economics.bills import Bill, PriceSheet, Usage, bill
 from headway.economics.cache_tiers import (
+    LECTURE_DRAINS,
     Recompute,
     Tier,
     catalogue_tiers,
@@ -32,6 +33,7 @@ from headway.economics.tiers import (
 )
 
 __all__ = [
+    "LECTURE_DRAINS",
     "Bill",
     "CachePremium",
     "PriceSheet",

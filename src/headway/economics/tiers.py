@@ -113,12 +113,15 @@ def mean_context_cost(low: Real, high: Real, goldilocks: Real) -> Real:
     Parameters
     ----------
     low, high : float or array
-        Ends of the range of contexts. [tokens]
+        Ends of the range of contexts; of one context its own cost. [tokens]
     goldilocks : float or array
         L*. [tokens]
     """
     knee = np.minimum(np.maximum(goldilocks, low), high)
-    return ((knee - low) + (high**2 - knee**2) / (2 * goldilocks)) / (high - low)
+    wide = np.asarray(high - low) > 0
+    span = np.where(wide, high - low, 1.0)
+    mean = np.where(wide, ((knee - low) + (high**2 - knee**2) / (2 * goldilocks)) / span, context_cost(low, goldilocks))
+    return float(mean) if mean.ndim == 0 else mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
+from headway.figures.equations import asked_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
@@ -13,6 +14,7 @@ __all__ = [
     "FORMATS",
     "Spec",
     "against_measured",
+    "asked_figure",
     "cache_figure",
     "capacity_figure",
     "check",

@@ -12,6 +12,7 @@ from headway.catalog import catalogue
 from headway.errors import InputError, near_misses, quoted, unknown
 
 PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf$")  # of a split GGUF file
+_COUNTS = re.compile(r"\d+(\.\d+)?[kMGBTmb]/\d+(\.\d+)?[kMGBTmb]")  # 37B/700B
 
 
 def is_path(name: str) -> bool:
@@ -95,6 +96,11 @@ def from_hub(name: str) -> Path:
     table = catalogue().table("models")
     if name.count("/") != 1:
         raise unknown("model", name, table.names(), "`headway catalog models` lists them; a path to config.json works.")
+    if _COUNTS.fullmatch(name):
+        raise InputError(
+            f"model {name!r} is counts alone, which say nothing of layers and widths; "
+            f"`headway ask what-if --model {name} --kv-bytes 70k --on SYSTEM` takes them"
+        )
     try:
         from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports] - an extra
     except ImportError:

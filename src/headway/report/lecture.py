@@ -24,11 +24,18 @@ def lecture_text(rows: Sequence[Headline], changed: bool = False) -> str:
     for h in rows:
         d = h.relative_difference
         verdict = ("=" if h.holds else "differs") if d is None else "=" if abs(d) < 5e-4 else f"{100 * d:+.1f} %"
-        body.append([h.chapter, h.id, h.what, shown(h.lecture, h.unit), shown(h.computed, h.unit), verdict])
+        who = {"T": "said", "D": "derived", "X": "beyond"}[h.said]
+        body.append([h.chapter, h.id, h.what, who, shown(h.lecture, h.unit), shown(h.computed, h.unit), verdict])
     ours = "with your inputs" if changed else "computed"
-    table = table_text(["chapter", "id", "what", "lecture", ours, "difference"], body)
+    table = table_text(["chapter", "id", "what", "is", "lecture", ours, "difference"], body)
     notes = [f"  {h.what}: {h.note}" for h in rows if h.note]
-    good = sum(h.holds for h in rows)
+    good, told = sum(h.holds for h in rows), {k: sum(h.said == k for h in rows) for k in "TDX"}
+    legend = f"{told['T']} said in the lecture, {told['D']} derived from it, {told['X']} beyond it"
+    legend += "; `headway ask ID` takes each with your numbers"
     if changed:
-        return f"{table}\n\nthe lecture's column stands for the lecture's own inputs; {units.some(len(rows) - good, 'row')} moved"
-    return f"{table}\n\nwhere the lecture is loose\n" + "\n".join(notes) + f"\n\n{good} of {len(rows)} within rounding"
+        return f"{table}\n\n{legend}\nthe lecture's column stands for the lecture's own inputs; {units.some(len(rows) - good, 'row')} moved"
+    return (
+        f"{table}\n\nwhere the lecture is loose\n"
+        + "\n".join(notes)
+        + f"\n\n{good} of {len(rows)} within rounding; {legend}"
+    )
