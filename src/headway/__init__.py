@@ -24,9 +24,11 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.batching import goldilocks_context as goldilocks_context
     from headway.catalog import use as use
     from headway.catalog import using as using
+    from headway.economics import PriceList as PriceList
     from headway.economics import PriceSheet as PriceSheet
     from headway.economics import Usage as Usage
     from headway.economics import bill as bill
+    from headway.economics import kv_bytes_from_slope as kv_bytes_from_slope
     from headway.economics import kv_bytes_from_step as kv_bytes_from_step
     from headway.errors import HeadwayError as HeadwayError
     from headway.errors import InputError as InputError
@@ -34,6 +36,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
     from headway.figures import simulation_figure as simulation_figure
@@ -69,6 +72,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import sweep_against as sweep_against
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
+    from headway.plan.infer import Inference as Inference
+    from headway.plan.infer import infer as infer
     from headway.plan.racks import racks as racks
     from headway.plan.simulated import simulate as simulate
     from headway.plan.speculate import speculate as speculate
@@ -128,7 +133,11 @@ _HOME = {
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
     "HeadwayError": ("headway.errors", "HeadwayError"),
+    "infer": ("headway.plan.infer", "infer"),
+    "Inference": ("headway.plan.infer", "Inference"),
+    "inference_figure": ("headway.figures", "inference_figure"),
     "InputError": ("headway.errors", "InputError"),
+    "kv_bytes_from_slope": ("headway.economics", "kv_bytes_from_slope"),
     "kv_bytes_from_step": ("headway.economics", "kv_bytes_from_step"),
     "kv_bytes_read": ("headway.models", "kv_bytes_read"),
     "kv_bytes_stored": ("headway.models", "kv_bytes_stored"),
@@ -141,6 +150,7 @@ _HOME = {
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "Plan": ("headway.plan", "Plan"),
     "predict": ("headway.front", "predict"),
+    "PriceList": ("headway.economics", "PriceList"),
     "PriceSheet": ("headway.economics", "PriceSheet"),
     "Query": ("headway.questions", "Query"),
     "racks": ("headway.plan.racks", "racks"),

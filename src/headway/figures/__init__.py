@@ -3,6 +3,7 @@
 from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.gantt import gantt, racks_figure
+from headway.figures.inferences import calibration_figure, inference_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
@@ -12,11 +13,13 @@ __all__ = [
     "FORMATS",
     "Spec",
     "against_measured",
+    "calibration_figure",
     "capacity_figure",
     "check",
     "comparison_figure",
     "curve_figure",
     "gantt",
+    "inference_figure",
     "racks_figure",
     "search_figure",
     "simulation_figure",
