@@ -118,7 +118,7 @@ def _ratio(p: PriceList) -> Iterator[Reading]:
     yield _point(
         "memory over compute in decode, from output/input", float(said.memory_over_compute), "times",
         f"decode runs at {float(said.decode_mfu):.0%} of prefill's MFU; passes of "
-        f" {float(said.crossover_tokens):.1f} or more tokens are compute-bound",
+        f"{float(said.crossover_tokens):.1f} or more tokens are compute-bound",
         "prices follow cost in both (E24)", "prefill below its peak, answers sold at another margin than prompts, drafts",
     )  # fmt: skip
 
@@ -166,7 +166,8 @@ def _hosted(what: str) -> str:
         at = [h.attention for h in known if h.attention is not None]
         return f"hosted models of known shape have that at {min(at):,.0f} to {max(at):,.0f} tokens"
     off = [(h.truth or 0.0) / k for h in known for k in (h.slopes if what == "slopes" else (h.lecture,)) if k]
-    return f"hosted models of known shape have {min(off):.1f} to {max(off):.1f}x that (in 16 bits)"
+    least, most = (f"{x:.1f}" if x < 10 else f"{x:.0f}" for x in (min(off), max(off)))
+    return f"hosted models of known shape have {least} to {most}x that (in 16 bits)"
 
 
 def _shapes(k: float, width: float) -> str:
