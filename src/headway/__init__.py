@@ -24,9 +24,11 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.batching import goldilocks_context as goldilocks_context
     from headway.catalog import use as use
     from headway.catalog import using as using
+    from headway.economics import PriceList as PriceList
     from headway.economics import PriceSheet as PriceSheet
     from headway.economics import Usage as Usage
     from headway.economics import bill as bill
+    from headway.economics import kv_bytes_from_slope as kv_bytes_from_slope
     from headway.economics import kv_bytes_from_step as kv_bytes_from_step
     from headway.equations import Asked as Asked
     from headway.equations import ask as ask
@@ -38,6 +40,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
     from headway.figures import simulation_figure as simulation_figure
@@ -73,6 +76,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import sweep_against as sweep_against
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
+    from headway.plan.infer import Inference as Inference
+    from headway.plan.infer import infer as infer
     from headway.plan.prompt_cache import PromptCache as PromptCache
     from headway.plan.prompt_cache import prompt_cache as prompt_cache
     from headway.plan.racks import racks as racks
@@ -141,8 +146,12 @@ _HOME = {
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
     "HeadwayError": ("headway.errors", "HeadwayError"),
+    "infer": ("headway.plan.infer", "infer"),
+    "Inference": ("headway.plan.infer", "Inference"),
+    "inference_figure": ("headway.figures", "inference_figure"),
     "InputError": ("headway.errors", "InputError"),
     "hit_rates": ("headway.simulation.hit_rates", "hit_rates"),
+    "kv_bytes_from_slope": ("headway.economics", "kv_bytes_from_slope"),
     "kv_bytes_from_step": ("headway.economics", "kv_bytes_from_step"),
     "kv_bytes_read": ("headway.models", "kv_bytes_read"),
     "kv_bytes_stored": ("headway.models", "kv_bytes_stored"),
@@ -155,6 +164,7 @@ _HOME = {
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "Plan": ("headway.plan", "Plan"),
     "predict": ("headway.front", "predict"),
+    "PriceList": ("headway.economics", "PriceList"),
     "PriceSheet": ("headway.economics", "PriceSheet"),
     "prompt_cache": ("headway.plan.prompt_cache", "prompt_cache"),
     "PromptCache": ("headway.plan.prompt_cache", "PromptCache"),

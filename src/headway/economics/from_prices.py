@@ -32,6 +32,67 @@ def kv_bytes_from_step(n_active: Real, step_context: Real, ratio: Real, bytes_pe
     return n_active * bytes_per_parameter / (ratio * step_context)
 
 
+def kv_bytes_from_slope(rise: Real, contexts: Real, bandwidth: Real, dollars_per_second: Real) -> Real:
+    """Return k, cache bytes per token, from how the price of output rises over context (lecture E3, E4 by context).
+
+    Parameters
+    ----------
+    rise : float or array
+        Of the output price between two tiers. [$/token]
+    contexts : float or array
+        Between the upper edges of the two: the longest contexts that each must pay for. [tokens]
+    bandwidth : float or array
+        Of a chip's memory. [bytes/s]
+    dollars_per_second : float or array
+        Rent of the chip. [$/s]
+
+    Notes
+    -----
+    Reading the cache costs k L / bandwidth x rent for a token, whatever the batch: k = (dP/dL) x bandwidth / rent. What is
+    asked above cost (margin, idle chips, bandwidth not reached) makes k too high by that factor; attention that reads less
+    than it stores, and tiers below their cost, make it too low.
+    """
+    return rise / contexts * bandwidth / dollars_per_second
+
+
+def prefill_attention_context(n_active: Real, flops_per_pair: Real) -> Real:
+    """Return the length of a prompt whose attention takes as many FLOPs as its weights (lecture 2.3 [D], with the causal half).
+
+    Parameters
+    ----------
+    n_active : float or array
+        Parameters touched per token. [parameters]
+    flops_per_pair : float or array
+        Of one token attending to another, all layers: 4 heads d_head layers for plain attention. [FLOP]
+
+    Notes
+    -----
+    A token of a prompt of L tokens attends to L/2 on average: flops_per_pair L/2 = 2 N_active.
+    """
+    return 4 * n_active / flops_per_pair
+
+
+def attention_context_from_step(ratio: Real, low: Real, high: Real) -> Real:
+    """Return the prompt at which attention would equal the weights' work if it alone explained a step of the input price.
+
+    Parameters
+    ----------
+    ratio : float or array
+        Input price of the upper tier over that of the lower one. [times]
+    low, high : float or array
+        Upper edges of the two tiers. [tokens]
+
+    Notes
+    -----
+    Work per token is 1 + L/Lq: (1 + high/Lq)/(1 + low/Lq) = ratio. Infinite where the price does not rise, 0 or less
+    where it rises more than the context: attention cannot explain that.
+    """
+    rise = np.asarray(ratio, dtype=float) - 1
+    with np.errstate(divide="ignore"):
+        found = np.where(rise > 0, (high - (rise + 1) * low) / np.where(rise > 0, rise, 1.0), np.inf)
+    return float(found) if found.ndim == 0 else found
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A cache shape that would give about the inferred bytes per token."""

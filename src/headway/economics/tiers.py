@@ -28,6 +28,42 @@ def implied_batch_cut(price_ratio: Real, speed_ratio: Real) -> Real:
     return price_ratio * speed_ratio
 
 
+def fast_price(speed_up: Real, weights: Real, kv_time: Real, compute_time: Real) -> Real:
+    """Return the price multiple of a tier that streams `speed_up` times faster, at equal margin; infinite below the floor.
+
+    Parameters
+    ----------
+    speed_up : float or array
+        Tokens per second and user over the standard tier's, above 1. [times]
+    weights, kv_time, compute_time : float or array
+        Of the standard step: reading weights, reading caches, compute. [s]
+
+    Notes
+    -----
+    As `tier_at`, over arrays: the faster step is filled with the sequences that memory and compute allow (E1 to E4).
+    """
+    step = np.maximum(compute_time, weights + kv_time)
+    wanted = step / speed_up
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.minimum(np.maximum(wanted - weights, 0.0) / kv_time, wanted / compute_time)  # of the standard batch
+        return np.where(share > 0, 1 / (speed_up * share), np.inf)
+
+
+def weights_share(price_ratio: Real, speed_ratio: Real) -> Real:
+    """Return the share of the standard step that reads weights, if a fast tier's price has the same margin (SYS-A9 read back).
+
+    Parameters
+    ----------
+    price_ratio, speed_ratio : float or array
+        Fast over standard: price per token, tokens per second and user. [times]
+
+    Notes
+    -----
+    Memory-bound on both sides: (step/s - W)/(step - W) = 1/(p s), so W/step = (p - 1)/(p s - 1).
+    """
+    return (price_ratio - 1) / (price_ratio * speed_ratio - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedTier:
     """A tier at another batch: its step time, price multiple and speed-up against the standard batch."""

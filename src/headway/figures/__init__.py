@@ -4,6 +4,7 @@ from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.equations import asked_figure
 from headway.figures.gantt import gantt, racks_figure
+from headway.figures.inferences import calibration_figure, inference_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
@@ -16,11 +17,13 @@ __all__ = [
     "against_measured",
     "asked_figure",
     "cache_figure",
+    "calibration_figure",
     "capacity_figure",
     "check",
     "comparison_figure",
     "curve_figure",
     "gantt",
+    "inference_figure",
     "racks_figure",
     "search_figure",
     "simulation_figure",
