@@ -37,18 +37,23 @@ def test_requests_per_second():
     assert rate > 20_000  # three times as fast as the fastest published one, on a slow machine
 
 
+def used_by(command: list[str]) -> tuple[float, int]:
+    """Seconds of processor time of a command, and the most memory of any command so far. [s, kB]"""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss
+
+
 def test_a_million_requests():
     """Under 15 seconds of processor time and a gigabyte, with all that is said of them."""
     command = [
         sys.executable, "-m", "headway", "simulate", "llama-3.1-8b", "--on", "h100x1", "--engine", "vllm", "--prompt", "512",
         "--output", "128", "--traffic", "poisson:37/s", "--requests", "1000000", "--json",
     ]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"\n1,000,000 requests in {seconds:.1f} s of processor time, {after.ru_maxrss / 1e6:.2f} GB at most")
-    assert after.ru_maxrss < 1e6
+    seconds, most = used_by(command)
+    print(f"\n1,000,000 requests in {seconds:.1f} s of processor time, {most / 1e6:.2f} GB at most")
+    assert most < 1e6
 
 
 def test_a_trace():
@@ -65,8 +70,5 @@ def test_a_trace():
         "azure-conv",
         "--json",
     ]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds, _ = used_by(command)
     print(f"\n19,366 requests in {seconds:.2f} s of processor time")

@@ -101,6 +101,21 @@ def parse(text: str | float, quantity: Quantity, where: str = "value") -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Read a share above 0 and up to 1, written as ``20%`` or ``0.2``; NaN of anything else. [share]
+
+    Parameters
+    ----------
+    text : str
+    """
+    said = text.strip()
+    try:
+        found = float(said[:-1]) / 100 if said.endswith("%") else float(said)
+    except ValueError:
+        return math.nan
+    return found if 0 < found <= 1 else math.nan
+
+
 def si(value: float, unit: str = "", digits: int = 3) -> str:
     """Print `value` with a metric prefix and `digits` significant figures: ``si(4.8e12, "B/s") == "4.8 TB/s"``.
 

@@ -142,7 +142,7 @@ class Asked:
 
         place = placed(request)
         how = operation(self.words, place.setting, place.layout, arriving, self.seed)
-        with Watching() as watch:
+        with Watching(len(arriving)) as watch:
             return place.run(arriving, how, prefill=self.words.prefill, seed=self.seed, watch=watch)
 
     def answer(self, to: Answer, *, seeds: int, compare: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headway import units
 from headway.errors import InputError, quoted, unknown
@@ -66,12 +66,8 @@ def share(text: str | float, where: str) -> float:
     where : str
         Where it stands, for the message.
     """
-    said = str(text).strip()
-    try:
-        found = float(said[:-1]) / 100 if said.endswith("%") else float(said)
-    except ValueError:
-        found = math.nan
-    if not 0 < found <= 1:
+    found = units.share(str(text))
+    if math.isnan(found):
         raise InputError(f"{where}: {quoted(text)}; a share is needed, like 20% or 0.2")
     return found
 
@@ -291,12 +287,13 @@ def operation(words: Words, s: Setting, layout: Layout, traffic: Requests, seed:
         if most is not None and most < least:
             raise InputError(f"{name}: {most}; it must be at least {least}")
     classes = tiers(w.tiers) if w.tiers else ()
-    tier = dealt(traffic, classes, seed).tier.tolist()
-    routes = router(w.router, tier)
-    if isinstance(routes, Tiered) and len(routes.replicas) != max(len(traffic.tiers), len(classes)):
-        raise InputError(
-            f"--router {w.router}: replicas of {len(routes.replicas)} tiers, of which there are {len(classes) or 1}"
-        )
+    routes = router(w.router)
+    if isinstance(routes, Tiered):
+        if len(routes.replicas) != max(len(traffic.tiers), len(classes)):
+            raise InputError(
+                f"--router {w.router}: replicas of {len(routes.replicas)} tiers, of which there are {len(classes) or 1}"
+            )
+        routes = replace(routes, tier=dealt(traffic, classes, seed).tier.tolist())
     longest = int((traffic.prompt + traffic.output).max(initial=2)) - 1 if w.contiguous else 0
     return Operation(
         policy=policy(w.policy), router=routes, sequences=w.max_sequences, tiers=classes, queue=w.max_queue,

@@ -6,8 +6,6 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from headway.plan.capacity import find_capacity
 from headway.plan.tiers import TierSheet
 from headway.questions import Request
@@ -69,7 +67,7 @@ def promises(request: Request, sheet: TierSheet, seeds: int = 3) -> tuple[Promis
             found.append(Promise(t.name, 0.0, math.inf, math.nan, t.at.tpot, math.nan))
             continue
         seen = c.bench.at_rate(rate, _OTHER, c.count)
-        p95 = [float(np.quantile(x, SURE)) for x in (seen.tpot, seen.ttft)]
+        p95 = [seen.quantile(what, SURE) for what in ("tpot", "ttft")]
         cost = (c.dollars_per_mtok or math.nan) * found_at.value / rate
         found.append(Promise(t.name, rate, cost, p95[0], t.at.tpot, p95[1]))
     return tuple(found)

@@ -109,12 +109,8 @@ def share_of(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    number, per_cent = text.strip().removesuffix("%").strip(), text.strip().endswith("%")
-    try:
-        value = float(number) / (100 if per_cent else 1)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 1:
+    value = units.share(text)
+    if math.isnan(value):
         raise InputError(f"--within: {quoted(text)} is no share of requests; above 0 to 1, like 0.9 or 90%")
     return value
 

@@ -21,7 +21,7 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
             "tokens_per_pass": d.limits.tokens, "blocks": d.limits.blocks, "block_tokens": d.limits.block, "reserves_whole": d.limits.whole,
         },
         "prefill_layout": None if d.prompt_layout is None else str(d.prompt_layout),
-        "prefill_replicas": 0 if d.prompts is None or d.prompt_layout is None else d.prompts.replicas // d.prompt_layout.pp,
+        "prefill_replicas": d.prompt_replicas,
         "requests": len(log.requests), "ended": int(s.ended.sum()), "rejected": int(log.rejected.sum()), "interrupted": log.stopped,
         "turned_away": int(log.turned_away.sum()), "preemptions": int(log.preempted.sum()), "seconds": s.span,
         "offered_requests_per_s": finite(s.offered), "carried_requests_per_s": finite(s.carried), "saturated": s.saturated,

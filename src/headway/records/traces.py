@@ -155,8 +155,7 @@ def _events(s: Simulated, until: float) -> Iterator[str]:
     yield from _names(s)
     for number, p in enumerate(s.log.passes):
         mine = (s.log.replica == number) & (s.log.arrival < until) & ~s.log.rejected
-        fronts = 0 if s.deployment.prompts is None else s.deployment.prompts.replicas
-        yield from _passes(p, number + 1, until, 1 + s.deployment.setting.drafts * (number >= fronts))
+        yield from _passes(p, number + 1, until, 1 + s.deployment.setting.drafts * (number >= s.deployment.fronts))
         yield from _waiting(s, number, until)
         yield from _requests(s, np.flatnonzero(mine), number + 1)
 

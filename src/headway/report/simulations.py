@@ -48,8 +48,8 @@ def where_on(d: Deployment, replicas: int) -> str:
         Of it. [replicas]
     """
     answers = f"{d.layout} x {replicas}"
-    if d.prompts is not None and d.prompt_layout is not None:
-        answers = f"prompts on {d.prompt_layout} x {d.prompts.replicas // d.prompt_layout.pp}, answers on {answers}"
+    if d.prompt_layout is not None:
+        answers = f"prompts on {d.prompt_layout} x {d.prompt_replicas}, answers on {answers}"
     return f"{answers}, {d.setting.engine.name}: {d.policy.says}"
 
 

@@ -235,11 +235,7 @@ class PassClock:
         totals, slopes, tokens, singles, steps : -
             As of `run`. [unit of the meter]
         """
-        at, count, took = self._growing(totals, slopes, tokens, singles, steps), 1, first
-        while count < most and took < gap:
-            took += at(count)
-            count += 1
-        return count, took
+        return _added(self._growing(totals, slopes, tokens, singles, steps), gap, most, first)
 
     def decode_until(
         self, gap: float, most: int, first: float, sequences: int, totals: Sequence[float], slopes: Sequence[float]
@@ -255,13 +251,14 @@ class PassClock:
         totals, slopes : sequence of float
             As of `run`. [unit of the meter]
         """
-        values, count, took = list(totals), 1, first
-        while count < most and took < gap:
+        values = list(totals)
+
+        def at(i: float) -> float:
             for m in self.growing:
-                values[m] += slopes[m]
-            took += self.decode(sequences, values)
-            count += 1
-        return count, took
+                values[m] = totals[m] + i * slopes[m]
+            return self.decode(sequences, values)
+
+        return _added(at, gap, most, first)
 
     def _growing(
         self,
@@ -308,6 +305,15 @@ class PassClock:
             if p != 1 and closing and 0 < gap / closing < count:
                 found.add(math.ceil(gap / closing))
         return sorted(found)
+
+
+def _added(at: Callable[[float], float], gap: float, most: int, first: float) -> tuple[int, float]:
+    """Passes, added up one by one until one ends at or after a moment, and their seconds."""
+    count, took = 1, first
+    while count < most and took < gap:
+        took += at(count)
+        count += 1
+    return count, took
 
 
 def _straight(at: Callable[[float], float], first: int, end: int) -> float:

@@ -71,7 +71,6 @@ class Scaled:
         self._paid: dict[int, float] = {}
         self._wanted: list[tuple[float, int]] = []
         self._next = 0.0
-        self.opened: list[tuple[float, int]] = [(0.0, rules.least)]  # (when, replicas that are paid)
         pool.open = self._open
 
     def look(self, when: float) -> None:
@@ -113,7 +112,6 @@ class Scaled:
         while len(self._open) > self.rules.least and len(self._open) + len(self._booting) > most:
             self._closing.append(self._open.pop())
         self._close(now)
-        self._note(now)
 
     def _close(self, now: float) -> None:
         """Stop paying for those that have nothing left to do."""
@@ -122,10 +120,6 @@ class Scaled:
             self._shut.insert(0, lane)
             begun = self._since.pop(lane.number)
             self._paid[lane.number] = self._paid.get(lane.number, 0.0) + now - begun
-
-    def _note(self, now: float) -> None:
-        if self.opened[-1][1] != len(self._since):
-            self.opened.append((now, len(self._since)))
 
     def rented(self, begin: float, end: float) -> Floats:
         """Return what is paid of each replica. [s]

@@ -61,7 +61,7 @@ class Boarding:
             clock, limits, requests, None if policy.padded else habits.prefix
         )  # padding computes all anew
         self.blocks, self.waiting = self.memory.blocks, Waiting(habits.admission, requests.tier, requests.tiers)
-        self._plain = self.memory.plain and not limits.watermark
+        self._plain = self.memory.plain
         grows = not (limits.whole or limits.reserve)
         if self._pads and grows:
             raise InputError(f"{policy.name}: a padded batch takes its memory whole, and these limits let it grow")

@@ -114,6 +114,16 @@ class Deployment:
         return self.engine.policy
 
     @property
+    def fronts(self) -> int:
+        """Lanes that compute prompts only: the first of a log's replicas. [1]"""
+        return 0 if self.prompts is None else self.prompts.replicas
+
+    @property
+    def prompt_replicas(self) -> int:
+        """Replicas that compute prompts only. [replicas]"""
+        return 0 if self.prompt_layout is None else self.fronts // self.prompt_layout.pp
+
+    @property
     def lanes(self) -> int:
         """Micro-batches that a replica works on at a time. [1]"""
         return self.layout.pp

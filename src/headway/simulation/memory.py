@@ -28,11 +28,9 @@ class Memory:
     """
 
     __slots__ = (
-        "_apart",
         "_clock",
         "_limits",
         "_requests",
-        "_watermark",
         "blocks",
         "prefixes",
     )
@@ -40,7 +38,6 @@ class Memory:
     def __init__(self, clock: PassClock, limits: Limits, requests: Listed, rules: Prefix | None) -> None:
         self._clock, self._limits, self._requests = clock, limits, requests
         self.blocks = Blocks(limits.blocks, limits.block)
-        self._apart, self._watermark = bool(limits.whole or limits.reserve), limits.watermark
         self.prefixes: Prefixes | None = None
         if rules is not None and requests.first_hash:
             self.prefixes = Prefixes(
@@ -50,7 +47,7 @@ class Memory:
     @property
     def plain(self) -> bool:
         """Whether a request holds the blocks of its own tokens and nothing else matters."""
-        return self.prefixes is None and not self._apart
+        return self.prefixes is None and not (self._limits.whole or self._limits.reserve or self._limits.watermark)
 
     def _claim(self, who: int, tokens: int) -> int:
         """Blocks of a request with so many tokens in its cache."""
@@ -74,32 +71,20 @@ class Memory:
             All of its cache lies elsewhere and is brought here.
         """
         blocks, prefixes = self.blocks, self.prefixes
-        claim = self._claim(who, known) if self._apart else -(-known // blocks.size)
+        claim = self._claim(who, known)
+        room = blocks.free + blocks.spare - aboard.needed() - (self._limits.watermark if blocks.used else 0)
+        found = NOTHING
         if prefixes is not None:
-            return self._found(who, known, now, claim, aboard.needed(), stored)
-        if claim + aboard.count * aboard.new + self._watermark > blocks.free:  # it may be tight
-            room = blocks.free - aboard.needed() - (self._watermark if blocks.used else 0)
-            if claim > room:
-                return None
-        blocks.free -= claim
-        return NOTHING
-
-    def _found(self, who: int, known: int, now: float, claim: int, needed: int, stored: bool) -> Found | None:
-        """The same where prefixes are kept."""
-        blocks, prefixes = self.blocks, self.prefixes
-        assert prefixes is not None
-        found = prefixes.look(who, known, now)
-        claim -= found.here * prefixes.unit
-        room = (
-            blocks.free + blocks.spare - needed - found.idle * prefixes.unit - (self._watermark if blocks.used else 0)
-        )
+            found = prefixes.look(who, known, now)
+            claim -= found.here * prefixes.unit
+            room -= found.idle * prefixes.unit
         if claim > room:
             return None
         blocks.free -= claim
-        if found.below and (stored or not self._worth(found, prefixes.tokens)):
-            found.below, found.seconds = 0, 0.0
-        prefixes.take(who, found, now, found.below > 0)
-        if blocks.free < 0:
+        if prefixes is not None:
+            if found.below and (stored or not self._worth(found, prefixes.tokens)):
+                found.below, found.seconds = 0, 0.0
+            prefixes.take(who, found, now, found.below > 0)
             prefixes.make_room()
         return found
 
@@ -145,7 +130,7 @@ class Memory:
         answered : int
             Tokens in the cache of one that has ended: whose prompt goes on from there finds them. [tokens]
         """
-        held = self._claim(who, tokens) if self._apart else -(-tokens // self.blocks.size)
+        held = self._claim(who, tokens)
         if self.prefixes is not None:
             follower = self._requests.follower.get(who) if answered else None
             if follower is not None:
@@ -155,7 +140,7 @@ class Memory:
 
     def settle(self) -> None:
         """Give up prefixes until no block is missing."""
-        if self.blocks.free < 0 and self.prefixes is not None:
+        if self.prefixes is not None:
             self.prefixes.make_room()
 
 

@@ -97,7 +97,6 @@ class Prefixes:
         self._below: list[OrderedDict[int, float]] = [OrderedDict() for _ in rules.stores]
         self._room = [int(min(s.tokens // tokens, 1 << 40)) for s in rules.stores]
         self.owned: dict[int, list[int]] = {}  # request -> the units that it uses
-        self.hits: list[int] = [0] * (1 + len(rules.stores))  # tokens found, by where
 
     def units_of(self, who: int) -> Sequence[int]:
         """Return the identities of a request's units.
@@ -157,7 +156,6 @@ class Prefixes:
             self._users[unit] = self._users.get(unit, 0) + 1
             if self._idle.pop(unit, None) is not None:
                 self.blocks.spare -= self.unit
-        self.hits[0] += found.here * self.tokens
         if not below:
             return
         for unit in units[found.here : found.here + found.below]:
@@ -165,7 +163,6 @@ class Prefixes:
             if level is not None:
                 self._below[level][unit] = now
                 self._below[level].move_to_end(unit)
-                self.hits[level + 1] += self.tokens
 
     def _level_of(self, unit: int, now: float) -> int | None:
         """The first store that has a unit which is not too old."""

@@ -133,8 +133,8 @@ class Simulated(Shown):
     def chips(self) -> int:
         """Chips of all replicas, those that compute prompts included. [chips]"""
         d = self.deployment
-        fronts = 0 if d.prompts is None or d.prompt_layout is None else d.prompts.replicas * d.prompt_layout.chips
-        return self.replicas * d.layout.chips + fronts // (d.prompt_layout.pp if d.prompt_layout else 1)
+        fronts = 0 if d.prompt_layout is None else d.prompt_replicas * d.prompt_layout.chips
+        return self.replicas * d.layout.chips + fronts
 
     @property
     def span(self) -> float:
@@ -270,7 +270,7 @@ class Simulated(Shown):
         """Chip-seconds of each tier: of every replica by the seat time of its requests."""
         r, log, tiers = self.log.requests, self.log, len(self.deployment.operation.tiers)
         seated = np.nan_to_num(np.where(np.isfinite(log.end), log.end, log.now) - log.start, nan=0.0)
-        fronts = len(log.passes) - self.replicas * self.deployment.lanes  # prompts' replicas fall to all alike
+        fronts = self.deployment.fronts  # they fall to all alike
         found, left = np.zeros(tiers), self.paid
         for i in range(fronts, len(log.passes)):
             mine = log.replica == i
@@ -330,7 +330,7 @@ class Simulated(Shown):
         if d.prompts is None or d.prompt_layout is None:
             step = d.setting.passes_of(d.layout)
             return attributed(log.passes, step, d.clock.times, d.setting.drafts, log.requests, started, cached)
-        fronts = d.prompts.replicas
+        fronts = d.fronts
         step = d.setting.passes_of(d.prompt_layout)
         found = attributed(log.passes[:fronts], step, d.prompts.clock.times, 0, log.requests, started, cached)
         here, prompts = self.replicas * d.layout.chips, found.fresh + found.cached
@@ -361,10 +361,9 @@ class Simulated(Shown):
     def work(self) -> tuple[Utilisation, ...]:
         """What the chips of each replica did in every run of its passes."""
         d, found = self.deployment, list[Utilisation]()
-        fronts = 0 if d.prompts is None else d.prompts.replicas
         for i, p in enumerate(self.log.passes):
-            layout = d.prompt_layout if i < fronts and d.prompt_layout is not None else d.layout
-            drafts = 0 if i < fronts else d.setting.drafts
+            layout = d.prompt_layout if i < d.fronts and d.prompt_layout is not None else d.layout
+            drafts = 0 if i < d.fronts else d.setting.drafts
             found.append(utilisation(d.setting.passes_of(layout, ideal=True), p, drafts))
         return tuple(found)
 

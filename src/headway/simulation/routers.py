@@ -57,6 +57,11 @@ def _load(replica: Loaded) -> int:
     return replica.running + replica.queue
 
 
+def _least(replicas: Sequence[Loaded], among: range) -> int:
+    """The one with the fewest requests, of several the first."""
+    return min(among, key=lambda i: _load(replicas[i]))
+
+
 @dataclass(slots=True)
 class RoundRobin:
     """One after another, whatever they do."""
@@ -93,7 +98,7 @@ class LeastLoaded:
         who : int
             The request. [1]
         """
-        return min(range(len(replicas)), key=lambda i: _load(replicas[i]))
+        return _least(replicas, range(len(replicas)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +179,4 @@ class Tiered:
         """
         tier = self.tier[who] if len(self.tier) else 0
         first = sum(self.replicas[:tier])
-        return min(range(first, first + self.replicas[tier]), key=lambda i: _load(replicas[i]))
+        return _least(replicas, range(first, first + self.replicas[tier]))

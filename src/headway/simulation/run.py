@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +133,7 @@ class Engine:
             Lane(book, first + i, Replica(self.clock, self.limits, self.policy, listed, alike, self.habits), fits)
             for i in range(self.replicas)
         ]
-        return Pool(lanes, self.router or RoundRobin())
+        return Pool(lanes, copy.copy(self.router) or RoundRobin())  # a copy: whose turn it is does not outlive the run
 
 
 def simulate(

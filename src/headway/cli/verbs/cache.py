@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out
+from headway.cli.simulated import AnySeed, Count, Duration, Rate, Scale, Start
 from headway.questions import Request
 
 _OTHERS = ("arrivals", "concurrency", "overlap", "load", "rounds", "length_spread")
@@ -24,14 +25,12 @@ def cache(
             help="Whose prompts share beginnings: mooncake-conv, sessions:..., agents:..., or a file with hash_ids."
         ),
     ] = "mooncake-conv",
-    requests: Annotated[
-        str | None, Parameter(help="How many of them; default: 1,000 that are drawn, all of a trace.")
-    ] = None,
-    duration: Annotated[str | None, Parameter(help="How long of it, in its own time. [10min]")] = None,
-    start: Annotated[str | None, Parameter(help="Where in a trace to begin. [5min]")] = None,
-    rate: Annotated[str | None, Parameter(help="Scale a trace's arrivals to this mean rate. [20/s]")] = None,
-    rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
-    seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
+    requests: Count = None,
+    duration: Duration = None,
+    start: Start = None,
+    rate: Rate = None,
+    rate_scale: Scale = None,
+    seed: AnySeed = 0,
     ttl: Annotated[str, Parameter(help="Times to live to look at, by comma.")] = "5min,1h",
     cache_below: Annotated[
         str | None,

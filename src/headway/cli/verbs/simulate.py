@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
 from headway.cli.running import AS_THE_ENGINE, Running
-from headway.cli.simulated import Policy, Router
+from headway.cli.simulated import AnySeed, Count, Duration, Policy, Rate, Router, Scale, Start
 from headway.questions import Request
 
 _USUAL = "poisson:1/s"
@@ -33,14 +33,12 @@ def simulate(
     asked: dict[str, Any],
     *,
     traffic: _Traffic = _USUAL,
-    requests: Annotated[
-        str | None, Parameter(help="How many of them; default: 1,000 that are drawn, all of a trace.")
-    ] = None,
-    duration: Annotated[str | None, Parameter(help="How long of it, in its own time. [10min]")] = None,
-    start: Annotated[str | None, Parameter(help="Where in a trace to begin. [5min]")] = None,
-    rate: Annotated[str | None, Parameter(help="Scale a trace's arrivals to this mean rate. [20/s]")] = None,
-    rate_scale: Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")] = None,
-    seed: Annotated[int, Parameter(help="Of all that is drawn.")] = 0,
+    requests: Count = None,
+    duration: Duration = None,
+    start: Start = None,
+    rate: Rate = None,
+    rate_scale: Scale = None,
+    seed: AnySeed = 0,
     seeds: _Seeds = 1,
     policy: Policy = "engine",
     router: Router = "round-robin",

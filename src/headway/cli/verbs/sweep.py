@@ -11,7 +11,7 @@ from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json
 from headway.cli.output import names
 from headway.cli.running import AS_THE_ENGINE, Running
-from headway.cli.simulated import Duration, LaterLimit, Limit, Seed, Start
+from headway.cli.simulated import Count, Duration, LaterLimit, Limit, Scale, Seed, Start
 from headway.questions import Request
 
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
@@ -28,8 +28,6 @@ _Policies = Annotated[
 ]
 _Routers = Annotated[str, Parameter(help="Routers by comma: round-robin, least-loaded, prefix-aware, tiered:2+6.")]
 _Seeds = Annotated[int, Parameter(help="Repeats of every cell with other seeds: the intervals are over them.")]
-_Count = Annotated[str | None, Parameter(help="How many of them; default: 1,000 that are drawn, all of a trace.")]
-_Scale = Annotated[str | None, Parameter(help="Let them arrive so many times as fast.")]
 _Results = Annotated[
     str | None, Parameter(help="Journal, one line per finished cell; a rerun goes on from it. Default: none is kept.")
 ]
@@ -49,10 +47,10 @@ def sweep(
     tpot: LaterLimit = None,
     seeds: _Seeds = 5,
     seed: Seed = 0,
-    requests: _Count = None,
+    requests: Count = None,
     duration: Duration = None,
     start: Start = None,
-    rate_scale: _Scale = None,
+    rate_scale: Scale = None,
     running: Running = AS_THE_ENGINE,
     results: _Results = None,
     workers: _Workers = None,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headway.errors import InputError
-from headway.simulation.policies.base import Chunk, Policy, Scheduled, fill
+from headway.simulation.policies.chunked import Chunked
 
 
 @dataclass(frozen=True, slots=True)
-class Departures(Policy):
+class Departures(Chunked):
     """As chunked, but passes begin at multiples of a headway only; one that takes longer misses departures.
 
     Attributes
@@ -31,7 +31,3 @@ class Departures(Policy):
     def period(self) -> float:
         """The headway. [s]"""
         return self.headway
-
-    def prompts(self, r: Scheduled) -> list[Chunk]:
-        """Return what the budget has left for prompts, in order of arrival."""
-        return fill(r, r.budget - r.decode_tokens)
