@@ -26,11 +26,14 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.catalog import using as using
     from headway.economics import PriceSheet as PriceSheet
     from headway.economics import Usage as Usage
+    from headway.economics import Workload as Workload
     from headway.economics import bill as bill
+    from headway.economics import bill_log as bill_log
     from headway.economics import kv_bytes_from_step as kv_bytes_from_step
     from headway.errors import HeadwayError as HeadwayError
     from headway.errors import InputError as InputError
     from headway.errors import PhysicsError as PhysicsError
+    from headway.figures import break_even_figure as break_even_figure
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
@@ -67,6 +70,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import curve as curve
     from headway.plan import make_plan as make_plan
     from headway.plan import sweep_against as sweep_against
+    from headway.plan.bills import bill_workload as bill_workload
+    from headway.plan.break_even import against_api as against_api
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
     from headway.plan.racks import racks as racks
@@ -98,12 +103,16 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
 # name -> (room, name there); imported on first use, so that `import headway` stays cheap
 _HOME = {
     "Account": ("headway.serving", "Account"),
+    "against_api": ("headway.plan.break_even", "against_api"),
     "against_batch": ("headway.batching", "against_batch"),
     "Answer": ("headway.serving", "Answer"),
     "answer": ("headway.serving", "answer"),
     "Architecture": ("headway.models", "Architecture"),
     "balance_batch": ("headway.batching", "balance_batch"),
     "bill": ("headway.economics", "bill"),
+    "bill_log": ("headway.economics", "bill_log"),
+    "bill_workload": ("headway.plan.bills", "bill_workload"),
+    "break_even_figure": ("headway.figures", "break_even_figure"),
     "build_step": ("headway.parallel", "build_step"),
     "calibrate": ("headway.front", "calibrate"),
     "calibration": ("headway.front", "calibration"),
@@ -172,6 +181,7 @@ _HOME = {
     "use": ("headway.catalog", "use"),
     "using": ("headway.catalog", "using"),
     "validate": ("headway.front", "validate"),
+    "Workload": ("headway.economics", "Workload"),
     "Work": ("headway.roofline", "Work"),
     "write_figure": ("headway.figures", "write_figure"),
 }

@@ -1,6 +1,6 @@
 """Cost, tiers, price sheets and bills, cache tiers, and prices read backwards."""
 
-from headway.economics.bills import Bill, PriceSheet, Usage, bill
+from headway.economics.bills import Bill, ContextStep, Prices, PriceSheet, Usage, bill
 from headway.economics.cache_tiers import (
     Recompute,
     Tier,
@@ -21,6 +21,9 @@ from headway.economics.from_prices import (
     kv_bytes_from_step,
     read_price_ratio,
 )
+from headway.economics.price_lists import Offer, Offers, offers
+from headway.economics.quotes import Quote, Workload, quote
+from headway.economics.self_hosting import Crossing, Rent, break_even, margin
 from headway.economics.tiers import (
     SpeedTier,
     check_tariff,
@@ -30,18 +33,30 @@ from headway.economics.tiers import (
     mean_context_cost,
     tier_at,
 )
+from headway.economics.usage_logs import Ledger, bill_log
 
 __all__ = [
     "Bill",
     "CachePremium",
+    "ContextStep",
+    "Crossing",
+    "Ledger",
+    "Offer",
+    "Offers",
     "PriceSheet",
+    "Prices",
+    "Quote",
     "RatioReading",
     "Recompute",
+    "Rent",
     "Shape",
     "SpeedTier",
     "Tier",
     "Usage",
+    "Workload",
     "bill",
+    "bill_log",
+    "break_even",
     "cache_premium",
     "candidate_shapes",
     "catalogue_tiers",
@@ -53,7 +68,10 @@ __all__ = [
     "hbm_against_recompute",
     "implied_batch_cut",
     "kv_bytes_from_step",
+    "margin",
     "mean_context_cost",
+    "offers",
+    "quote",
     "read_price_ratio",
     "recompute_cost",
     "tier_at",

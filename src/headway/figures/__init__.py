@@ -1,5 +1,6 @@
 """Charts as data: pure functions that return Vega-Lite specifications, and one writer (the ``[plots]`` extra)."""
 
+from headway.figures.break_even import break_even_figure
 from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.gantt import gantt, racks_figure
@@ -12,6 +13,7 @@ __all__ = [
     "FORMATS",
     "Spec",
     "against_measured",
+    "break_even_figure",
     "capacity_figure",
     "check",
     "comparison_figure",
