@@ -215,7 +215,7 @@ def main() -> int:
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
-    for page in ("trains.md", "simulate.md", "capacity.md"):
+    for page in ("trains.md", "simulate.md", "capacity.md", "bill.md"):
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()

@@ -72,6 +72,8 @@ def fields(value):
     "fit --on rtx4090 qwen3-8b", "lecture", "simulate llama-3.1-8b --on h100x1 --traffic closed:4 --requests 20 --prompt 1k --output 64",
     "capacity llama-3.1-8b --on h100x1 --prompt 512 --output 128 --tpot 20ms --seeds 2 --readers 100",
     "simulate llama-3.1-8b --on h100x1 --prompt 512 --output 64 --seeds 2", "sweep llama-3.1-8b --on h100x1 --prompt 512 --output 64",
+    "bill gpt-oss-120b --prompt 1k --output 10", "bill --usage docs/examples/usage.jsonl",
+    "bill llama-3.1-8b --prompt 512 --output 32 --against h100x1 --tpot 30ms --hits 0",
 ])  # fmt: skip
 def test_every_json_field_is_documented(capsys, verb):
     text = (ROOT / "docs" / "json.md").read_text()

@@ -78,7 +78,7 @@ def test_a_log(capsys, tmp_path):
     assert "line 3: not JSON" in out
     _, out, _ = run(capsys, "--usage", str(log), "--json", *DAY)
     record = json.loads(out)
-    assert record["dollars"] == {"google": "1.218"}
+    assert record["dollars"] == [{"provider": "google", "dollars": "1.218"}]
     assert [b["line"] for b in record["bad"]] == [2, 3]
     _, out, _ = run(capsys, "--usage", str(log), "--csv", *DAY)
     assert next(csv.DictReader(io.StringIO(out)))["dollars"] == "1.218"

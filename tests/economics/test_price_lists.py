@@ -93,7 +93,7 @@ def test_sources_that_disagree_are_named(tmp_path):
 
 
 def test_dates_that_overlap(tmp_path):
-    own(tmp_path, "a,mine-1,2026-01-01,2026-12-31,1,1,2026-10,me", "a,mine-1,2026-06-01,,2,2,2026-10,me")
+    own(tmp_path, "a,mine-1,2026-06-01,,2,2,2026-10,me", "a,mine-1,2026-01-01,2026-12-31,1,1,2026-11,me")
     found = offers("mine-1", DAY)
     assert found.found[0].sheet.input == 2
     assert "overlapping dates" in found.notes[0]

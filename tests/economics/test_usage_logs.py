@@ -164,7 +164,7 @@ def test_tiers_of_a_log(tmp_path):
         "request": {"service_tier": "flex"},
         "response": {"model": "gpt-5.4-mini", "usage": CHAT, "service_tier": "default"},
     }
-    assert any("1 requests asked for another tier" in n for n in book(tmp_path, asked).notes)
+    assert any("1 request asked for one tier" in n for n in book(tmp_path, asked).notes)
 
 
 def test_writes_without_a_time_take_the_providers_usual_one(tmp_path):
@@ -181,7 +181,7 @@ def test_an_answer_that_is_logged_twice_counts_once(tmp_path):
     ]
     found = book(tmp_path, *rows)
     assert found.dollars == {"openai": D("5.25")}
-    assert "1 rows repeat" in found.notes[0]
+    assert "1 row with an answer's id" in found.notes[0]
 
 
 def test_several_providers_bill_the_same_log(tmp_path):

@@ -9,6 +9,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from headway.catalog import using
 from headway.economics import Workload
 from headway.errors import InputError
 from headway.figures import break_even_figure, write_figure
@@ -71,6 +72,17 @@ def test_api_prices_of_a_cell(found):
     cold, hot = ({q.offer.name: q for q in c.quotes} for c in found.cells[:2])
     assert any(q.bill.lines["cache_hit"] > 0 for q in hot.values() if q.bill)
     assert all(q.bill.total <= cold[n].bill.total for n, q in hot.items() if q.bill)
+
+
+def test_a_price_far_off_its_peers_is_nobodys_cheapest(tmp_path):
+    (tmp_path / "api_prices.csv").write_text(
+        "provider,model,input,output,date,source\nslip,llama-3.1-8b,0.0001,0.0001,2026-11,me\n"
+    )
+    with using(tmp_path):
+        cell = against_api(ASK, WORK, DAY, limits=[Limits(1.0, 0.05)], hits=[0.0], seeds=1).cells[0]
+    assert cell.quotes[0].offer.listed.provider == "slip"
+    assert cell.quotes[0].offer.odd
+    assert cell.cheapest.offer.listed.provider != "slip"
 
 
 def test_idle_chips_are_paid():

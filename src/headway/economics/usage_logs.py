@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from headway import units
 from headway.catalog import catalogue
 from headway.catalog.loader import normal
 from headway.economics.bills import STANDARD, WRITES, Usage, bill
@@ -295,12 +296,18 @@ def bill_log(path: str | Path, day: datetime.date, providers: Sequence[str] = ()
     book = _Book(day, providers)
     for one in rows:
         book.add(one)
-    notes = [f"{n}: {c:,} rows" for n, c in book.notes.items()]
+    notes = [f"{n}: {units.some(c, 'row')}" for n, c in book.notes.items()]
     other = sum(1 for r in rows if r.asked and r.asked != r.tier)
     undated = sum(1 for r in rows if r.when is None)
-    notes += [f"{again:,} rows repeat an answer's id: its last row counts"] if again else []
-    notes += [f"{other:,} requests asked for another tier than served them: billed as served"] if other else []
-    notes += [f"{undated:,} rows have no time: billed at the prices of {day}, outside special hours"] if undated else []
+    notes += [f"{units.some(again, 'row')} with an answer's id that stood before: its last row counts"] if again else []
+    notes += (
+        [f"{units.some(other, 'request')} asked for one tier and served by another: billed as served"] if other else []
+    )
+    notes += (
+        [f"{units.some(undated, 'row')} without a time: billed at the prices of {day}, outside special hours"]
+        if undated
+        else []
+    )
     totals = tuple(book.totals.values())
     every = sorted([*bad, *book.bad], key=lambda b: b.line)
     return Ledger(

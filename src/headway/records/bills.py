@@ -111,8 +111,11 @@ def ledger_record(ledger: Ledger) -> dict[str, Any]:
     """Return a log's bill as plain data for ``--json``."""
     return {
         "file": ledger.name, "rows": ledger.rows,
-        "totals": [r | {"tiers": dict(t.tiers)} for r, t in zip(ledger_rows(ledger), ledger.totals, strict=True)],
-        "dollars": {k: amount(v) for k, v in ledger.dollars.items()},
+        "totals": [
+            row | {"tiers": [{"tier": k, "requests": v} for k, v in t.tiers.items()]}
+            for row, t in zip(ledger_rows(ledger), ledger.totals, strict=True)
+        ],
+        "dollars": [{"provider": k, "dollars": amount(v)} for k, v in ledger.dollars.items()],
         "bad": [{"line": b.line, "why": b.why} for b in ledger.bad],
         "warnings": list(ledger.warnings), "notes": list(ledger.notes),
     }  # fmt: skip

@@ -60,11 +60,18 @@ def _model(b: Billed, m: ModelBills) -> list[str]:
         total = q.bill.total if q.bill else Decimal(0)
         each = [dollars(total * b.work.per_day), dollars(total * b.work.per_day * DAYS)] if b.work.per_day else []
         rows.append([*_who(q), *(dollars(_line(q, n)) for n in lines), dollars(total), *each, *_when(q)])
-    out = [table_text(heads, rows)] if rows else [f"{m.model}: no provider bills such a request"]
+    out = [plain_table(heads, rows)] if rows else [f"{m.model}: no provider bills such a request"]
     if len(shown) > _MOST:
         out.append(f"... {len(shown) - _MOST} dearer ones: --csv has all, --provider picks some")
     unbilled = [f"{q.offer.name}: not billed: {'; '.join(q.notes)}" for q in m.quotes if not q.bill]
     return out + _some([*unbilled, *(f"note: {n}" for n in m.notes)], "notes")
+
+
+def plain_table(heads: list[str], rows: list[list[str]]) -> str:
+    """Return a table without its last column where that says nothing."""
+    if not any(row[-1] for row in rows):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
+    return table_text(heads, rows)
 
 
 def _line(q: Quote, name: str) -> Decimal:

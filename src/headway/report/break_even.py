@@ -8,7 +8,7 @@ from decimal import Decimal
 from headway import units
 from headway.economics.self_hosting import Crossing
 from headway.plan.break_even import BreakEven, Cell
-from headway.report.bills import dollars
+from headway.report.bills import dollars, plain_table
 from headway.report.simulations import where_on
 from headway.tables import table_text
 
@@ -104,7 +104,7 @@ def _providers(b: BreakEven, c: Cell) -> list[str]:
         rows.append([q.offer.listed.provider, q.offer.listed.model, dollars(total), *(_from(b.crossing(c, r, total)) for r in b.rents),
                      "price far off its peers: left out above" if q.offer.odd else "; ".join(q.notes)])  # fmt: skip
     more = [f"... {len(billed) - _MOST} dearer ones: --csv has all"] if len(billed) > _MOST else []
-    return [table_text(["provider", "model", "a request", *(f"{r.name} pays from" for r in b.rents), ""], rows), *more]
+    return [plain_table(["provider", "model", "a request", *(f"{r.name} pays from" for r in b.rents), ""], rows), *more]
 
 
 def _notes(b: BreakEven) -> list[str]:
