@@ -9,7 +9,7 @@ import pytest
 
 from headway.catalog import use
 from headway.economics import offers
-from headway.economics.price_lists import plain_name
+from headway.economics.price_lists import plain_name, price_warnings
 from headway.economics.price_rows import day_of
 from headway.errors import InputError
 
@@ -76,6 +76,18 @@ def test_old_lists_say_so():
     assert ages["litellm 1."] == (57, False)
     assert {o.stale for o in offers("gemini-3.1-pro", datetime.date(2026, 12, 30)).found} == {False}  # 90 days
     assert {o.stale for o in offers("gemini-3.1-pro", datetime.date(2026, 12, 31)).found} == {True}
+
+
+def test_a_day_that_no_list_knows_is_said():
+    """A price with a date of its own holds since then; one without is known on the day it was looked up."""
+    early = datetime.date(2026, 1, 10)
+    undated = price_warnings(offers("gpt-oss-120b", early, providers=["cerebras"]).found, early)
+    assert undated == [
+        "prices of genai-prices 0.2.3 are of 2026-10-01: what held 264 days before, without a date of its own, is a guess"
+    ]
+    dated = offers("gemini-3-flash", early, providers=["google"]).found
+    assert dated[0].listed.begin == datetime.date(2026, 1, 5)
+    assert not price_warnings(dated, early)
 
 
 def test_sources_that_disagree_are_named(tmp_path):

@@ -291,3 +291,26 @@ def _only(found: list[Offer], providers: Sequence[str], model: str) -> list[Offe
             raise unknown("provider", name, known, f"{model} is priced at: {', '.join(known)}.")
     wanted = {normal(p) for p in providers}
     return [o for o in found if normal(o.listed.provider) in wanted]
+
+
+def price_warnings(some: Sequence[Offer], day: datetime.date) -> list[str]:
+    """Return what must be known of prices before they bill: those far off their peers, lists that are old, days that no list knows.
+
+    Parameters
+    ----------
+    some : sequence of Offer
+    day : date
+        Of the bill.
+    """
+    found = [f"{o.name}: {o.odd}: check it before you trust the bill" for o in some if o.odd]
+    limit = default("price_stale_days")
+    said: set[str] = set()
+    for row in (o.listed for o in some):
+        age = 0 if row.looked_up is None else (day - row.looked_up).days
+        if age > limit:
+            said.add(f"prices of {row.source} are of {row.looked_up}: {age} days old")
+        elif -age > limit and row.begin is None:
+            said.add(
+                f"prices of {row.source} are of {row.looked_up}: what held {-age} days before, without a date of its own, is a guess"
+            )
+    return found + sorted(said)

@@ -16,7 +16,7 @@ from headway import units
 from headway.catalog import catalogue
 from headway.catalog.loader import normal
 from headway.economics.bills import STANDARD, WRITES, Usage, bill
-from headway.economics.price_lists import Offer, Offers, offers, plain_name
+from headway.economics.price_lists import Offer, Offers, offers, plain_name, price_warnings
 from headway.economics.quotes import TTL_NAMES, as_sold
 from headway.economics.usage_rows import Used, used
 from headway.errors import HeadwayError, InputError, visible
@@ -314,33 +314,3 @@ def bill_log(path: str | Path, day: datetime.date, providers: Sequence[str] = ()
         Path(path).name, len(rows) + again + len(bad), totals, tuple(every), tuple(price_warnings([t.offer for t in totals], day)),
         (*notes, *book.said),
     )  # fmt: skip
-
-
-def price_warnings(some: Sequence[Offer], day: datetime.date) -> list[str]:
-    """Return what must be known of prices before they bill: those far off their peers, and lists that are old.
-
-    Parameters
-    ----------
-    some : sequence of Offer
-    day : date
-        Of the bill.
-    """
-    found = [f"{o.name}: {o.odd}: check it before you trust the bill" for o in some if o.odd]
-    old = sorted(
-        {
-            (o.listed.looked_up, o.listed.source)
-            for o in some
-            if o.listed.looked_up and _age(o, day) is not None and _old(o, day)
-        }
-    )
-    return found + [
-        f"prices of {source} are of {looked_up}: {(day - looked_up).days} days old" for looked_up, source in old
-    ]
-
-
-def _age(offer: Offer, day: datetime.date) -> int | None:
-    return None if offer.listed.looked_up is None else (day - offer.listed.looked_up).days
-
-
-def _old(offer: Offer, day: datetime.date) -> bool:
-    return replace(offer, age=_age(offer, day)).stale

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from headway.economics.price_lists import offers
+from headway.economics.price_lists import offers, price_warnings
 from headway.economics.quotes import Quote, Workload, quote
-from headway.economics.usage_logs import price_warnings
 from headway.errors import InputError, unknown
 from headway.shown import Shown
 

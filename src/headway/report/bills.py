@@ -42,7 +42,7 @@ def _work(w: Workload) -> str:
     parts = [f"{w.cached:,} of them cached"] if w.cached else []
     parts += [f"{v:,} written for {TTL_NAMES[k]}" for k, v in w.writes.items()]
     inside = f" ({', '.join(parts)})" if parts else ""
-    stored = f"; {w.stored:,f} token-hours stored" if w.stored else ""
+    stored = f"; {w.stored.normalize():,f} token-hours stored" if w.stored else ""
     each = f"; {w.per_day.normalize():,f} requests a day" if w.per_day else ""
     return f"{w.prompt:,} tokens in{inside}, {w.output:,} out{stored}; {w.tier} tier{each}"
 
@@ -88,7 +88,9 @@ def _who(q: Quote) -> list[str]:
 
 def _when(q: Quote) -> list[str]:
     row = q.offer.listed
-    age = "" if row.looked_up is None else f"{row.looked_up:%Y-%m}, {units.some(q.offer.age or 0, 'day')} old"
+    old = q.offer.age or 0
+    said = f"{units.some(old, 'day')} old" if old >= 0 else f"{units.some(-old, 'day')} later"
+    age = "" if row.looked_up is None else f"{row.looked_up:%Y-%m}, {said}"
     remark = "; ".join([*(["price far off its peers"] if q.offer.odd else []), *q.notes])
     return [str(row.begin) if row.begin else "", age, remark]
 
