@@ -27,7 +27,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.economics import PriceList as PriceList
     from headway.economics import PriceSheet as PriceSheet
     from headway.economics import Usage as Usage
+    from headway.economics import Workload as Workload
     from headway.economics import bill as bill
+    from headway.economics import bill_log as bill_log
     from headway.economics import kv_bytes_from_slope as kv_bytes_from_slope
     from headway.economics import kv_bytes_from_step as kv_bytes_from_step
     from headway.equations import Asked as Asked
@@ -36,6 +38,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.errors import InputError as InputError
     from headway.errors import PhysicsError as PhysicsError
     from headway.figures import asked_figure as asked_figure
+    from headway.figures import break_even_figure as break_even_figure
     from headway.figures import cache_figure as cache_figure
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
@@ -74,6 +77,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import curve as curve
     from headway.plan import make_plan as make_plan
     from headway.plan import sweep_against as sweep_against
+    from headway.plan.bills import bill_workload as bill_workload
+    from headway.plan.break_even import against_api as against_api
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
     from headway.plan.infer import Inference as Inference
@@ -112,6 +117,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
 # name -> (room, name there); imported on first use, so that `import headway` stays cheap
 _HOME = {
     "Account": ("headway.serving", "Account"),
+    "against_api": ("headway.plan.break_even", "against_api"),
     "against_batch": ("headway.batching", "against_batch"),
     "Answer": ("headway.serving", "Answer"),
     "answer": ("headway.serving", "answer"),
@@ -121,6 +127,9 @@ _HOME = {
     "asked_figure": ("headway.figures", "asked_figure"),
     "balance_batch": ("headway.batching", "balance_batch"),
     "bill": ("headway.economics", "bill"),
+    "bill_log": ("headway.economics", "bill_log"),
+    "bill_workload": ("headway.plan.bills", "bill_workload"),
+    "break_even_figure": ("headway.figures", "break_even_figure"),
     "build_step": ("headway.parallel", "build_step"),
     "cache_figure": ("headway.figures", "cache_figure"),
     "calibrate": ("headway.front", "calibrate"),
@@ -200,6 +209,7 @@ _HOME = {
     "use": ("headway.catalog", "use"),
     "using": ("headway.catalog", "using"),
     "validate": ("headway.front", "validate"),
+    "Workload": ("headway.economics", "Workload"),
     "Work": ("headway.roofline", "Work"),
     "write_figure": ("headway.figures", "write_figure"),
 }

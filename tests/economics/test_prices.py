@@ -1,4 +1,4 @@
-"""Money by hand: bills, tariffs, tiers, where to keep a cache, prices read backwards."""
+"""Money by hand: tariffs, tiers, where to keep a cache, prices read backwards."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 from headway.economics import (
-    PriceSheet,
     Recompute,
     Tier,
-    Usage,
-    bill,
     cache_premium,
     candidate_shapes,
     cheapest,
@@ -25,36 +22,7 @@ from headway.economics import (
     tier_at,
     total_cost,
 )
-from headway.errors import InputError, PhysicsError
-
-SHEET = PriceSheet(1.25, 10.0, cache_hit=0.31, threshold=200_000, input_above=2.5, output_above=15.0, cache_hit_above=0.625,
-                   speed={"fast": 6.0})  # fmt: skip
-
-
-def test_a_bill_below_and_above_its_threshold():
-    """A cached prompt of 262,960 tokens is long as a whole: every token takes the higher price."""
-    long = bill(Usage(input=5005, cache_hit=257_955, output=1744), SHEET)
-    assert long.lines == pytest.approx(
-        {
-            "input": 5005 * 2.5e-6,
-            "output": 1744 * 15e-6,
-            "cache_hit": 257_955 * 0.625e-6,
-            "cache_write_5m": 0,
-            "cache_write_1h": 0,
-        }
-    )
-    assert long.total == pytest.approx(sum(long.lines.values()))
-    assert bill(Usage(input=200_000, output=1), SHEET).total == pytest.approx(0.25 + 10e-6)
-    assert bill(Usage(input=1000, output=10), SHEET, "fast").total == pytest.approx(6 * (1000 * 1.25 + 10 * 10) / 1e6)
-
-
-@pytest.mark.parametrize(("usage", "speed", "says"), [
-    (Usage(input=-1), "standard", "negative"), (Usage(cache_write_1h=5), "standard", "no price"),
-    (Usage(input=1), "slow", "standard, fast"),
-])  # fmt: skip
-def test_what_a_sheet_does_not_price(usage, speed, says):
-    with pytest.raises(InputError, match=says):
-        bill(usage, SHEET, speed)
+from headway.errors import PhysicsError
 
 
 def test_a_tariff_and_its_margin():

@@ -1,6 +1,6 @@
 """Cost, tiers, price sheets and bills, cache tiers, and prices read backwards."""
 
-from headway.economics.bills import Bill, PriceSheet, Usage, bill
+from headway.economics.bills import Bill, ContextStep, Prices, PriceSheet, Usage, bill
 from headway.economics.cache_tiers import (
     LECTURE_DRAINS,
     Recompute,
@@ -25,7 +25,10 @@ from headway.economics.from_prices import (
     prefill_attention_context,
     read_price_ratio,
 )
+from headway.economics.offers import Offer, Offers, offers
 from headway.economics.price_lists import PriceList, price_list
+from headway.economics.quotes import Quote, Workload, quote
+from headway.economics.self_hosting import Crossing, Rent, break_even, margin
 from headway.economics.tiers import (
     SpeedTier,
     check_tariff,
@@ -37,21 +40,33 @@ from headway.economics.tiers import (
     tier_at,
     weights_share,
 )
+from headway.economics.usage_logs import Ledger, bill_log
 
 __all__ = [
     "LECTURE_DRAINS",
     "Bill",
     "CachePremium",
+    "ContextStep",
+    "Crossing",
+    "Ledger",
+    "Offer",
+    "Offers",
     "PriceList",
     "PriceSheet",
+    "Prices",
+    "Quote",
     "RatioReading",
     "Recompute",
+    "Rent",
     "Shape",
     "SpeedTier",
     "Tier",
     "Usage",
+    "Workload",
     "attention_context_from_step",
     "bill",
+    "bill_log",
+    "break_even",
     "cache_premium",
     "candidate_shapes",
     "catalogue_tiers",
@@ -65,9 +80,12 @@ __all__ = [
     "implied_batch_cut",
     "kv_bytes_from_slope",
     "kv_bytes_from_step",
+    "margin",
     "mean_context_cost",
+    "offers",
     "prefill_attention_context",
     "price_list",
+    "quote",
     "read_price_ratio",
     "recompute_cost",
     "tier_at",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from headway.catalog import Catalogue, Row, catalogue, normal
+from headway.economics.offers import latest
+from headway.economics.price_rows import Listed, listed
 from headway.errors import InputError, unknown
 
 _FAST = {"anthropic": ("claude-", "Claude Opus 4.8"), "openai": ("gpt-", "OpenAI Fast mode (ex")}
@@ -99,44 +103,58 @@ def price_list(name: str) -> PriceList:
 
 def _hosted(provider: str, model: str) -> PriceList | None:
     found = [
-        r for r in catalogue().table("api_prices").rows
-        if normal(r["model"]) == normal(model) and provider.lower() in ("", r["provider"].lower())
-        and _number(r, "input") and _number(r, "output")
+        r for r in listed()[0]
+        if not r.open_model and normal(r.model) == normal(model) and provider.lower() in ("", r.provider.lower())
+        and r.sheet.input and r.sheet.output
     ]  # fmt: skip
-    if not found:
+    current = {s: _current([r for r in found if r.provider == s]) for s in dict.fromkeys(r.provider for r in found)}
+    sold = {s: r for s, r in current.items() if r is not None}
+    if not sold:
         return None
-    asked = {(r["input"], r["output"]) for r in found if not r.get("threshold_tokens")} or {
-        (found[0]["input"], found[0]["output"])
-    }
-    sellers = list(dict.fromkeys(r["provider"] for r in found))
-    if len(asked) > 1 and len(sellers) > 1:
+    first = next(iter(sold.values()))
+    if len({(r.sheet.input, r.sheet.output) for r in sold.values()}) > 1:
         raise InputError(
-            f"{model} is sold by {', '.join(sellers)} at different prices; name one, like {sellers[0]}/{model}"
+            f"{model} is sold by {', '.join(sold)} at different prices; name one, like {first.provider}/{model}"
         )
-    rows = [r for r in found if r["provider"] == sellers[0]]
-    first = rows[0]
-    steps = sorted({(float(r["threshold_tokens"]), _number(r, "input_above"), _number(r, "output_above"))
-                    for r in rows if r.get("threshold_tokens") and _number(r, "output_above")})  # fmt: skip
-    base = (_number(first, "input") or 0.0, _number(first, "output") or 0.0)
-    window = _number(first, "context_window")
-    edges = (*(s[0] for s in steps), *((window,) if window and steps and window > steps[-1][0] else ()))
-    known = _known(first["model"])
+    return _of(first)
+
+
+def _current(rows: list[Listed]) -> Listed | None:
+    """A seller's row for the whole day, else of some hours, that held when it was looked up."""
+    whole = [r for r in rows if r.hours is None] or rows
+    day = max((r.looked_up for r in whole if r.looked_up), default=datetime.date.max)
+    return latest(whole, day, [])
+
+
+def _of(row: Listed) -> PriceList:
+    """A dated sheet as the price list that is read backwards: the standard tier, its context steps, a fast tier of known speed."""
+    sheet, base = row.sheet, (float(row.sheet.input), float(row.sheet.output))
+    steps = [s for s in sheet.steps if s.prices.output is not None]
+    edges = [float(s.threshold) for s in steps]
+    if row.window and edges and row.window > edges[-1]:
+        edges.append(float(row.window))
+    known = _known(row.model)
     return PriceList(
-        first["model"], *base, provider=sellers[0], cached=_number(first, "cache_read"), write_5m=_number(first, "cache_write_5m"),
-        write_1h=_number(first, "cache_write_1h"), edges=edges, inputs=(base[0], *(s[1] or base[0] for s in steps)),
-        outputs=(base[1], *(s[2] or base[1] for s in steps)), fast=_fast(first), model=known[0], shape=known[1],
-        source=f"{first['source']}, {first['date']}",
+        row.model, *base, provider=row.provider, cached=_price(sheet.cache_hit), write_5m=_price(sheet.cache_write_5m),
+        write_1h=_price(sheet.cache_write_1h), edges=tuple(edges),
+        inputs=(base[0], *(_price(s.prices.input) or base[0] for s in steps)),
+        outputs=(base[1], *(_price(s.prices.output) or base[1] for s in steps)), fast=_fast(row), model=known[0], shape=known[1],
+        source=f"{row.source}, {row.looked_up:%Y-%m}" if row.looked_up else row.source,
     )  # fmt: skip
 
 
-def _fast(row: Row) -> tuple[float, float] | None:
+def _price(money: Decimal | None) -> float | None:
+    return float(money) if money else None
+
+
+def _fast(row: Listed) -> tuple[float, float] | None:
     """Price and speed of a fast tier, where the catalogue knows the speed."""
-    start, tier = _FAST.get(row["provider"], ("", ""))
-    price, base = _number(row, "fast_output"), _number(row, "output")
-    if not tier or not price or not base or not row["model"].startswith(start) or row["model"].startswith("gpt-4"):
+    start, tier = _FAST.get(row.provider, ("", ""))
+    fast = row.sheet.tiers.get("fast")
+    if fast is None or not fast.output or not tier or not row.model.startswith(start) or row.model.startswith("gpt-4"):
         return None
     speeds = [_number(r, "speed_mult") for r in catalogue().table("speed_tiers").rows if r["tier"].startswith(tier)]
-    return (price / base, speeds[0]) if speeds and speeds[0] else None
+    return (float(fast.output / row.sheet.output), speeds[0]) if speeds and speeds[0] else None
 
 
 def _open(provider: str, model: str) -> PriceList | None:

@@ -1,5 +1,6 @@
 """Charts as data: pure functions that return Vega-Lite specifications, and one writer (the ``[plots]`` extra)."""
 
+from headway.figures.break_even import break_even_figure
 from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.equations import asked_figure
@@ -16,6 +17,7 @@ __all__ = [
     "Spec",
     "against_measured",
     "asked_figure",
+    "break_even_figure",
     "cache_figure",
     "calibration_figure",
     "capacity_figure",
