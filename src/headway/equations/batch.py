@@ -242,7 +242,7 @@ EQUATIONS = (
         (Result("batch_cut", "x", "if prices follow cost"), Result("batch", "sequences", "of the tier"),
         Result("step", "s"),
          Result("cost_multiple", "x", "over the standard tier")), _tier,
-        ("economics.implied_batch_cut", "economics.tier_at", "roofline.roofline"), "D", "headway simulate ... --tiers",
+        ("economics.implied_batch_cut", "economics.tier_at", "roofline.roofline"), "D", "headway tiers MODEL --on SYSTEM",
     ),
     Equation(
         "SYS-A10", (), _SECTION, "share of experts touched", "1 - (1 - a / E)^B",

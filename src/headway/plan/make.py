@@ -140,8 +140,9 @@ def _capacity(request: Request, now: Point, replicas: int, loaded: Answer) -> tu
 
 def _prefill(s: Setting, scene: Scene, layout: Layout, replicas: int) -> tuple[float, float, float | None]:
     """Time, tokens and $/Mtok of a prefill pass that gathers prompts up to the engine's token budget per group."""
-    prompts, chunk = max(1.0, math.floor(s.chunk / s.prompt)) * layout.dp, min(s.prompt, s.chunk)
-    seconds = float(scene.prefill(prompts, chunk, (s.prompt - chunk) / 2).seconds)
+    fresh = s.prompt - s.found
+    prompts, chunk = max(1.0, math.floor(s.chunk / fresh)) * layout.dp, min(fresh, s.chunk)
+    seconds = float(scene.prefill(prompts, chunk, s.found + (fresh - chunk) / 2).seconds)
     tokens = prompts * chunk
     if s.system.price is None:
         return seconds, tokens, None
@@ -210,7 +211,7 @@ def _outside(plan: Plan) -> str:
         "vendor": f"no chip of {chip.vendor or 'this vendor'}", "generation": f"no {chip.generation or 'such'} chip",
         "chip": f"no row on {chip.name}", "engine": f"no row of {plan.setting.engine.name}",
         "batch": f"batch {plan.point.batch * plan.replicas:,.0f}", "prompt": f"prompts of {units.some(plan.prompt, 'token')}",
-        "host": "nothing left to a host's processor",
+        "host": "nothing left to a host's processor", "hits": "prompts found in a cache",
         "output": f"outputs of {units.some(plan.output, 'token')}",
         "ranks": units.some(plan.layout.chips, "chip per replica"),
     }  # fmt: skip

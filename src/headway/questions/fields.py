@@ -108,6 +108,8 @@ FIELDS: dict[str, Field] = {
                           flags=("--memory-share", "--gpu-memory-utilization", "--mem-fraction-static", "--kv-cache-free-gpu-mem-fraction")),
     "towers": Field("flag", "Load vision and audio towers, as engines do."),
     "mtp": Field("flag", "Load multi-token-prediction layers."),
+    "hits": Field("number", "Share of each prompt that a prefix cache holds already; memory is counted as if nothing were shared.", "share", least=0.0,
+                  below=1.0, example="0.8"),
     "skew": Field("number", "Zipf exponent of expert popularity; 0 is balanced routing.", least=0.0, below=100.0, example="0.8"),
     "overlap": Field("flag", "Hide communication behind a second half of the batch (two-batch overlap) where that is faster."),
     "convention": Field("choice", "kernels: one after another. machine: everything overlaps (the lecture's).", choices=("kernels", "machine")),

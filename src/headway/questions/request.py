@@ -56,6 +56,7 @@ class Request:
     cpu_experts: int | None = asked("cpu_experts", default=None)
     host: str | None = asked("host", default=None)
     ram: float | None = asked("ram", default=None, converter=written)
+    hits: float = asked("hits", default=0.0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -112,6 +113,7 @@ class Query:
     family: str | None = asked("family", default=None)
     host: str | None = asked("host", default=None)
     ram: float | None = asked("ram", default=None, converter=written)
+    hits: float = asked("hits", default=0.0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -31,6 +31,12 @@ def in_flight(plan: Plan) -> str:
     return f"{n:,.0f} in flight{room}, each replaced when it ends"
 
 
+def found(plan: Plan) -> str:
+    """Say how much of each prompt a prefix cache holds; nothing where it holds none."""
+    tokens = plan.setting.found
+    return f" ({tokens:,.0f} of them found in the prefix cache)" if tokens else ""
+
+
 def loaded(plan: Plan) -> list[Cell]:
     """What requests see at the operating batch: prompts and answers on the same chips."""
     a, cost = plan.loaded, plan.loaded.dollars_per_mtok

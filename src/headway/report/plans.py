@@ -10,7 +10,7 @@ from headway import units
 from headway.models import Architecture, kv_bytes_per_token
 from headway.plan import Plan, Point, curve
 from headway.report.charts import log_chart
-from headway.report.loads import at_arrivals, in_flight, loaded, money
+from headway.report.loads import at_arrivals, found, in_flight, loaded, money
 from headway.tables import columns, table_text
 
 Cell = tuple[str, str, str]  # label, value, remark
@@ -43,7 +43,7 @@ def sections(plan: Plan) -> list[tuple[str, list[Cell]]]:
         ("batch", _batches(plan)),
         (f"a decode step, no prompts running, at batch {plan.point.batch:,.0f}{_each(plan)}", _decode(plan)),
         (
-            f"under load: {units.some(plan.prompt, 'token')} in, {plan.output:,.0f} out, {in_flight(plan)}",
+            f"under load: {units.some(plan.prompt, 'token')} in{found(plan)}, {plan.output:,.0f} out, {in_flight(plan)}",
             loaded(plan),
         ),
         *at_arrivals(plan),
@@ -262,7 +262,8 @@ def _cost(plan: Plan) -> list[Cell]:
         (
             "input",
             money(plan.prefill_dollars_per_mtok),
-            f"prefill of {plan.prompt:,.0f}-token prompts; one prompt's passes alone take {units.seconds(plan.ttft)}{_first(plan)}",
+            f"prefill of {plan.prompt:,.0f}-token prompts{found(plan)}; "
+            f"one prompt's passes alone take {units.seconds(plan.ttft)}{_first(plan)}",
         ),
     ]
     if plan.cached:

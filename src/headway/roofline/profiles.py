@@ -24,6 +24,7 @@ _SHARES = {f.name for f in NUMBERS if f.metadata["unit"] == "share" and f.metada
 _KNOWN = {f.name for f in NUMBERS}
 DEFAULT = ENGINE
 RANGES = (
+    "hits",
     "batch",
     "prompt",
     "output",

@@ -201,6 +201,7 @@ def workload(s: Setting, layout: Layout | LayoutColumns, batch: Real, slots: Rea
         groups=layout.dp,
         spread=s.length_spread,
         apart=float(s.engine.apart),
+        found=s.found,
     )
     return replace(found, stages=layout.pp, piece=s.engine.prompt_piece) if s.kind == "static_batch" else found
 
@@ -282,7 +283,7 @@ def _prefill_pool(s: Setting, layout: Layout, total: float, copies: int, holds: 
     ideal = s.passes_of(layout, ideal=True)
     prefilling = np.arange(1, copies)
     full = max((holds if math.isfinite(holds) else total) / layout.pp, 1.0)
-    prompt = float(ideal.seconds(Load.prefill(1.0, s.prompt)))
+    prompt = float(ideal.seconds(Load.prefill(1.0, s.prompt - s.found, cached=s.found)))
     decode = float(ideal.seconds(Load.decode(full, s.prompt + s.output / 2))) * s.output
     rate = np.minimum(prefilling / prompt, (copies - prefilling) * full / decode)
     return int(prefilling[np.argmax(rate)])

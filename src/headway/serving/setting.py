@@ -98,6 +98,8 @@ class Setting:
         The layout asked for.
     length_spread : float
         Half-width of the lengths' uniform spread around their means. [share]
+    hits : float
+        Of each prompt, what a prefix cache holds already. [share]
     question, named : Request, Query or None; str
         What it was resolved from, and the system's name there: a refusal tries what would fit.
     """
@@ -118,6 +120,7 @@ class Setting:
     pays_all: bool = True
     only: Layout | None = None
     length_spread: float = 0.0
+    hits: float = 0.0
     question: Request | Query | None = field(default=None, compare=False, repr=False)
     named: str = field(default="", compare=False, repr=False)
 
@@ -125,6 +128,11 @@ class Setting:
     def chunk(self) -> float:
         """Prompt tokens that one pass of a data-parallel group carries, at the most. [tokens]"""
         return float(self.numbers.chunk_tokens)
+
+    @property
+    def found(self) -> float:
+        """Of each prompt, what a prefix cache holds: all but the last token at the most, which must be computed. [tokens]"""
+        return min(self.hits * self.prompt, max(self.prompt - 1.0, 0.0))
 
     @property
     def new_tokens(self) -> float:
@@ -222,6 +230,8 @@ class Setting:
             found = (*found, "engine")
         if self.system.chip.cpu is not None:
             found = (*found, "host")
+        if self.hits and loaded:
+            found = (*found, "hits")
         return (*found, "context") if self.prompt + self.output > self.model.max_context else found
 
     @property
@@ -344,7 +354,8 @@ def _setting(
     return Setting(
         arch, system, habits, found, numbers, prompt, output, kind, asked.drafts, asked.skew, asked.overlap,
         asked.reserve if asked.memory_share is None else 1 - min(asked.memory_share, 1.0),
-        convention, True, only, default("length_spread") if asked.length_spread is None else asked.length_spread, asked, name,
+        convention, True, only, default("length_spread") if asked.length_spread is None else asked.length_spread, asked.hits,
+        asked, name,
     )  # fmt: skip
 
 

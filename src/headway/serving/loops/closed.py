@@ -36,14 +36,14 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     """
     found: dict[str, Load] = {}
     if w.prompt > 0:
-        found["prefill"] = prompts(1.0, w.prompt, chunk_tokens)
-        found["burst"] = prompts(w.at_once(chunk_tokens), w.prompt, chunk_tokens)
+        found["prefill"] = prompts(1.0, w.fresh, chunk_tokens, w.found)
+        found["burst"] = prompts(w.at_once(chunk_tokens), w.fresh, chunk_tokens, w.found)
     if w.output <= 0:
         return found
     decode = decoding(w.running, w.prompt, w.output, 1.0 + w.drafts)
     found["decode"] = decode
     if w.prompt > 0 and not w.apart:
-        found["mixed"] = decode + prompts(w.abreast, w.prompt, chunk_tokens)
+        found["mixed"] = decode + prompts(w.abreast, w.fresh, chunk_tokens, w.found)
     return found
 
 

@@ -31,7 +31,7 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     found: dict[str, Load] = {}
     each, new = w.batch / float(w.micro_batches), 1.0 + w.drafts
     if w.prompt > 0:
-        found["prefill"] = prompts(each, w.prompt, float(w.piece))
+        found["prefill"] = prompts(each, w.fresh, float(w.piece), w.found)
     if w.output > 0:
         for name, share in (("early", EARLY), ("late", LATE)):
             found[name] = Load((Group(each, new, w.prompt + w.output * share, new),))

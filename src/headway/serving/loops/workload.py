@@ -51,6 +51,8 @@ class Workload:
         Half-width of the lengths' uniform spread around their means; 0: all of one length, which travel in waves. [share]
     apart : float or array
         1 where prompts run in passes of their own, before any decode step; 0 where they share passes. [1]
+    found : float or array
+        Of each prompt, what a prefix cache holds already: read by attention, not computed. [tokens]
     """
 
     kind: Kind
@@ -66,6 +68,12 @@ class Workload:
     prompt_groups: Real = 0.0
     spread: Real = np.inf
     apart: Real = 0.0
+    found: Real = 0.0
+
+    @property
+    def fresh(self) -> Real:
+        """Of each prompt, what is computed. [tokens]"""
+        return self.prompt - self.found
 
     @property
     def micro_batches(self) -> Real:
@@ -95,7 +103,7 @@ class Workload:
         chunk_tokens : float or array
             Budget of a pass in each group. [tokens]
         """
-        return larger(self.prompt / chunk_tokens, 1.0)
+        return larger(self.fresh / chunk_tokens, 1.0)
 
     def at_once(self, chunk_tokens: Real) -> Real:
         """Prompts in a pass that nothing but the token budget limits.
@@ -106,7 +114,7 @@ class Workload:
             Budget of a pass in each group. [tokens]
         """
         groups = np.where(np.asarray(self.prompt_groups) > 0, self.prompt_groups, self.groups)
-        fit = np.maximum(chunk_tokens / np.maximum(self.prompt, 1e-9), 1.0) * groups
+        fit = np.maximum(chunk_tokens / np.maximum(self.fresh, 1e-9), 1.0) * groups
         return np.maximum(np.minimum(fit, self.running), 1.0)
 
 
@@ -162,7 +170,7 @@ class Loop(NamedTuple):
     served: Callable[[Workload, Times, Numbers, Real], Served]
 
 
-def prompts(number: Real, length: float, chunk_tokens: float) -> Load:
+def prompts(number: Real, length: float, chunk_tokens: float, found: float = 0.0) -> Load:
     """Return prompts side by side, each with its mean chunk.
 
     A chunk's share of a prompt needs its share of the one logit.
@@ -171,12 +179,12 @@ def prompts(number: Real, length: float, chunk_tokens: float) -> Load:
     ----------
     number : float or array
         Prompts side by side. [sequences]
-    length, chunk_tokens : float
-        Of each prompt; of it in one pass, at the most. [tokens]
+    length, chunk_tokens, found : float
+        Of each prompt what is computed; of it in one pass, at the most; and what the cache holds before it. [tokens]
     """
     chunk = min(length, chunk_tokens)
     logits = chunk / length if length > 1 else length / 2
-    return Load((Group(number, chunk, (length - chunk) / 2, logits),))
+    return Load((Group(number, chunk, found + (length - chunk) / 2, logits),))
 
 
 def decoding(running: Real, prompt: float, output: float, new: Real) -> Load:
@@ -223,7 +231,7 @@ def first_token(w: Workload, prefill: Real, chunk_tokens: Real, drain: bool = Tr
     micro-batches of c pieces each, which fill and drain the pipeline: (m c + p - 1)/p passes of one piece.
     """
     if w.kind == "static_batch":
-        pieces = w.micro_batches * np.maximum(np.asarray(w.prompt, dtype=float) / w.piece, 1.0)
+        pieces = w.micro_batches * np.maximum(np.asarray(w.fresh, dtype=float) / w.piece, 1.0)
         return prefill * (pieces + (w.stages - 1 if drain else 0.0)) / w.stages
     return prefill * w.pieces(chunk_tokens)
 

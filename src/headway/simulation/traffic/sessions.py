@@ -55,6 +55,8 @@ class ClosedLoop:
         Its coefficient of variation: 0 is always the mean, 1 exponential. [1]
     ramp : float
         Time within which the users begin, evenly; 0: all at once. [s]
+    shared : int
+        Tokens at the start of every prompt, such as a system prompt; of a shorter prompt, all. [tokens]
     """
 
     users: int
@@ -62,12 +64,15 @@ class ClosedLoop:
     think: float = 0.0
     think_cv: float = 1.0
     ramp: float = 0.0
+    shared: int = 0
 
     def __post_init__(self) -> None:
         if self.users < 1 or self.rounds < 1:
             raise InputError(f"closed loop: {self.users} users and {self.rounds} rounds; at least 1 of each is needed")
         if not 0 <= self.ramp < math.inf:
             raise InputError(f"closed loop: a ramp of {self.ramp:g} s; it must be 0 or more and finite")
+        if not 0 <= self.shared <= LONGEST:
+            raise InputError(f"closed loop: {self.shared} shared tokens; 0 to {LONGEST:,} are possible")
         counted(self.users * self.rounds, "requests")
 
     def draw(self, sizes: Sizes, rng: np.random.Generator) -> Requests:
@@ -86,7 +91,12 @@ class ClosedLoop:
         arrival[:users] = np.arange(users) * (self.ramp / users)
         think[:users] = 0.0
         after = np.maximum(np.arange(count, dtype=np.int64) - users, -1)
-        return Requests(arrival, prompt, output, after=after, think=think)
+        if not self.shared:
+            return Requests(arrival, prompt, output, after=after, think=think)
+        hashes, first = _identities(np.zeros(count, dtype=np.int64), np.minimum(prompt, self.shared) // BLOCK, 0)
+        return Requests(
+            arrival, prompt, output, after=after, think=think, hashes=hashes, first_hash=first, hash_tokens=BLOCK
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,7 @@ def closed(spec: Spec, rounds: int | None = None) -> ClosedLoop:
         spec.take("think", duration, 0.0),
         spec.take("think-cv", number, 1.0),
         spec.take("ramp", duration, 0.0),
+        spec.take("shared", _tokens, 0),
     )
 
 
