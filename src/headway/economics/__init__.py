@@ -25,6 +25,7 @@ from headway.economics.from_prices import (
     prefill_attention_context,
     read_price_ratio,
 )
+from headway.economics.owned import OwnedPrice, owned_price, read_assumed
 from headway.economics.price_lists import PriceList, price_list
 from headway.economics.tiers import (
     SpeedTier,
@@ -42,6 +43,7 @@ __all__ = [
     "LECTURE_DRAINS",
     "Bill",
     "CachePremium",
+    "OwnedPrice",
     "PriceList",
     "PriceSheet",
     "RatioReading",
@@ -66,8 +68,10 @@ __all__ = [
     "kv_bytes_from_slope",
     "kv_bytes_from_step",
     "mean_context_cost",
+    "owned_price",
     "prefill_attention_context",
     "price_list",
+    "read_assumed",
     "read_price_ratio",
     "recompute_cost",
     "tier_at",
