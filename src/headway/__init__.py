@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.batching import goldilocks_context as goldilocks_context
     from headway.catalog import use as use
     from headway.catalog import using as using
+    from headway.economics import OwnedPrice as OwnedPrice
     from headway.economics import PriceList as PriceList
     from headway.economics import PriceSheet as PriceSheet
     from headway.economics import Usage as Usage
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.economics import bill_log as bill_log
     from headway.economics import kv_bytes_from_slope as kv_bytes_from_slope
     from headway.economics import kv_bytes_from_step as kv_bytes_from_step
+    from headway.economics import owned_price as owned_price
     from headway.equations import Asked as Asked
     from headway.equations import ask as ask
     from headway.errors import HeadwayError as HeadwayError
@@ -171,6 +173,8 @@ _HOME = {
     "model": ("headway.models", "model"),
     "number_format": ("headway.models", "number_format"),
     "PhysicsError": ("headway.errors", "PhysicsError"),
+    "owned_price": ("headway.economics", "owned_price"),
+    "OwnedPrice": ("headway.economics", "OwnedPrice"),
     "Plan": ("headway.plan", "Plan"),
     "predict": ("headway.front", "predict"),
     "PriceList": ("headway.economics", "PriceList"),

@@ -26,6 +26,7 @@ from headway.economics.from_prices import (
     read_price_ratio,
 )
 from headway.economics.offers import Offer, Offers, offers
+from headway.economics.owned import OwnedPrice, owned_price, read_assumed
 from headway.economics.price_lists import PriceList, price_list
 from headway.economics.quotes import Quote, Workload, quote
 from headway.economics.self_hosting import Crossing, Rent, break_even, margin
@@ -51,6 +52,7 @@ __all__ = [
     "Ledger",
     "Offer",
     "Offers",
+    "OwnedPrice",
     "PriceList",
     "PriceSheet",
     "Prices",
@@ -83,9 +85,11 @@ __all__ = [
     "margin",
     "mean_context_cost",
     "offers",
+    "owned_price",
     "prefill_attention_context",
     "price_list",
     "quote",
+    "read_assumed",
     "read_price_ratio",
     "recompute_cost",
     "tier_at",
