@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import cache_figure as cache_figure
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
+    from headway.figures import costs_figure as costs_figure
     from headway.figures import curve_figure as curve_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
@@ -83,6 +84,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.break_even import against_api as against_api
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
+    from headway.plan.costs import Costs as Costs
+    from headway.plan.costs import costs as costs
+    from headway.plan.costs import costs_against as costs_against
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
     from headway.plan.prompt_cache import PromptCache as PromptCache
@@ -148,6 +152,10 @@ _HOME = {
     "compiled": ("headway.roofline", "compiled"),
     "CompiledStep": ("headway.roofline", "CompiledStep"),
     "cost_per_token": ("headway.batching", "cost_per_token"),
+    "Costs": ("headway.plan.costs", "Costs"),
+    "costs": ("headway.plan.costs", "costs"),
+    "costs_against": ("headway.plan.costs", "costs_against"),
+    "costs_figure": ("headway.figures", "costs_figure"),
     "curve": ("headway.plan", "curve"),
     "curve_figure": ("headway.figures", "curve_figure"),
     "Deployment": ("headway.parallel", "Deployment"),

@@ -2,6 +2,7 @@
 
 from headway.figures.break_even import break_even_figure
 from headway.figures.capacities import capacity_figure
+from headway.figures.costs import costs_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.equations import asked_figure
 from headway.figures.gantt import gantt, racks_figure
@@ -23,6 +24,7 @@ __all__ = [
     "capacity_figure",
     "check",
     "comparison_figure",
+    "costs_figure",
     "curve_figure",
     "gantt",
     "inference_figure",

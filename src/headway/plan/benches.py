@@ -19,7 +19,8 @@ from headway.simulation.repeats import alike
 from headway.simulation.run import Log
 from headway.simulation.steady import Steady, everyone, one_by_one, steady
 from headway.simulation.tiers import dealt
-from headway.simulation.traffic import ClosedLoop, Fixed, Independent, Lengths, Observed, Sizes, Uniform, trace_names
+from headway.simulation.traffic import ClosedLoop, Independent, Observed, Sizes, trace_names
+from headway.simulation.traffic.lengths import around
 from headway.simulation.traffic.specs import Spec, closed, is_spec
 
 _FEW = 100  # requests, of whose share within limits little can be said
@@ -183,7 +184,7 @@ class Bench:
         sizes: Sizes = Observed(base.prompt, base.output)
         if np.ptp(base.prompt) == 0 and np.ptp(base.output) == 0:
             sizes = Independent(
-                _around(int(base.prompt[0]), s.length_spread), _around(int(base.output[0]), s.length_spread)
+                around(int(base.prompt[0]), s.length_spread), around(int(base.output[0]), s.length_spread)
             )
         loop = ClosedLoop(users, ROUNDS, ramp=self._ramp(slowest))
         return self.run(loop.draw(sizes, np.random.default_rng(seed)), users)
@@ -195,12 +196,6 @@ class Bench:
             np.isfinite(a.ttft)
         ]
         return float(np.mean(took)) if len(took) else 0.0
-
-
-def _around(length: int, share: float) -> Lengths:
-    """Lengths around a mean, at least 1. [tokens]"""
-    wide = int(length * share)
-    return Uniform(max(length - wide, 1), length + wide) if wide else Fixed(length)
 
 
 def options_of(window: Window) -> dict[str, str | None]:

@@ -133,7 +133,11 @@ def _rates(s: Simulated) -> list[str]:
     rows.append(("chips", f"MFU {units.per_cent(mfu)}", f"MBU {units.per_cent(mbu)}{memory}"))
     if s.joules_per_token is not None:
         rows.append(
-            ("energy", f"{s.joules_per_token:,.3g} J/token", "at most: the chips at their rated power all the time")
+            (
+                "energy",
+                f"{s.joules_per_token:,.3g} J/token",
+                "of the chips alone: awake, memory, arithmetic; links left out (`headway cost`)",
+            )
         )
     if s.padding > 0:
         rows.append(

@@ -15,6 +15,7 @@ from headway.roofline.collectives import (
     wire,
 )
 from headway.roofline.compiled import CompiledStep, PassParts, Sums, compiled
+from headway.roofline.energy import Energy, Rates, energy_rates, pass_energy
 from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_seconds, split, together
 from headway.roofline.kernels import Amounts, Kind, kernel_overhead, kernel_rates, kernel_time, pass_overhead
 from headway.roofline.load import Group, Load
@@ -55,6 +56,7 @@ __all__ = [
     "Calibration",
     "CompiledStep",
     "Convention",
+    "Energy",
     "Group",
     "Kind",
     "Load",
@@ -62,6 +64,7 @@ __all__ = [
     "PassClock",
     "PassParts",
     "Profile",
+    "Rates",
     "Resources",
     "Roofline",
     "Row",
@@ -79,12 +82,14 @@ __all__ = [
     "collective_seconds",
     "compiled",
     "dense_step",
+    "energy_rates",
     "fastest_algorithm",
     "kernel_overhead",
     "kernel_rates",
     "kernel_time",
     "largest",
     "movement_energy",
+    "pass_energy",
     "pass_overhead",
     "pass_seconds",
     "profile",

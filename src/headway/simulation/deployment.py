@@ -113,6 +113,16 @@ class Deployment:
         """The scheduler."""
         return self.engine.policy
 
+    def layout_of(self, lane: int) -> Layout:
+        """Return the layout of a replica: those that compute prompts alone come first.
+
+        Parameters
+        ----------
+        lane : int
+            Its place among all replicas. [1]
+        """
+        return self.prompt_layout if lane < self.fronts and self.prompt_layout is not None else self.layout
+
     @property
     def fronts(self) -> int:
         """Lanes that compute prompts only: the first of a log's replicas. [1]"""

@@ -19,7 +19,7 @@ from headway.simulation.deployment import Deployment
 from headway.simulation.requests import Requests
 from headway.simulation.run import Log
 from headway.simulation.tiers import Tier
-from headway.simulation.utilisation import Utilisation, token_gaps, utilisation, weighted_quantile
+from headway.simulation.utilisation import Utilisation, joules, token_gaps, utilisation, weighted_quantile
 
 Floats = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -362,9 +362,8 @@ class Simulated(Shown):
         """What the chips of each replica did in every run of its passes."""
         d, found = self.deployment, list[Utilisation]()
         for i, p in enumerate(self.log.passes):
-            layout = d.prompt_layout if i < d.fronts and d.prompt_layout is not None else d.layout
             drafts = 0 if i < d.fronts else d.setting.drafts
-            found.append(utilisation(d.setting.passes_of(layout, ideal=True), p, drafts))
+            found.append(utilisation(d.setting.passes_of(d.layout_of(i), ideal=True), p, drafts))
         return tuple(found)
 
     @functools.cached_property
@@ -383,12 +382,11 @@ class Simulated(Shown):
 
     @property
     def joules_per_token(self) -> float | None:
-        """Energy of the chips at their rated power, all the time, over the output tokens; None where none is known. [J/token]
-
-        An upper bound on what the chips take, without hosts, network and cooling.
-        """
-        power, made = self.deployment.setting.system.chip.power, float(self.log.requests.output[self.ended].sum())
-        return None if power is None or not made else power * self.paid / made
+        """Energy of the chips alone over the output tokens; None where their power is not known. [J/token]"""
+        d, made = self.deployment, float(self.log.requests.output[self.ended].sum())
+        chips = [layout.chips / layout.pp for layout in map(d.layout_of, range(len(self.work)))]
+        found = joules(d.setting.system.chip, self.paid, self.work, self.log.passes, chips)
+        return None if found is None or not made else found / made
 
     def brief(self) -> str:
         """Return the headline in one line."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.roofline import CompiledStep, Load
+from headway.hardware import Chip
+from headway.roofline import CompiledStep, Load, energy_rates
 from headway.roofline.load import Group
 from headway.simulation.lanes import Passes
 
@@ -60,6 +62,36 @@ def utilisation(ideal: CompiledStep, p: Passes, drafts: int = 0) -> Utilisation:
     if not found:
         return Utilisation(np.zeros(0), np.zeros(0))
     return Utilisation(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
+
+
+def joules(
+    chip: Chip, paid: float, work: Sequence[Utilisation], passes: Sequence[Passes], chips: Sequence[float]
+) -> float | None:
+    """Return the energy of all chips: awake while they are paid, and what memory and arithmetic take; None of unknown power. [J]
+
+    Parameters
+    ----------
+    chip : Chip
+    paid : float
+        Chip-seconds. [s]
+    work, passes : sequence
+        Of each replica.
+    chips : sequence of float
+        Of each that are at work in a pass. [chips]
+
+    Notes
+    -----
+    As `roofline.pass_energy`, links left out: a run's ideal seconds of memory and of multiplying, each at its rate, no run above the
+    rated power.
+    """
+    if chip.power is None:
+        return None
+    rates = energy_rates()
+    active, found = (1 - rates.static) * chip.power, rates.static * chip.power * paid
+    for u, p, each in zip(work, passes, chips, strict=True):
+        moved = rates.memory * chip.bandwidth * u.memory + active * u.compute
+        found += each * float(np.minimum(moved, active * p.seconds).sum())
+    return found
 
 
 def token_gaps(p: Passes, first: Floats, end: Floats) -> tuple[Floats, Floats]:

@@ -157,6 +157,46 @@ def _till_first(w: Workload, c: Numbers, number: Real, each: Real) -> Real:
     return number * each * (1 + 1 / passes_of_prompts) / 2
 
 
+def _made(w: Workload, c: Numbers) -> Real:
+    """Decode passes that an answer takes."""
+    return np.maximum(w.output, 1e-9) / expected_tokens(c.draft_acceptance, w.drafts)
+
+
+def _cycle(w: Workload, seconds: Times, c: Numbers) -> _Cycle:
+    made, parts = _made(w, c), np.asarray(w.apart, dtype=float)
+    alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
+    if np.all(parts == 0):
+        return _mixed(w, seconds, c, made, alone)
+    if np.all(parts == 1):
+        return _apart(w, seconds, c, made)
+    both = zip(_mixed(w, seconds, c, made, alone), _apart(w, seconds, c, made), strict=True)
+    return _Cycle(*(np.where(parts > 0, b, a) for a, b in both))
+
+
+def _full(w: Workload, seconds: Times, c: Numbers) -> Real:
+    """Time of a prompt in passes that are full of them. [s]"""
+    return w.pieces(c.chunk_tokens) * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens)
+
+
+def work(w: Workload, seconds: Times, c: Numbers) -> tuple[Real, Real]:
+    """Return the time of passes that a request's prompt adds, and that its answer takes. [s, s]
+
+    Parameters
+    ----------
+    w : Workload
+    seconds : mapping
+        Times of `passes`. [s]
+    c : Calibration
+
+    Notes
+    -----
+    A pass would take its answers' time without the prompts: each answer pays its share of that, a prompt what it adds.
+    """
+    only = np.asarray(w.output) <= 1
+    prompt = np.where(only, _full(w, seconds, c), _cycle(w, seconds, c).extra)
+    return prompt, np.where(only, 0.0, _made(w, c) * seconds.get("decode", 0.0) / w.running)
+
+
 def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Served:
     """Return what a closed loop reports, in mean values.
 
@@ -174,19 +214,11 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     `_mixed` and `_apart` say how. Without a second token there is no decode: every pass is a full one of prompts, and
     each waits for all others.
     """
-    n, out = w.running, np.maximum(w.output, 1e-9)
-    made = out / expected_tokens(c.draft_acceptance, w.drafts)
+    n, found = w.running, _cycle(w, seconds, c)
     alone = first_token(w, seconds.get("prefill", 0.0), c.chunk_tokens)
     parts = np.asarray(w.apart, dtype=float)
-    if np.all(parts == 0):
-        found = _mixed(w, seconds, c, made, alone)
-    elif np.all(parts == 1):
-        found = _apart(w, seconds, c, made)
-    else:
-        both = zip(_mixed(w, seconds, c, made, alone), _apart(w, seconds, c, made), strict=True)
-        found = _Cycle(*(np.where(parts > 0, b, a) for a, b in both))
     only = np.asarray(w.output) <= 1
-    burst = w.pieces(c.chunk_tokens) * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens)
+    burst = _full(w, seconds, c)
     together = np.maximum(np.maximum(burst, np.where(parts > 0, 0.0, found.extra)) * n, alone)
     steady = c.request_seconds + np.where(only, together, found.steady)
     start, x = np.where(only, 0.0, found.start), np.where(only, 0.0, found.x)

@@ -130,6 +130,20 @@ def spread(nominal: int, share: float = 0.8) -> Uniform:
     return Uniform(max(round(nominal * share), 1), nominal)
 
 
+def around(length: int, share: float) -> Lengths:
+    """Return lengths spread evenly around a mean, at least 1.
+
+    Parameters
+    ----------
+    length : int
+        The mean. [tokens]
+    share : float
+        Half-width over the mean; 0: all of one length. [share]
+    """
+    wide = int(length * share)
+    return Uniform(max(length - wide, 1), length + wide) if wide else Fixed(length)
+
+
 @dataclass(frozen=True, slots=True)
 class LogNormal(Lengths):
     """Lengths whose logarithm is normal, rounded, at least 1 and at most `most`: a cut lowers the mean.

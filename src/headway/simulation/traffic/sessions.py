@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -37,6 +38,23 @@ def think_times(count: int, mean: float, cv: float, rng: np.random.Generator) ->
     if mean == 0 or cv == 0:
         return np.full(count, mean)
     return rng.gamma(cv**-2, mean * cv**2, count)
+
+
+def alike(requests: Requests, shared: int) -> Requests:
+    """Return requests whose prompts all begin with the same tokens.
+
+    Parameters
+    ----------
+    requests : Requests
+        Whose prompts share nothing.
+    shared : int
+        Of a prompt that is shorter, all. [tokens]
+    """
+    if not shared:
+        return requests
+    blocks = np.minimum(requests.prompt, shared) // BLOCK
+    hashes, first = _identities(np.zeros(len(blocks), dtype=np.int64), blocks, 0)
+    return dataclasses.replace(requests, hashes=hashes, first_hash=first, hash_tokens=BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +109,7 @@ class ClosedLoop:
         arrival[:users] = np.arange(users) * (self.ramp / users)
         think[:users] = 0.0
         after = np.maximum(np.arange(count, dtype=np.int64) - users, -1)
-        if not self.shared:
-            return Requests(arrival, prompt, output, after=after, think=think)
-        hashes, first = _identities(np.zeros(count, dtype=np.int64), np.minimum(prompt, self.shared) // BLOCK, 0)
-        return Requests(
-            arrival, prompt, output, after=after, think=think, hashes=hashes, first_hash=first, hash_tokens=BLOCK
-        )
+        return alike(Requests(arrival, prompt, output, after=after, think=think), self.shared)
 
 
 @dataclass(frozen=True, slots=True)
