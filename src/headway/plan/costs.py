@@ -150,6 +150,17 @@ def _of(plan: Plan, request: Request, owned: OwnedPrice | None) -> Costs:
     return _cost(at.answer if at else plan.loaded, at, owned, plan.cached)
 
 
+def token_costs(a: Answer) -> tuple[TokenCost, TokenCost, TokenCost]:
+    """Return what input, cached input and output cost where every seat is taken.
+
+    Parameters
+    ----------
+    a : Answer
+    """
+    fresh, cached, output = _cost(a, None, None, None).kinds
+    return fresh, cached, output
+
+
 def _cost(a: Answer, at: AtRate | None, owned: OwnedPrice | None, hold: tuple[str, float] | None) -> Costs:
     c, s, w = a.case, a.case.setting, a.case.workload
     price = owned.price if owned else s.system.price

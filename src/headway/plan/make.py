@@ -20,7 +20,7 @@ from headway.catalog import default
 from headway.economics import Recompute, Tier, catalogue_tiers, cheapest, total_cost
 from headway.errors import InputError
 from headway.hardware import System
-from headway.models import Architecture, kv_bytes_stored
+from headway.models import kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point
 from headway.plan.choose import Choice, cheap_batch, choose_layout
@@ -108,7 +108,7 @@ def _assemble(request: Request, choice: Choice, loaded: Answer) -> Plan:
         prefill_dollars_per_mtok=prefill_cost,
         prefill_seconds=prefill_s,
         prefill_tokens=prefill_n,
-        cached=_cached(arch, system, context, prefill_cost),
+        cached=cheapest_place(s, prefill_cost),
         departures=timetable,
         capacity=capacity,
         arriving=at_rate(loaded, request.arrivals) if request.arrivals else None,
@@ -151,12 +151,20 @@ def _prefill(s: Setting, scene: Scene, layout: Layout, replicas: int) -> tuple[f
     return seconds, tokens, float(per_million(cost))
 
 
-def _cached(arch: Architecture, system: System, context: float, prefill: float | None) -> tuple[str, float] | None:
-    """Cheapest way to have a cached prompt back after the usual time to live, and its $/Mtok (lecture E25)."""
-    if system.price is None or prefill is None or context <= 0:
+def cheapest_place(s: Setting, prefill: float | None) -> tuple[str, float] | None:
+    """Return the cheapest way to have a cached prompt back after the usual time to live, and what that costs (lecture E25). [$/Mtok]
+
+    Parameters
+    ----------
+    s : Setting
+    prefill : float or None
+        Of computing it instead. [$/Mtok]
+    """
+    context = s.prompt + s.output / 2
+    if s.system.price is None or prefill is None or context <= 0:
         return None
-    k = float(kv_bytes_stored(arch, context)) / context
-    own = Tier("HBM", system.chip.memory, system.chip.bandwidth, system.price, own_memory=True)
+    k = float(kv_bytes_stored(s.model, context)) / context
+    own = Tier("HBM", s.system.chip.memory, s.system.chip.bandwidth, s.system.price, own_memory=True)
     away = [t for t in catalogue_tiers() if not t.own_memory]
     options = [own, *away, Recompute(prefill / 1e6)]
     held = default("cache_hold")

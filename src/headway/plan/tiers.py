@@ -108,6 +108,8 @@ class OnTheMarket:
         That a fleet without other margins would need: their product (lecture 1.1, SYS-A9). [times]
     cost_times : float
         What that speed costs here over the standard tier; NaN where no batch is so fast. [times]
+    buys : float
+        Speed over the standard tier's that the price pays for here, at equal margins; NaN without a price. [times]
     source, date : str
     """
 
@@ -116,8 +118,14 @@ class OnTheMarket:
     speed_times: float
     batch_cut: float
     cost_times: float
+    buys: float
     source: str
     date: str
+
+    @property
+    def covered_from(self) -> float:
+        """Margin of the standard tier from which it is not below cost; 0 where it never is. [share]"""
+        return max(1 - self.price_times / self.cost_times, 0.0)
 
     def margin(self, standard: float) -> float:
         """Return its margin where the standard tier has one. [share]
@@ -181,8 +189,8 @@ class TierSheet(Shown):
         )
 
 
-class _Curve:
-    """Cost and TPOT of one layout against batch."""
+class SpeedCurve:
+    """Cost and TPOT of one layout against batch, at batches up to what memory holds."""
 
     def __init__(self, s: Setting, layout: Layout) -> None:
         self.s, self.layout = s, layout
@@ -193,13 +201,25 @@ class _Curve:
 
     @functools.cache  # noqa: B019 - a curve lives as long as its sheet is made
     def at(self, batch: float) -> Speed:
-        """The layout at a batch."""
+        """Return the layout at a batch.
+
+        Parameters
+        ----------
+        batch : float
+            Of a replica. [sequences]
+        """
         found = answer(case(self.s, self.layout, batch=batch))
         cost = found.dollars_per_mtok
         return Speed(self.layout, batch, found.tpot, found.ttft, math.nan if cost is None else cost, found.output_rate)
 
     def of_speed(self, tpot: float) -> Speed | None:
-        """The largest batch whose TPOT is no longer; None where one sequence alone takes longer."""
+        """Return the largest batch whose TPOT is no longer; None where one sequence alone takes longer.
+
+        Parameters
+        ----------
+        tpot : float
+            [s]
+        """
         if self.tpot[0] > tpot * (1 + 1e-9):
             return None
         low, high = self.points[0].batch, self.points[-1].batch
@@ -211,7 +231,7 @@ class _Curve:
         return self.at(float(low))
 
 
-def _envelope(curves: Sequence[_Curve]) -> tuple[Speed, ...]:
+def _envelope(curves: Sequence[SpeedCurve]) -> tuple[Speed, ...]:
     """The points of all layouts that no other beats in speed and cost."""
     found: list[Speed] = []
     for p in sorted((p for c in curves for p in c.points), key=lambda p: (p.tpot, p.cost)):
@@ -220,7 +240,7 @@ def _envelope(curves: Sequence[_Curve]) -> tuple[Speed, ...]:
     return tuple(found)
 
 
-def _of_speed(curves: Sequence[_Curve], tpot: float) -> Speed | None:
+def _of_speed(curves: Sequence[SpeedCurve], tpot: float) -> Speed | None:
     found = [p for c in curves if (p := c.of_speed(tpot)) is not None]
     return min(found, key=lambda p: p.cost) if found else None
 
@@ -289,7 +309,7 @@ def design_tiers(
     if not 0 <= margin < 1:
         raise InputError(f"--margin: {margin:g}; a share of the price is needed, from 0 to below 1")
     wanted = read_tiers(tiers)
-    curves = [_Curve(s, c) for c in fitting_layouts(s, request)]
+    curves = [SpeedCurve(s, c) for c in fitting_layouts(s, request)]
     curve = _envelope(curves)
     slowest = min(curve, key=lambda p: p.cost).tpot
     tpot = math.sqrt(curve[0].tpot * slowest) if standard is None else 1.0 / standard
@@ -300,11 +320,11 @@ def design_tiers(
         )
     found = [_designed(curves, curve, base, name, times, margin) for name, times in wanted]
     measure = next(t for t in found if t.name == "standard")
-    return TierSheet(s, curve, tuple(_paying(t, measure) for t in found), _market(curves, base), margin)
+    return TierSheet(s, curve, tuple(_paying(t, measure) for t in found), _market(curves, curve, base), margin)
 
 
 def _designed(
-    curves: Sequence[_Curve], curve: Sequence[Speed], base: Speed, name: str, times: float, margin: float
+    curves: Sequence[SpeedCurve], curve: Sequence[Speed], base: Speed, name: str, times: float, margin: float
 ) -> Designed:
     at = (
         min(curve, key=lambda p: p.cost)
@@ -326,7 +346,7 @@ def _designed(
     )  # fmt: skip
 
 
-def _marginal(curve: _Curve, at: Speed) -> float:
+def _marginal(curve: SpeedCurve, at: Speed) -> float:
     """What one more sequence adds to the rent of its tokens: d(seconds)/d(sequences). [$/Mtok]"""
     low, high = curve.at(max(at.batch - 1, 1.0)), at
     if high.batch == low.batch:
@@ -345,12 +365,29 @@ def _paying(t: Designed, standard: Designed) -> Designed:
     return dataclasses.replace(t, pays_from=dearer / hours) if hours > 0 and dearer > 0 else t
 
 
-def _market(curves: Sequence[_Curve], base: Speed) -> tuple[OnTheMarket, ...]:
+def bought(curve: Sequence[Speed], base: Speed, times: float) -> float:
+    """Return the speed over a base's that so many times its cost pay for; NaN where that is below the lowest cost. [times]
+
+    Parameters
+    ----------
+    curve : sequence of Speed
+        The cheapest way to every speed, the fastest first.
+    base : Speed
+    times : float
+        [times]
+    """
+    fastest = next((p for p in curve if p.cost <= times * base.cost * (1 + 1e-9)), None)
+    return base.tpot / fastest.tpot if fastest else math.nan
+
+
+def _market(curves: Sequence[SpeedCurve], curve: Sequence[Speed], base: Speed) -> tuple[OnTheMarket, ...]:
     found: list[OnTheMarket] = []
     for row in catalogue().table("speed_tiers").rows:
         price, speed = (float(row[name] or "nan") for name in ("price_mult", "speed_mult"))
         at = _of_speed(curves, base.tpot / speed) if speed > 0 else None
         cut = float(implied_batch_cut(price, speed))
         cost = math.nan if at is None else at.cost / base.cost
-        found.append(OnTheMarket(row["tier"], price, speed, cut, cost, row["source"], row["date"]))
+        found.append(
+            OnTheMarket(row["tier"], price, speed, cut, cost, bought(curve, base, price), row["source"], row["date"])
+        )
     return tuple(found)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from headway.numeric import finite
+from headway.plan.mixed import Mixed
 from headway.plan.promises import Promise
+from headway.plan.sheets import PricedTier
 from headway.plan.tiers import Speed, TierSheet
 
 
@@ -27,11 +29,65 @@ def tiers_record(s: TierSheet) -> dict[str, Any]:
         "market": [
             {
                 "name": m.name, "price_times": finite(m.price_times), "speed_times": finite(m.speed_times),
-                "batch_cut": finite(m.batch_cut), "cost_times": finite(m.cost_times), "margin": finite(m.margin(s.margin)),
+                "batch_cut": finite(m.batch_cut), "cost_times": finite(m.cost_times), "buys_speed_times": finite(m.buys),
+                "covered_from_margin": finite(m.covered_from), "margin": finite(m.margin(s.margin)),
                 "source": m.source, "date": m.date,
             }
             for m in s.market
         ],
+    }  # fmt: skip
+
+
+def sheet_record(found: Sequence[PricedTier], output: float) -> list[dict[str, Any]]:
+    """Return what tiers charge for every kind of token as plain data.
+
+    Parameters
+    ----------
+    found : sequence of PricedTier
+    output : float
+        Tokens of the answers that are priced. [tokens]
+    """
+    rows: list[dict[str, Any]] = []
+    for t in found:
+        share, pieces, prompt = t.cheapest_cut(output) if t.ranges else (1.0, 1, 0.0)
+        ranges = [
+            {
+                "upto_tokens": r.upto, "batch": r.at.batch, "hold_dollars_per_mtok": r.hold,
+                "kinds": [
+                    {
+                        "name": k.name, "price_dollars_per_mtok": str(p), "average_dollars_per_mtok": finite(k.average),
+                        "marginal_dollars_per_mtok": finite(k.marginal),
+                    }
+                    for k, p in zip(r.costs, r.prices, strict=True)
+                ],
+            }
+            for r in t.ranges
+        ]  # fmt: skip
+        rows.append(
+            {
+                "name": t.name,
+                "ranges": ranges,
+                "stops": t.stops,
+                "cut": {"share": share, "pieces": pieces, "prompt_tokens": prompt},
+            }
+        )
+    return rows
+
+
+def mixed_record(m: Mixed) -> dict[str, Any]:
+    """Return a fleet that fills its free seats with batch work as plain data."""
+    runs = {
+        name: {
+            "seats": p.seats, "tpot_p95_s": finite(p.tpot), "ttft_p95_s": finite(p.ttft), "traffic_tokens_per_s": p.traffic_rate,
+            "batch_tokens_per_s": p.batch_rate,
+        }
+        for name, p in (("alone", m.alone), ("filled", m.filled))
+    }  # fmt: skip
+    return {
+        "tier": m.tier.name, "traffic": m.traffic, "requests_per_s": m.rate, "promised_tpot_s": m.promised_tpot,
+        "promised_ttft_s": m.promised_ttft, "rent_dollars_per_s": m.rent, **runs, "alone_dollars_per_mtok": m.alone_cost,
+        "mixed_dollars_per_mtok": m.mixed_cost, "batch_price_times": m.part,
+        "half_price_brings_dollars_per_s": m.gains(m.tier.price / 2),
     }  # fmt: skip
 
 

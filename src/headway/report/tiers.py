@@ -90,12 +90,13 @@ def _market(s: TierSheet) -> list[str]:
         "speed",
         "implied batch cut",
         "costs here",
+        "buys here",
         f"margin, if standard has {units.per_cent(s.margin)}",
     ]
     body = [_row(m, s.margin) for m in s.market]
     return [
         *table_text(head, body).splitlines(),
-        "implied batch cut: price x speed, on one fleet with equal margins (SYS-A9)",
+        "implied batch cut: price x speed, on one fleet with equal margins (SYS-A9); buys here: the speed that such a price pays for",
     ]
 
 
@@ -124,5 +125,7 @@ def _row(m: OnTheMarket, margin: float) -> list[str]:
 
     known = m.margin(margin)
     said = "—" if math.isnan(known) else units.per_cent(known) if known >= 0 else f"{units.per_cent(known)}: below cost"
+    if m.covered_from > 0:
+        said += f", below cost unless standard has {units.per_cent(m.covered_from)}"
     cost = "beyond the limit" if math.isnan(m.cost_times) and m.speed_times > 0 else times(m.cost_times)
-    return [m.name, times(m.price_times), times(m.speed_times), times(m.batch_cut), cost, said]
+    return [m.name, times(m.price_times), times(m.speed_times), times(m.batch_cut), cost, times(m.buys), said]

@@ -26,6 +26,22 @@ _Check = Annotated[
     bool,
     Parameter(name="--check", negative="", help="Simulate each tier: the load at which it keeps its speed for 95 %."),
 ]
+_Steps = Annotated[
+    str | None,
+    Parameter(
+        help="Lengths of prompts at which prices step; default: the prompt's, 4x, 16x, ..., the longest. [32k,128k]"
+    ),
+]
+_Fill = Annotated[
+    str | None,
+    Parameter(
+        help="Traffic of the standard tier, by simulation: how much batch work fits beside. [poisson:3/s, azure-conv]"
+    ),
+]
+_Rate = Annotated[str | None, Parameter(help="Of that traffic instead of its own. [5/s]")]
+_Ttft = Annotated[
+    str | None, Parameter(help="p95 that its first tokens must keep; default: twice that without batch work. [2s]")
+]
 
 
 @asks(Request, leave_out=_OTHERS)
@@ -36,6 +52,10 @@ def tiers(
     standard: _Standard = None,
     margin: _Margin = "50%",
     check: _Check = False,
+    steps: _Steps = None,
+    fill: _Fill = None,
+    rate: _Rate = None,
+    ttft: _Ttft = None,
     json: Json = False,
     csv: Csv = False,
     catalog: Folder = (),
@@ -46,9 +66,12 @@ def tiers(
     """
     from headway import units
     from headway.catalog import use
+    from headway.plan.mixed import fill_seats
     from headway.plan.promises import promises
+    from headway.plan.sheets import price_sheet, read_steps
     from headway.plan.tiers import design_tiers
-    from headway.records.tiers import promises_record, tiers_record
+    from headway.records.tiers import mixed_record, promises_record, sheet_record, tiers_record
+    from headway.report.sheets import mixed_text, sheet_text
     from headway.report.tiers import promises_text
 
     use(catalog)
@@ -56,13 +79,19 @@ def tiers(
     wanted = 0.0 if margin in ("0", "0%") else _share(margin)
     request = Request(**given(asked))
     found = design_tiers(request, tiers, standard=speed, margin=wanted)
+    priced, output = price_sheet(request, found, read_steps(steps) if steps else ()), found.setting.output
+    wait = None if ttft is None else units.parse(ttft, units.SECONDS, "--ttft")
+    mixed = fill_seats(request, found, fill, rate=rate, ttft=wait) if fill else None
     kept = promises(request, found) if check else ()
     if json:
-        emit(tiers_record(found) | ({"promises": promises_record(kept)} if check else {}))
+        more = {"promises": promises_record(kept)} if check else {}
+        more |= {"mixed": mixed_record(mixed)} if mixed else {}
+        emit(tiers_record(found) | {"sheet": sheet_record(priced, output)} | more)
     elif csv:
         emit_csv(tiers_record(found)["curve"])
     else:
-        show(found.text() + ("\n" + promises_text(kept) if check else ""))
+        parts = [found.text(), sheet_text(priced, output), *([mixed_text(mixed, found)] if mixed else [])]
+        show("\n".join([*parts, *([promises_text(kept)] if check else [])]))
 
 
 def _share(text: str) -> float:
