@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headway.errors import InputError
 from headway.numeric import finite
 from headway.simulation.results import Simulated
+from headway.simulation.run import Log
 from headway.writing import replacing
 
 Columns = dict[str, NDArray[Any]]
@@ -26,7 +27,17 @@ def request_columns(s: Simulated) -> Columns:
     ----------
     s : Simulated
     """
-    log, r = s.log, s.log.requests
+    return log_columns(s.log)
+
+
+def log_columns(log: Log) -> Columns:
+    """Return the same of a log.
+
+    Parameters
+    ----------
+    log : Log
+    """
+    r = log.requests
     return {
         "request": np.arange(len(r)), "prompt": r.prompt, "output": r.output, "replica": log.replica,
         "tier": r.tier if len(r.tier) else np.zeros(len(r), dtype=np.int64), "cached": log.cached,

@@ -75,7 +75,7 @@ def _tiers(s: Simulated) -> list[str]:
             for name, x in (("TTFT", t.tier.ttft), ("TPOT", t.tier.tpot))
             if math.isfinite(x)
         ]
-        times = [_value(q) for found in (t.ttft, t.tpot) for q in found if q.share in (0.5, 0.99)]
+        times = [value_of(q) for found in (t.ttft, t.tpot) for q in found if q.share in (0.5, 0.99)]
         kept = units.per_cent(t.good) if said else ""
         price = s.deployment.setting.system.price
         cost = "—" if price is None or not t.output_rate > 0 else money(price * t.paid / t.output_rate / s.span * 1e6)
@@ -95,15 +95,17 @@ def _table(s: Simulated) -> list[str]:
         "in queue": rows["in queue"],
     }
     head = ["", *(f"p{100 * q:g}" for q in SHARES), "80 % interval of p99"]
-    body = [[name, *map(_value, found), _ends(found)] for name, found in rows.items()]
+    body = [[name, *map(value_of, found), ends_of(found)] for name, found in rows.items()]
     return table_text(head, body).splitlines()
 
 
-def _value(q: Quantile) -> str:
+def value_of(q: Quantile) -> str:
+    """Say a quantile; where too few are beyond it, that it is only the greatest."""
     return "—" if math.isnan(q.value) else units.seconds(q.value) + ("" if q.known else " (max)")
 
 
-def _ends(found: list[Quantile]) -> str:
+def ends_of(found: list[Quantile]) -> str:
+    """Say the interval of the p99 among quantiles."""
     q = next(f for f in found if f.share == 0.99)
     return "—" if not q.known or math.isnan(q.low) else f"{units.seconds(q.low)} to {units.seconds(q.high)}"
 

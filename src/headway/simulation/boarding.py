@@ -93,6 +93,11 @@ class Boarding:
         return self.aboard.count * self.aboard.new
 
     @property
+    def sitting(self) -> list[int]:
+        """Who has ended and keeps its seat until all of a padded batch have."""
+        return self._sitting
+
+    @property
     def queue(self) -> int:
         """Requests that wait. [requests]"""
         return self.waiting.count

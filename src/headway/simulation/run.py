@@ -125,7 +125,7 @@ class Engine:
         """
         drafts = self.habits.drafts
         if self.policy.padded:  # the longest prompt may ride with the longest answer
-            longest = int(book.requests.prompt.max(initial=1) + book.requests.output.max(initial=1))
+            longest = max(longest, int(book.requests.prompt.max(initial=1) + book.requests.output.max(initial=1)))
         alike = laws(self.clock, longest, 1 + drafts.length if drafts else 1)  # the same tables for all
         r = book.requests
         fits = fitting(self.limits, r.prompt, r.output) if fits is None else fits

@@ -26,6 +26,10 @@ _Compare = Annotated[
 ]
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
 _Seeds = Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")]
+_Stream = Annotated[
+    str | None,
+    Parameter(help="Write every request to FILE.csv or .parquet as it ends and hold none: for runs of any length."),
+]
 
 
 @asks(Request, leave_out=_OTHERS)
@@ -49,6 +53,7 @@ def simulate(
     out: Out = None,
     perfetto: Perfetto = None,
     parquet: Parquet = None,
+    stream: _Stream = None,
     catalog: Folder = (),
 ) -> None:
     """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
@@ -60,5 +65,13 @@ def simulate(
     answer = Answer(json=json, csv=csv, out=out, perfetto=perfetto, parquet=parquet)
     words = Words(policy=policy, router=router, **asdict(running))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
+    if stream is not None:
+        from headway.cli.streaming import Streaming
+        from headway.errors import InputError
+
+        if csv or out or perfetto or parquet or compare or seeds != 1:
+            raise InputError("--stream: leave out --csv, -o, --perfetto, --parquet, --compare and --seeds beside it")
+        Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
+        return
     said = None if traffic == _USUAL else traffic
     Asked(Request(**given(asked)), said, words, window, seed).answer(answer, seeds=seeds, compare=compare)

@@ -110,24 +110,40 @@ def traffic(what: str | os.PathLike[str], **options: Unpack[Options]) -> Request
     """
     text = os.fspath(what)
     seed = options.get("seed", 0)
-    if isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: {quoted(seed)}; a whole number of at least 0 is needed")
-    streams = np.random.default_rng(seed).spawn(
-        2
-    )  # lengths stay the same under other arrivals, and these under other lengths
+    streams = generators(seed)
     if not isinstance(what, os.PathLike) and not is_trace(text) and specs.is_spec(text):
         spec = Spec(text)
-        merged = _merged(spec, options)
-        found = _drawn(spec, merged, *streams)
+        said = merged(spec, options)
+        found = _drawn(spec, said, *streams)
         found = dataclasses.replace(found, name=text, source=f"drawn with seed {seed}")
     else:
-        merged = options
+        said = options
         found = _replayed(what, options, *streams)
-    return _scaled(found, merged)
+    return _scaled(found, said)
 
 
-def _merged(spec: Spec, options: Options) -> Options:
-    """Options with those that stand in the spec's text."""
+def generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """Return what arrivals are drawn with, and what the rest is: lengths stay the same under other arrivals, and the reverse.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0. [1]
+    """
+    if isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed: {quoted(seed)}; a whole number of at least 0 is needed")
+    times, rest = np.random.default_rng(seed).spawn(2)
+    return times, rest
+
+
+def merged(spec: Spec, options: Options) -> Options:
+    """Return options with those that stand in the spec's text.
+
+    Parameters
+    ----------
+    spec : Spec
+    options : Options
+    """
     found = options.copy()
     for key in ("prompt", "output", "lengths", "count", "duration", "start", "scale", "rate"):
         if spec.given(key):
@@ -137,7 +153,16 @@ def _merged(spec: Spec, options: Options) -> Options:
     return found
 
 
-def _quantity(options: Options, key: str, read_as: Callable[[str | float, str], T]) -> T | None:
+def quantity(options: Options, key: str, read_as: Callable[[str | float, str], T]) -> T | None:
+    """Return an option as a number; None where nothing is said.
+
+    Parameters
+    ----------
+    options : Options
+    key : str
+    read_as : callable
+        (value, where) -> number.
+    """
     value = options.get(key)
     if value is None:
         return None
@@ -150,8 +175,8 @@ def _drawn(spec: Spec, options: Options, times: np.random.Generator, rest: np.ra
     for key in ("arrivals", "turns", "think", "sort", "drop_empty", "unit", "hash_tokens"):
         if options.get(key) is not None:
             raise InputError(f"{key}: is for files and traces; {quoted(spec.text)} is drawn")
-    count = _quantity(options, "count", specs.whole)
-    length, start = _quantity(options, "duration", specs.duration), _quantity(options, "start", specs.duration) or 0.0
+    count = quantity(options, "count", specs.whole)
+    length, start = quantity(options, "duration", specs.duration), quantity(options, "start", specs.duration) or 0.0
     if spec.kind == "closed":
         if length is not None or start:
             raise InputError(
@@ -160,7 +185,7 @@ def _drawn(spec: Spec, options: Options, times: np.random.Generator, rest: np.ra
         users = spec.leading(specs.whole, "number of users")
         loop = specs.closed(spec, None if count is None else math.ceil(count / users))
         spec.done()
-        return loop.draw(_sizes(spec, options), rest)
+        return loop.draw(given_sizes(spec, options), rest)
     if spec.kind in specs.SESSIONS:
         talks = specs.sessions(spec, *_own_lengths(spec, options))
         spec.done()
@@ -174,7 +199,7 @@ def _drawn(spec: Spec, options: Options, times: np.random.Generator, rest: np.ra
     process = specs.process(spec)
     spec.done()
     arrival = process.draw(count or COUNT, times) if length is None else process.until(start + length, times)
-    return _window(Requests(arrival, *_sizes(spec, options).draw(len(arrival), rest)), start, None, count)
+    return _window(Requests(arrival, *given_sizes(spec, options).draw(len(arrival), rest)), start, None, count)
 
 
 def _own_lengths(spec: Spec, options: Options) -> tuple[Lengths, Lengths]:
@@ -187,7 +212,14 @@ def _own_lengths(spec: Spec, options: Options) -> tuple[Lengths, Lengths]:
     return lengths(prompt, "prompt"), lengths(output, "output")
 
 
-def _sizes(spec: Spec, options: Options) -> Sizes:
+def given_sizes(spec: Spec, options: Options) -> Sizes:
+    """Return the lengths of what is drawn.
+
+    Parameters
+    ----------
+    spec : Spec
+    options : Options
+    """
     prompt, output, other = options.get("prompt"), options.get("output"), options.get("lengths")
     if other is not None:
         if prompt is not None or output is not None:
@@ -212,7 +244,7 @@ def _opened(what: str | os.PathLike[str], options: Options, most: int = traces.M
                 raise InputError(f"{key}: is for files; {text} is a trace of the catalogue")
         return shipped(text)
     _known(what)
-    size = _quantity(options, "hash_tokens", specs.whole) or HASH_TOKENS
+    size = quantity(options, "hash_tokens", specs.whole) or HASH_TOKENS
     return read(
         text,
         sort=options.get("sort", False),
@@ -239,8 +271,8 @@ def _replayed(
     for key in ("prompt", "output", "lengths"):
         if options.get(key) is not None:
             raise InputError(f"{key}: {os.fspath(what)} has lengths of its own; lengths are for what is drawn")
-    count = _quantity(options, "count", specs.whole)
-    length, start = _quantity(options, "duration", specs.duration), _quantity(options, "start", specs.duration) or 0.0
+    count = quantity(options, "count", specs.whole)
+    length, start = quantity(options, "duration", specs.duration), quantity(options, "start", specs.duration) or 0.0
     cut = count is None or length is not None or start > 0 or options.get("sort", False)
     found = _opened(what, options, traces.MOST if cut or count is None else count)
     given = options.get("arrivals")
@@ -253,8 +285,8 @@ def _replayed(
         raise InputError(
             f"{found.name}: conversations have no times; say how they arrive, like arrivals='poisson:20/s'"
         )
-    think = _quantity(options, "think", specs.duration) or 0.0
-    size = _quantity(options, "hash_tokens", specs.whole) or BLOCK
+    think = quantity(options, "think", specs.duration) or 0.0
+    size = quantity(options, "hash_tokens", specs.whole) or BLOCK
     chats = found if count is None else found.first(count)
     return _window(
         chats.requests(process, times, rest, options.get("turns", 1), think, hash_tokens=size), start, length, None
@@ -275,7 +307,7 @@ def _window(found: Requests, start: float, length: float | None, count: int | No
 
 
 def _scaled(found: Requests, options: Options) -> Requests:
-    scale, wanted = _quantity(options, "scale", _times), _quantity(options, "rate", specs.rate)
+    scale, wanted = quantity(options, "scale", _times), quantity(options, "rate", specs.rate)
     if scale is not None and wanted is not None:
         raise InputError("scale and rate both say how fast requests come; one of them is enough")
     if wanted is not None:
