@@ -45,6 +45,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
@@ -83,6 +84,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.break_even import against_api as against_api
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
+    from headway.plan.holding import Holding as Holding
+    from headway.plan.holding import hold_cache as hold_cache
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
     from headway.plan.prompt_cache import PromptCache as PromptCache
@@ -157,6 +160,9 @@ _HOME = {
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
     "HeadwayError": ("headway.errors", "HeadwayError"),
+    "hold_cache": ("headway.plan.holding", "hold_cache"),
+    "Holding": ("headway.plan.holding", "Holding"),
+    "holding_figure": ("headway.figures", "holding_figure"),
     "infer": ("headway.plan.infer", "infer"),
     "Inference": ("headway.plan.infer", "Inference"),
     "inference_figure": ("headway.figures", "inference_figure"),
