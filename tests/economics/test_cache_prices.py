@@ -138,7 +138,7 @@ def test_tables_are_refused_in_one_line(tmp_path, rows, says):
 
 def test_what_the_market_asks():
     """SYS-F8: 0.0041667 and 0.0013889 $/s per Mtok; a rent says how far apart hits may be; unknown prices stay unknown."""
-    found = {(m.provider, m.ttl): m for m in economics.listed()}
+    found = {(m.provider, m.ttl): m for m in economics.sold_caches()}
     five, hour = found["Anthropic", "5 min"], found["Anthropic", "1 h"]
     assert (five.premium, hour.premium) == pytest.approx((0.0041667, 0.0013889), abs=1e-7)
     assert five.premium / hour.premium == pytest.approx(3.0)

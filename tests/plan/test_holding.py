@@ -13,6 +13,7 @@ import pytest
 
 import headway as hw
 from headway.cli import app
+from headway.economics import Device
 from headway.figures import holding_figure, write_figure
 from headway.hardware import with_host
 from headway.models import kv_bytes_stored
@@ -225,6 +226,26 @@ def test_no_rule_beats_the_oracle(worth):
     each = [min(float(t.retrieve(k)) + g * float(t.hold(k)) for t in tiers) for g in gaps.tolist()]
     assert best.saves == pytest.approx(512 * float(np.maximum(worth.computing - np.array(each), 0).sum()))
     assert worth.rule(300.0).saves == max(worth.kept(300.0, t).saves for t in tiers)
+
+
+def test_the_oracle_keeps_nothing_that_does_not_pay(worth):
+    """In a memory so dear that a gap of 100 s costs as much as computing, only what comes again sooner is kept."""
+    k, again = worth.kv_bytes, worth.devices[-1]
+    dear = Device("dear", "ddr", 1e12, 1e30, worth.computing / 100 / k * 1e12)
+    found = dataclasses.replace(worth, devices=(dear, again)).oracle()
+    soon = worth.own.gaps[worth.own.gaps < 100]
+    assert 0 < len(soon) < len(worth.own.gaps)
+    assert found.found == 512 * len(soon)
+    assert found.saves == pytest.approx(512 * worth.computing * float((1 - soon / 100).sum()))
+
+
+def test_cached_input_is_computed_where_every_memory_is_dearer(tmp_path):
+    lines = (f"{n},{n.lower()},1,1,,1e6,1" for n in ("DDR", "flash", "disk"))
+    head = "name,kind,capacity_GB,bandwidth_GBps,usd_per_h,usd_per_GB,years"
+    (tmp_path / "memory_devices.csv").write_text("\n".join([head, *lines]))
+    with hw.using(tmp_path):
+        p = hw.make_plan(ASK)
+    assert p.cached == ("recompute", pytest.approx(p.prefill_dollars_per_mtok))
 
 
 def test_a_gigabyte_of_each_memory(worth):

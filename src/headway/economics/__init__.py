@@ -1,7 +1,7 @@
 """Cost, tiers, price sheets and bills, cache tiers, and prices read backwards."""
 
 from headway.economics.bills import Bill, ContextStep, Prices, PriceSheet, Usage, bill
-from headway.economics.cache_prices import Listed, hit_cost, hits_that_pay, hits_to_buy, listed, write_cost
+from headway.economics.cache_prices import SoldCache, hit_cost, hits_that_pay, hits_to_buy, sold_caches, write_cost
 from headway.economics.cache_tiers import (
     LECTURE_DRAINS,
     Option,
@@ -56,7 +56,6 @@ __all__ = [
     "Crossing",
     "Device",
     "Ledger",
-    "Listed",
     "Offer",
     "Offers",
     "Option",
@@ -69,6 +68,7 @@ __all__ = [
     "Recompute",
     "Rent",
     "Shape",
+    "SoldCache",
     "SpeedTier",
     "Tier",
     "Usage",
@@ -95,7 +95,6 @@ __all__ = [
     "implied_batch_cut",
     "kv_bytes_from_slope",
     "kv_bytes_from_step",
-    "listed",
     "margin",
     "mean_context_cost",
     "offers",
@@ -106,6 +105,7 @@ __all__ = [
     "read_assumed",
     "read_price_ratio",
     "recompute_cost",
+    "sold_caches",
     "tier_at",
     "tier_of_ttl",
     "total_cost",

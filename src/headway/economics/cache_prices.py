@@ -89,7 +89,7 @@ def _hits(extra: float, saved: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SoldCache:
     """How a provider sells its prompt cache.
 
     Attributes
@@ -144,17 +144,17 @@ class Listed:
         return math.inf if math.isnan(self.seconds) else self.seconds
 
 
-def listed() -> list[Listed]:
+def sold_caches() -> list[SoldCache]:
     """Return how providers sell their prompt caches: the catalogue's ``cache_tiers``."""
-    return [_listed(row) for row in catalogue().table("cache_tiers").rows]
+    return [_sold(row) for row in catalogue().table("cache_tiers").rows]
 
 
-def _listed(row: Row) -> Listed:
+def _sold(row: Row) -> SoldCache:
     ttl, price, write, hit, rent = (
         float(row.get(k) or "nan")
         for k in ("ttl_s", "input_usd_per_Mtok", "write_times", "hit_times", "storage_usd_per_Mtok_hour")
     )
-    return Listed(
+    return SoldCache(
         row["provider"], row["ttl"], ttl, price, write, hit, 0.0 if math.isnan(rent) else rent / 3600,
         row.get("note", ""), row["source"], row["date"],
     )  # fmt: skip

@@ -12,9 +12,9 @@ from headway.economics import (
     KINDS,
     LECTURE_DRAINS,
     Device,
-    Listed,
     Option,
     Recompute,
+    SoldCache,
     Tier,
     cheapest,
     crossover,
@@ -23,7 +23,7 @@ from headway.economics import (
     hit_cost,
     hits_that_pay,
     hits_to_buy,
-    listed,
+    sold_caches,
     tier_of_ttl,
     total_cost,
     write_cost,
@@ -191,9 +191,9 @@ class Holding(Shown):
         )  # fmt: skip
 
     @property
-    def market(self) -> list[Listed]:
+    def market(self) -> list[SoldCache]:
         """What providers ask."""
-        return listed()
+        return sold_caches()
 
     def for_ttl(self, seconds: float) -> Offer:
         """Return what a time to live costs here.

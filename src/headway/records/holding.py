@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headway.economics import Device, Listed, Tier
+from headway.economics import Device, SoldCache, Tier
 from headway.numeric import finite
 from headway.plan.holding import Holding, Offer
 
@@ -19,7 +19,7 @@ def holding_record(h: Holding) -> dict[str, Any]:
         "places": place_rows(h),
         "cheapest": [{"from_s": start, "place": o.name} for start, o in h.ranges],
         "offers": [_offer(o) for o in h.offers],
-        "market": [_listed(m) for m in h.market],
+        "market": [_sold(m) for m in h.market],
         "warnings": [] if p is None else p.warnings,
     }  # fmt: skip
 
@@ -65,7 +65,7 @@ def _offer(o: Offer) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _listed(m: Listed) -> dict[str, Any]:
+def _sold(m: SoldCache) -> dict[str, Any]:
     return {
         "provider": m.provider, "ttl": m.ttl, "ttl_s": finite(m.seconds), "input_dollars_per_mtok": finite(m.input),
         "write_times": finite(m.write_times), "hit_times": finite(m.hit_times), "rent_dollars_per_mtok_h": m.rent * 3600,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from headway import units
-from headway.economics import Listed, Recompute, Tier
+from headway.economics import Recompute, SoldCache, Tier
 from headway.plan.holding import Holding, Offer
 from headway.report.loads import money
 from headway.tables import table_text
@@ -164,7 +164,7 @@ def _market(h: Holding) -> list[str]:
     ]
 
 
-def _row(h: Holding, m: Listed) -> list[str]:
+def _row(h: Holding, m: SoldCache) -> list[str]:
     row = [m.provider, m.ttl, units.dollars(m.input), _times(m.write_times), _times(m.hit_times)]
     row.append("—" if math.isnan(m.premium) else f"${m.premium:.5g}")
     row += [_number(m.hits), "—" if math.isinf(m.longest_gap) else units.seconds(m.longest_gap)]
@@ -174,9 +174,9 @@ def _row(h: Holding, m: Listed) -> list[str]:
     return row
 
 
-def _ratios(market: list[Listed]) -> list[str]:
+def _ratios(market: list[SoldCache]) -> list[str]:
     """A second of a shorter time to live over one of a longer, of providers that sell both."""
-    by: dict[str, list[Listed]] = {}
+    by: dict[str, list[SoldCache]] = {}
     for m in market:
         if m.premium > 0 and not math.isnan(m.seconds):
             by.setdefault(m.provider, []).append(m)
