@@ -88,6 +88,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.holding import hold_cache as hold_cache
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
+    from headway.plan.model_choice import ModelChoice as ModelChoice
+    from headway.plan.model_choice import choose_models as choose_models
     from headway.plan.prompt_cache import PromptCache as PromptCache
     from headway.plan.prompt_cache import prompt_cache as prompt_cache
     from headway.plan.racks import racks as racks
@@ -147,6 +149,7 @@ _HOME = {
     "Chip": ("headway.hardware", "Chip"),
     "chip": ("headway.hardware", "chip"),
     "chips": ("headway.hardware", "chips"),
+    "choose_models": ("headway.plan.model_choice", "choose_models"),
     "comparison_figure": ("headway.figures", "comparison_figure"),
     "compiled": ("headway.roofline", "compiled"),
     "CompiledStep": ("headway.roofline", "CompiledStep"),
@@ -177,6 +180,7 @@ _HOME = {
     "make_plan": ("headway.plan", "make_plan"),
     "memory_account": ("headway.serving", "memory_account"),
     "model": ("headway.models", "model"),
+    "ModelChoice": ("headway.plan.model_choice", "ModelChoice"),
     "number_format": ("headway.models", "number_format"),
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "owned_price": ("headway.economics", "owned_price"),
