@@ -115,6 +115,10 @@ def test_prices_follow_the_prompt_the_price_and_the_margin(found):
             (4 * sold.recompute.dollars_per_token, 4 * o.write, 4 * o.hit)
         )
         assert o.hit_price >= o.hit >= o.ttl * float(o.place.hold(sold.kv_bytes))  # never below what it holds
+        assert o.hold == float(o.place.hold(sold.kv_bytes))
+    assert sold.to_dict()["offers"][0]["hold_price_dollars_per_mtok_h"] == pytest.approx(
+        4 * 3.6e9 * sold.offers[0].hold
+    )
     assert "input price" in sold.text()
     assert "input price" not in found.text()
 

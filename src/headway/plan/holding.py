@@ -53,6 +53,8 @@ class Offer:
         The place whose drain time is nearest to it: of these devices (empty where none is known), of those that the lecture names (E26).
     once : float
         Holding it so long and using it once: retrieve + ttl x hold. [$/token]
+    hold : float
+        Cost of holding it there, which an explicit cache rents by time. [$/token/s]
     write, hit : float
         Cost of a write, and of a hit at the most; infinite where nothing says what computing costs. [$/token]
     price, write_price, hit_price : float
@@ -68,6 +70,7 @@ class Offer:
     by_drain: str
     in_lecture: str
     once: float
+    hold: float
     write: float
     hit: float
     price: float
@@ -176,7 +179,7 @@ class Holding(Shown):
         k, again = self.kv_bytes, self.recompute
         place = cheapest(self.options, k, ttl)
         by_drain = tier_of_ttl(ttl, self.drains)[0] if self.drains else ""
-        once = float(total_cost(place, k, ttl))
+        once, hold = float(total_cost(place, k, ttl)), float(place.hold(k))
         computing = math.inf if again is None else again.dollars_per_token
         write, hit = (float(x) for x in (write_cost(place, computing, k, ttl), hit_cost(place, k, ttl)))
         if isinstance(place, Recompute):  # nothing is kept: a write is input, and so is a hit
@@ -187,7 +190,7 @@ class Holding(Shown):
         )
         buyer = math.nan if again is None else hits_to_buy(price, write_price, hit_price)
         return Offer(
-            ttl, place, by_drain, tier_of_ttl(ttl)[0], once, write, hit, price, write_price, hit_price, at_once, at_last, buyer
+            ttl, place, by_drain, tier_of_ttl(ttl)[0], once, hold, write, hit, price, write_price, hit_price, at_once, at_last, buyer
         )  # fmt: skip
 
     @property

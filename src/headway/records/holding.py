@@ -18,7 +18,7 @@ def holding_record(h: Holding) -> dict[str, Any]:
         "computing_dollars_per_mtok": None if again is None else again.dollars_per_token * 1e6, "margin": h.margin,
         "places": place_rows(h),
         "cheapest": [{"from_s": start, "place": o.name} for start, o in h.ranges],
-        "offers": [_offer(o) for o in h.offers],
+        "offers": [_offer(o, h.margin) for o in h.offers],
         "market": [_sold(m) for m in h.market],
         "warnings": [] if p is None else p.warnings,
     }  # fmt: skip
@@ -48,7 +48,7 @@ def _place(h: Holding, number: int, d: Device) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _offer(o: Offer) -> dict[str, Any]:
+def _offer(o: Offer, margin: float) -> dict[str, Any]:
     each = {
         "once": o.once,
         "write": o.write,
@@ -60,6 +60,7 @@ def _offer(o: Offer) -> dict[str, Any]:
     return {
         "ttl_s": o.ttl, "place": o.place.name, "place_by_drain": o.by_drain or None, "place_in_lecture": o.in_lecture,
         **{f"{name}_dollars_per_mtok": finite(value * 1e6) for name, value in each.items()},
+        "hold_dollars_per_mtok_h": o.hold * 3.6e9, "hold_price_dollars_per_mtok_h": o.hold * 3.6e9 / (1 - margin),
         "write_times": finite(o.write_price / o.price), "hit_times": finite(o.hit_price / o.price),
         "hits_at_once": finite(o.at_once), "hits_at_last": finite(o.at_last), "hits_for_buyer": finite(o.buyer),
     }  # fmt: skip

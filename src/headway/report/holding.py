@@ -103,16 +103,23 @@ def _drains(h: Holding) -> list[str]:
 
 def _offers(h: Holding) -> list[str]:
     priced, sold = h.recompute is not None, h.recompute is not None and h.margin > 0
-    heads = ["kept for", "in", "by drain", "lecture", "used once"]
+    heads = ["kept for", "in", "by drain", "lecture", "used once", "an hour"]
     heads += ["write", "of input", "hit", "of input", "pays from", "buyer's"] if priced else []
-    heads += ["input price", "write price", "hit price"] if sold else []
+    heads += ["input price", "write price", "hit price", "rent an hour"] if sold else []
     body: list[list[str]] = []
     for o in h.offers:
-        row = [units.seconds(o.ttl), o.place.name, o.by_drain or "—", o.in_lecture, _cost(o.once)]
+        row = [units.seconds(o.ttl), o.place.name, o.by_drain or "—", o.in_lecture, _cost(o.once), _cost(o.hold * 3600)]
         if priced:
             times = [_times(x / o.price) for x in (o.write_price, o.hit_price)]
             row += [_cost(o.write), times[0], _cost(o.hit), times[1], _hits(o), _number(o.buyer)]
-        body.append(row + ([_cost(x) for x in (o.price, o.write_price, o.hit_price)] if sold else []))
+        body.append(
+            row
+            + (
+                [_cost(x) for x in (o.price, o.write_price, o.hit_price, o.hold * 3600 / (1 - h.margin))]
+                if sold
+                else []
+            )
+        )
     notes = [
         "in: the cheapest place for that time and one use; by drain, lecture: where the drain time is nearest to it, of these and as the "
         "lecture says (E26)"
