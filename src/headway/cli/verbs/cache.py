@@ -11,7 +11,15 @@ from headway.cli.options import Csv, Folder, Json, Out
 from headway.cli.simulated import AnySeed, Count, Duration, Rate, Scale, Start
 from headway.questions import Request
 
-_OTHERS = ("arrivals", "concurrency", "overlap", "load", "rounds", "length_spread")
+_OTHERS = (
+    "arrivals",
+    "concurrency",
+    "overlap",
+    "load",
+    "rounds",
+    "length_spread",
+    "hits",
+)  # traffic says what is found
 _Traffic = Annotated[
     str | None,
     Parameter(
