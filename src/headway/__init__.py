@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import costs_figure as costs_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
@@ -87,8 +88,12 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.costs import Costs as Costs
     from headway.plan.costs import costs as costs
     from headway.plan.costs import costs_against as costs_against
+    from headway.plan.holding import Holding as Holding
+    from headway.plan.holding import hold_cache as hold_cache
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
+    from headway.plan.model_choice import ModelChoice as ModelChoice
+    from headway.plan.model_choice import choose_models as choose_models
     from headway.plan.prompt_cache import PromptCache as PromptCache
     from headway.plan.prompt_cache import prompt_cache as prompt_cache
     from headway.plan.racks import racks as racks
@@ -148,6 +153,7 @@ _HOME = {
     "Chip": ("headway.hardware", "Chip"),
     "chip": ("headway.hardware", "chip"),
     "chips": ("headway.hardware", "chips"),
+    "choose_models": ("headway.plan.model_choice", "choose_models"),
     "comparison_figure": ("headway.figures", "comparison_figure"),
     "compiled": ("headway.roofline", "compiled"),
     "CompiledStep": ("headway.roofline", "CompiledStep"),
@@ -165,6 +171,9 @@ _HOME = {
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
     "HeadwayError": ("headway.errors", "HeadwayError"),
+    "hold_cache": ("headway.plan.holding", "hold_cache"),
+    "Holding": ("headway.plan.holding", "Holding"),
+    "holding_figure": ("headway.figures", "holding_figure"),
     "infer": ("headway.plan.infer", "infer"),
     "Inference": ("headway.plan.infer", "Inference"),
     "inference_figure": ("headway.figures", "inference_figure"),
@@ -179,6 +188,7 @@ _HOME = {
     "make_plan": ("headway.plan", "make_plan"),
     "memory_account": ("headway.serving", "memory_account"),
     "model": ("headway.models", "model"),
+    "ModelChoice": ("headway.plan.model_choice", "ModelChoice"),
     "number_format": ("headway.models", "number_format"),
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "owned_price": ("headway.economics", "owned_price"),

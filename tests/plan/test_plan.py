@@ -10,6 +10,7 @@ import headway as hw
 from catalogued import load
 from headway.batching import split_memory
 from headway.catalog import catalogue
+from headway.hardware import with_host
 from headway.models import kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan import make_plan
@@ -57,11 +58,15 @@ def test_cached_input_pays_for_being_kept():
     k = float(kv_bytes_stored(p.model, p.context)) / p.context
     chip, price = p.system.chip, p.system.price
     costs = {"HBM": 300 * k / chip.memory * price, "recompute": p.prefill_dollars_per_mtok / 1e6}
-    for r in catalogue().table("memory_tiers").rows:
-        if r["kind"] != "hbm":
-            rent = float(r["usd_per_h"]) / 3600
-            back = k / (float(r["bandwidth_GBps"]) * 1e9) * rent
-            costs[r["name"]] = back + 300 * k / (float(r["capacity_GB"]) * 1e9) * rent
+    host = with_host(p.system).chip
+    for r in catalogue().table("memory_devices").rows:
+        if r["kind"] == "hbm":
+            continue
+        size, rate = float(r["capacity_GB"]) * 1e9, float(r["bandwidth_GBps"]) * 1e9
+        if r["kind"] == "ddr":
+            size, rate = host.cpu.memory, min(host.cpu_link, host.cpu.bandwidth)
+        rent = float(r["usd_per_GB"]) * size / 1e9 / (float(r["years"]) * 365.25 * 86400)
+        costs[r["name"]] = k / rate * rent + 300 * k / size * rent
     assert dollars == pytest.approx(min(costs.values()) * 1e6, rel=1e-9)
     assert name == min(costs, key=lambda n: costs[n])
 

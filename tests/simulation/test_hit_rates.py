@@ -80,6 +80,32 @@ def test_every_size_and_time_to_live_is_a_plain_caches(seed, kind):
     assert one.share() == plain(r, 10**9) / r.prompt.sum()
 
 
+def kept_for(r, ttl):
+    """Block by block: what is written, and how long each copy lies there, with a time to live that every use renews. [tokens, tokens s]"""
+    used, stored, held = {}, 0, 0.0
+    for i in range(len(r)):
+        for block in r.blocks_of(i)[: r.prompt[i] // UNIT].tolist():
+            age = r.arrival[i] - used.get(block, -math.inf)
+            stored += age > ttl
+            held += 0.0 if block not in used else min(age, ttl)
+            used[block] = r.arrival[i]
+    return stored * UNIT, (held + len(used) * ttl) * UNIT
+
+
+@pytest.mark.parametrize("kind", [{}, {"chained": False, "twice": True}], ids=str)
+def test_what_a_time_to_live_writes_and_holds(kind):
+    r = drawn(3, **kind)
+    h = hit_rates(r)
+    for ttl in (1.0, 30.0, 300.0, 1e5):
+        stored, held = kept_for(r, ttl)
+        assert h.stored(ttl) == stored
+        assert h.held(ttl) == pytest.approx(held, rel=1e-12)
+    assert h.seconds == r.arrival[-1] - r.arrival[0]
+    assert (h.gaps <= h.ages).all()
+    if not kind:  # the beginning of a prompt is as young as its end
+        assert (h.gaps == h.ages).all()
+
+
 def test_the_size_for_a_part_is_the_smallest_that_does():
     r = drawn(7)
     h = hit_rates(r)

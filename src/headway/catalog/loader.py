@@ -107,7 +107,7 @@ class Catalogue:
         if not files:
             raise unknown("catalogue table", name, self.names(), f"Tables: {', '.join(self.names())}.")
         for file in files:
-            for line, row in _read_csv(file):
+            for line, row in read_csv(file):
                 place = f"{file.name if file.parent == SHIPPED else file} line {line}"
                 if file.parent != SHIPPED and _key(row) == "":
                     raise InputError(f"{place}: the first column is empty; each row needs its name")
@@ -163,7 +163,18 @@ class Catalogue:
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # they would move the cursor of a terminal
 
 
-def _read_csv(file: Path) -> list[tuple[int, Row]]:
+def read_csv(file: Path) -> list[tuple[int, Row]]:
+    """Return the rows of a CSV table, each with its line.
+
+    Parameters
+    ----------
+    file : path
+
+    Raises
+    ------
+    InputError
+        When it is no such table.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

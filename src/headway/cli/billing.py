@@ -14,6 +14,7 @@ from headway.cli.terminal import show
 from headway.economics.bills import exact
 from headway.economics.price_rows import day_of
 from headway.economics.quotes import Workload, read_per_day, read_stored, read_tokens, read_writes
+from headway.economics.spending import capped
 from headway.economics.usage_logs import bill_log
 from headway.errors import InputError, quoted
 from headway.plan.bills import bill_workload
@@ -21,7 +22,7 @@ from headway.plan.break_even import Limits, against_api, read_hits
 from headway.plan.slo import share_of
 from headway.questions import Request
 from headway.records import bills as records
-from headway.report.bills import billed_text, ledger_text
+from headway.report.bills import billed_text, capped_text, ledger_text
 from headway.report.break_even import break_even_text
 
 
@@ -87,15 +88,17 @@ def workloads(work: Work, common: Common, answer: Answer) -> None:
         show(billed_text(found))
 
 
-def log(path: str, common: Common, answer: Answer) -> None:
-    """Bill a usage log."""
+def log(path: str, common: Common, answer: Answer, cap: str | None) -> None:
+    """Bill a usage log, under a cap if there is one."""
+    limit = None if cap is None else exact(cap.strip().removeprefix("$"), "--cap")
     found = bill_log(path, common.day, common.providers)
+    under = [] if limit is None else capped(found.entries, limit)
     if answer.json:
-        emit(records.ledger_record(found))
+        emit(records.ledger_record(found) | ({} if limit is None else {"capped": records.capped_records(under)}))
     elif answer.csv:
         emit_csv(records.ledger_rows(found))
     else:
-        show(ledger_text(found))
+        show(ledger_text(found) + (f"\n\n{capped_text(under)}" if under else ""))
 
 
 def self_hosted(work: Work, common: Common, answer: Answer, system: str, renting: Renting) -> None:

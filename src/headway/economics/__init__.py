@@ -1,18 +1,22 @@
 """Cost, tiers, price sheets and bills, cache tiers, and prices read backwards."""
 
 from headway.economics.bills import Bill, ContextStep, Prices, PriceSheet, Usage, bill
+from headway.economics.cache_prices import SoldCache, hit_cost, hits_that_pay, hits_to_buy, sold_caches, write_cost
 from headway.economics.cache_tiers import (
     LECTURE_DRAINS,
+    Option,
     Recompute,
     Tier,
     catalogue_tiers,
     cheapest,
     crossover,
+    envelope,
     hbm_against_recompute,
     recompute_cost,
     tier_of_ttl,
     total_cost,
 )
+from headway.economics.devices import KINDS, Device, devices
 from headway.economics.from_prices import (
     CachePremium,
     RatioReading,
@@ -44,14 +48,17 @@ from headway.economics.tiers import (
 from headway.economics.usage_logs import Ledger, bill_log
 
 __all__ = [
+    "KINDS",
     "LECTURE_DRAINS",
     "Bill",
     "CachePremium",
     "ContextStep",
     "Crossing",
+    "Device",
     "Ledger",
     "Offer",
     "Offers",
+    "Option",
     "OwnedPrice",
     "PriceList",
     "PriceSheet",
@@ -61,6 +68,7 @@ __all__ = [
     "Recompute",
     "Rent",
     "Shape",
+    "SoldCache",
     "SpeedTier",
     "Tier",
     "Usage",
@@ -77,8 +85,13 @@ __all__ = [
     "context_cost",
     "covered_context",
     "crossover",
+    "devices",
+    "envelope",
     "fast_price",
     "hbm_against_recompute",
+    "hit_cost",
+    "hits_that_pay",
+    "hits_to_buy",
     "implied_batch_cut",
     "kv_bytes_from_slope",
     "kv_bytes_from_step",
@@ -92,8 +105,10 @@ __all__ = [
     "read_assumed",
     "read_price_ratio",
     "recompute_cost",
+    "sold_caches",
     "tier_at",
     "tier_of_ttl",
     "total_cost",
     "weights_share",
+    "write_cost",
 ]

@@ -28,6 +28,10 @@ class Tier:
         Into the chip's memory; infinite for the chip's own. [bytes/s]
     dollars : float
         Rent of the whole device. [$/s]
+    own_memory : bool
+        The chip's: nothing has to be moved.
+    wear : float
+        Of the device's life that a written byte takes: its price over the bytes that may be written. [$/byte]
     """
 
     name: str
@@ -35,6 +39,7 @@ class Tier:
     bandwidth: float
     dollars: float
     own_memory: bool = False
+    wear: float = 0.0
 
     def retrieve(self, kv_bytes: Real) -> Real:
         """Dollars per token to move it into the chip's memory (0 for the chip's own).
@@ -55,6 +60,16 @@ class Tier:
             k, cache per token. [bytes/token]
         """
         return kv_bytes / self.capacity * self.dollars
+
+    def store(self, kv_bytes: Real) -> Real:
+        """Dollars per token to move it out there: the device as long as bringing it back takes, and its wear.
+
+        Parameters
+        ----------
+        kv_bytes : float or array
+            k, cache per token. [bytes/token]
+        """
+        return self.retrieve(kv_bytes) + kv_bytes * self.wear
 
     @property
     def drain(self) -> float:
@@ -78,6 +93,16 @@ class Recompute:
             k, cache per token. [bytes/token]
         """
         return self.dollars_per_token + 0.0 * kv_bytes
+
+    def store(self, kv_bytes: Real) -> Real:
+        """Nothing is written.
+
+        Parameters
+        ----------
+        kv_bytes : float or array
+            k, cache per token. [bytes/token]
+        """
+        return 0.0 * kv_bytes
 
     def hold(self, kv_bytes: Real) -> Real:
         """Nothing is held.
@@ -163,6 +188,30 @@ def crossover(near: Option, far: Option, kv_bytes: float) -> float:
     saved = float(near.hold(kv_bytes)) - float(far.hold(kv_bytes))
     extra = float(far.retrieve(kv_bytes)) - float(near.retrieve(kv_bytes))
     return extra / saved if saved > 0 else math.inf
+
+
+def envelope(options: Sequence[Option], kv_bytes: float) -> list[tuple[float, Option]]:
+    """Return the cheapest option by hold time: each with the hold time from which on it is (lecture E25, SYS-F4). [s]
+
+    Parameters
+    ----------
+    options : sequence of Tier or Recompute
+    kv_bytes : float
+        k. [bytes/token]
+
+    Notes
+    -----
+    The lower envelope of the straight lines retrieve + tau x hold. An option that is cheapest nowhere is not in it.
+    """
+    now = min(options, key=lambda o: (float(o.retrieve(kv_bytes)), float(o.hold(kv_bytes))))
+    found: list[tuple[float, Option]] = [(0.0, now)]
+    while True:
+        further = [o for o in options if float(o.hold(kv_bytes)) < float(now.hold(kv_bytes))]
+        if not further:
+            return found
+        after = min(further, key=lambda o: (crossover(now, o, kv_bytes), float(o.hold(kv_bytes))))
+        found.append((crossover(now, after, kv_bytes), after))
+        now = after
 
 
 def hbm_against_recompute(n_active: Real, peak_flops: Real, capacity: Real, kv_bytes: Real) -> Real:

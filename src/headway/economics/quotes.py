@@ -141,8 +141,14 @@ def read_stored(text: str | None) -> Decimal:
     return read_tokens(tokens, "--store") * hours
 
 
-def read_per_day(text: str | None) -> Decimal | None:
+def read_per_day(text: str | None, where: str = "--requests") -> Decimal | None:
     """Read ``1000/day``: how many requests. [requests/day]
+
+    Parameters
+    ----------
+    text : str or None
+    where : str
+        The option, for the message.
 
     Raises
     ------
@@ -153,8 +159,8 @@ def read_per_day(text: str | None) -> Decimal | None:
         return None
     match = _RATE.fullmatch(text.strip())
     if match is None or match[2] not in _PER_DAY:
-        raise InputError(f"--requests: {quoted(text)} is no rate; it reads like 1000/day, 20/s, 500/h")
-    return exact(units.parse(match[1], units.COUNT, "--requests")) * _PER_DAY[match[2]]
+        raise InputError(f"{where}: {quoted(text)} is no rate; it reads like 1000/day, 20/s, 500/h")
+    return exact(units.parse(match[1], units.COUNT, where)) * _PER_DAY[match[2]]
 
 
 def as_sold(usage: Usage, sheet: PriceSheet) -> tuple[Usage, list[str]]:

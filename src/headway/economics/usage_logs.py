@@ -18,6 +18,7 @@ from headway.catalog.loader import normal
 from headway.economics.bills import STANDARD, WRITES, Usage, bill
 from headway.economics.offers import Offer, Offers, offers, plain_name, price_warnings
 from headway.economics.quotes import TTL_NAMES, as_sold
+from headway.economics.spending import Entry
 from headway.economics.usage_rows import Used, used
 from headway.errors import HeadwayError, InputError, visible
 from headway.shown import Shown
@@ -79,6 +80,8 @@ class Ledger(Shown):
     warnings : tuple of str
         Of prices: odd ones, stale ones; to be read before the bill.
     notes : tuple of str
+    entries : tuple of Entry
+        Every bill, in the order of the log.
     """
 
     RECORD = "headway.records.bills:ledger_record"
@@ -90,6 +93,7 @@ class Ledger(Shown):
     bad: tuple[Bad, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    entries: tuple[Entry, ...] = ()
 
     @property
     def dollars(self) -> dict[str, Decimal]:
@@ -190,6 +194,7 @@ class _Book:
         self.day, self.providers = day, tuple(providers)
         self.known: dict[tuple[str, str, datetime.date], Offers | InputError] = {}
         self.totals: dict[tuple[str, str], Total] = {}
+        self.entries: list[Entry] = []
         self.bad: list[Bad] = []
         self.notes: Counter[str] = Counter()
         self.said: dict[str, None] = {}
@@ -235,6 +240,7 @@ class _Book:
         total.usage = Usage(*(getattr(total.usage, f.name) + getattr(usage, f.name) for f in fields(Usage)))
         total.tiers[one.tier] += 1
         total.dollars += dollars
+        self.entries.append(Entry(one.line, one.when, offer.listed.provider, offer.listed.model, dollars))
         self.notes.update(f"{offer.name}: {n}" for n in notes)
         self.said |= dict.fromkeys(n for n in every.notes if n.startswith(f"{offer.listed.provider} "))
 
@@ -312,5 +318,5 @@ def bill_log(path: str | Path, day: datetime.date, providers: Sequence[str] = ()
     every = sorted([*bad, *book.bad], key=lambda b: b.line)
     return Ledger(
         Path(path).name, len(rows) + again + len(bad), totals, tuple(every), tuple(price_warnings([t.offer for t in totals], day)),
-        (*notes, *book.said),
+        (*notes, *book.said), tuple(book.entries),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from headway.figures.costs import costs_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.equations import asked_figure
 from headway.figures.gantt import gantt, racks_figure
+from headway.figures.holding import holding_figure
 from headway.figures.inferences import calibration_figure, inference_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
@@ -27,6 +28,7 @@ __all__ = [
     "costs_figure",
     "curve_figure",
     "gantt",
+    "holding_figure",
     "inference_figure",
     "racks_figure",
     "search_figure",

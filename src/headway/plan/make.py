@@ -17,13 +17,14 @@ from headway.batching import (
     recommended_range,
 )
 from headway.catalog import default
-from headway.economics import Recompute, Tier, catalogue_tiers, cheapest, total_cost
+from headway.economics import cheapest, total_cost
 from headway.errors import InputError
 from headway.hardware import System
 from headway.models import kv_bytes_stored
 from headway.parallel import Layout, build_step
 from headway.plan.answer import Plan, Point
 from headway.plan.choose import Choice, cheap_batch, choose_layout
+from headway.plan.places import places
 from headway.plan.traffic import at_rate
 from headway.questions import Request, decoded
 from headway.roofline import IDEAL, weights_once
@@ -164,9 +165,7 @@ def cheapest_place(s: Setting, prefill: float | None) -> tuple[str, float] | Non
     if s.system.price is None or prefill is None or context <= 0:
         return None
     k = float(kv_bytes_stored(s.model, context)) / context
-    own = Tier("HBM", s.system.chip.memory, s.system.chip.bandwidth, s.system.price, own_memory=True)
-    away = [t for t in catalogue_tiers() if not t.own_memory]
-    options = [own, *away, Recompute(prefill / 1e6)]
+    options = [d.option() for d in places(s.system, prefill)]
     held = default("cache_hold")
     best = cheapest(options, k, held)
     return best.name, float(per_million(total_cost(best, k, held)))

@@ -6,15 +6,20 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from headway import units
+from headway.economics import devices
 from headway.errors import InputError
+from headway.models import kv_bytes_stored
 from headway.parallel import kv_per_chip
 from headway.plan.answer import Plan
+from headway.plan.cache_value import Worth
 from headway.plan.make import make_plan
 from headway.plan.operations import prefix
+from headway.plan.places import places
 from headway.questions import Request
 from headway.shown import Shown
 from headway.simulation import Requests
@@ -60,12 +65,15 @@ class Served:
     token_bytes : float
         Of cache of one token, on all chips that hold it. [bytes/token]
     levels : tuple of Level
+    worth : Worth or None
+        What keeping is worth; None for a system without a price, and for requests that all come at once.
     """
 
     plan: Plan
     own: HitRates
     token_bytes: float
     levels: tuple[Level, ...]
+    worth: Worth | None = None
 
     @property
     def token_seconds(self) -> float:
@@ -170,7 +178,12 @@ class PromptCache(Shown):
 
 
 def prompt_cache(
-    traffic: Requests, request: Request | None = None, *, ttls: Sequence[float] = TTLS, below: str | None = None
+    traffic: Requests,
+    request: Request | None = None,
+    *,
+    ttls: Sequence[float] = TTLS,
+    below: str | None = None,
+    tiers: str | Path | None = None,
 ) -> PromptCache:
     """Return what a prompt cache finds of traffic against its size (SYS-F6).
 
@@ -184,6 +197,8 @@ def prompt_cache(
         Times to live to look at. [s]
     below : str or None
         Stores below the chips' memory, as of ``--cache-below``; None: the catalogue's host, where the system has one.
+    tiers : path or None
+        CSV of devices and their prices, as of `hold_cache`; None: the catalogue's.
 
     Raises
     ------
@@ -208,7 +223,15 @@ def prompt_cache(
         raise InputError(
             f"{plan.model.name}: keeps no cache that grows with a prompt, so no blocks of it can be found again"
         )
-    return PromptCache(traffic, rates, tuple(ttls), Served(plan, own, held, _levels(plan, held, below)))
+    worth = _worth(plan, own, tiers)
+    return PromptCache(traffic, rates, tuple(ttls), Served(plan, own, held, _levels(plan, held, below), worth))
+
+
+def _worth(plan: Plan, own: HitRates, tiers: str | Path | None) -> Worth | None:
+    if plan.system.price is None or not own.seconds:
+        return None
+    found = places(plan.system, plan.prefill_dollars_per_mtok, devices(tiers), own=tiers is not None)
+    return Worth(plan, own, float(kv_bytes_stored(plan.model, plan.context)) / plan.context, found)
 
 
 def _levels(plan: Plan, held: float, below: str | None) -> tuple[Level, ...]:

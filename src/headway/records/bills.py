@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from headway.economics.bills import Usage
 from headway.economics.offers import Offer
 from headway.economics.quotes import DAYS, Quote
 from headway.economics.self_hosting import Crossing
+from headway.economics.spending import Capped
 from headway.economics.usage_logs import Ledger
 from headway.numeric import finite
 from headway.plan.bills import Billed
@@ -119,6 +121,22 @@ def ledger_record(ledger: Ledger) -> dict[str, Any]:
         "bad": [{"line": b.line, "why": b.why} for b in ledger.bad],
         "warnings": list(ledger.warnings), "notes": list(ledger.notes),
     }  # fmt: skip
+
+
+def capped_records(found: Sequence[Capped]) -> list[dict[str, Any]]:
+    """Return what a cap lets through as plain data.
+
+    Parameters
+    ----------
+    found : sequence of Capped
+    """
+    return [
+        {"provider": c.provider, "cap_dollars": amount(c.cap), "requests": len(c.taken), "spent_dollars": amount(c.spent),
+         "over_dollars": amount(c.over), "refused_requests": len(c.refused), "without_cap_dollars": amount(c.without),
+         "reached_at_line": None if c.at is None else c.at.line, "dearest_dollars": amount(c.dearest.dollars),
+         "dollars_per_day": amount(c.per_day), "lasts_days": amount(c.lasts)}
+        for c in found
+    ]  # fmt: skip
 
 
 def _crossing(c: Crossing) -> dict[str, Any]:

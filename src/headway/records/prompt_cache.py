@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from headway.numeric import finite
+from headway.plan.cache_value import Rule, Worth
 from headway.plan.prompt_cache import PART, Level, PromptCache, Served
 
 _A_DECADE = 20  # sizes of a curve
@@ -21,9 +23,11 @@ def cache_rows(c: PromptCache, a_decade: int = _A_DECADE) -> list[dict[str, Any]
         Sizes in each. [1]
     """
     s, many = c.served, c.own.caches
+    worth = None if s is None else s.worth
     return [
         {"ttl_s": finite(ttl), "size_tokens": finite(size), "size_bytes": None if s is None else finite(size * s.token_bytes),
-         "hit_rate": c.own.share(size, ttl), "hit_rate_shared": c.rates.share(size * many, ttl)}
+         "hit_rate": c.own.share(size, ttl), "hit_rate_shared": c.rates.share(size * many, ttl),
+         "saves_dollars_per_h": None if worth is None else many * worth.saved(0.0, size, ttl=ttl)}
         for ttl in (math.inf, *c.ttls) for size in (*c.sizes(a_decade), math.inf)
     ]  # fmt: skip
 
@@ -50,7 +54,25 @@ def _served(c: PromptCache, s: Served) -> dict[str, Any]:
         "break_even_bytes_per_s": s.break_even, "prefill_dollars_per_mtok": p.prefill_dollars_per_mtok,
         "cached_input": None if p.cached is None else {"tier": p.cached[0], "dollars_per_mtok": p.cached[1]},
         "memories": [*(_level(c, s, x) for x in s.levels), _level(c, s, Level("no limit", math.inf, math.inf))],
-        "warnings": p.warnings,
+        "worth": None if s.worth is None else _worth(s.worth, c.ttls, s.levels), "warnings": p.warnings,
+    }  # fmt: skip
+
+
+def _worth(w: Worth, ttls: Sequence[float], levels: Sequence[Level]) -> dict[str, Any]:
+    return {
+        "seconds": w.own.seconds, "computing_dollars": w.everything, "bytes_per_token": w.kv_bytes,
+        "rules": [_rule(w, r) for r in (*(w.rule(t) for t in ttls), w.oracle())],
+        "rooms": [
+            {"name": r.name, "saves_dollars_per_gb_h": finite(r.saves), "costs_dollars_per_gb_h": finite(r.costs)}
+            for r in w.rooms([(x.name, x.tokens, x.size) for x in levels])
+        ],
+    }  # fmt: skip
+
+
+def _rule(w: Worth, r: Rule) -> dict[str, Any]:
+    return {
+        "ttl_s": r.ttl, "place": r.place, "hit_rate": r.found / w.own.prompt_tokens, "computing_dollars": r.computing,
+        "storing_dollars": r.storing, "holding_dollars": r.holding, "retrieving_dollars": r.retrieving, "saves_dollars": r.saves,
     }  # fmt: skip
 
 

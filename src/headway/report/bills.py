@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from headway import units
 from headway.economics.quotes import DAYS, TTL_NAMES, Quote, Workload
+from headway.economics.spending import Capped
 from headway.economics.usage_logs import Bad, Ledger
 from headway.plan.bills import Billed, ModelBills
 from headway.tables import table_text
@@ -119,6 +121,42 @@ def ledger_text(ledger: Ledger) -> str:
         ]
     notes = [f"note: {n}" for n in ledger.notes]
     return "\n".join([*out, *([""] if notes else []), *_some(notes, "notes")])
+
+
+def capped_text(found: Sequence[Capped]) -> str:
+    """Return what a cap lets through as text, and how long it lasts at the log's pace.
+
+    Parameters
+    ----------
+    found : sequence of Capped
+    """
+    return "\n".join(line for c in found for line in _capped(c))
+
+
+def _capped(c: Capped) -> list[str]:
+    head = f"{c.provider} under a cap of {dollars(c.cap)}: "
+    if c.at is None:
+        head += f"not reached, {dollars(c.cap - c.spent)} are left after {units.some(len(c.taken), 'request')}"
+    else:
+        when = f", {c.at.when:%Y-%m-%d %H:%M}" if c.at.when else ""
+        head += f"reached at line {c.at.line}{when}: {units.some(len(c.taken), 'request')} for {dollars(c.spent)}"
+        head += f", {dollars(c.over)} over by the last of them" if c.over else ""
+        head += (
+            f"; {units.some(len(c.refused), 'request')} refused, {dollars(c.without - c.spent)}" if c.refused else ""
+        )
+    out = [
+        head,
+        f"  never over by more than one request: the dearest cost {dollars(c.dearest.dollars)} (line {c.dearest.line})",
+    ]
+    out[1] += f"; the dearest tenth make {units.per_cent(float(c.dearest_share()))} of the bill"
+    if c.per_day is not None and c.lasts is not None:
+        pace = f"{units.some(len(c.taken) + len(c.refused), 'request')} in {units.seconds(c.seconds)}"
+        each, month = dollars(c.per_day), dollars(c.per_day * DAYS)
+        lasts = units.seconds(float(c.lasts) * 86400)
+        out.append(f"  at the log's pace, {pace}, {each} a day, {month} in {DAYS} days: the cap lasts {lasts}")
+    else:
+        out.append("  no pace: not every row has a time, or all have the same")
+    return out
 
 
 def _bad(bad: tuple[Bad, ...]) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 from headway import units
+from headway.plan.cache_value import Worth
 from headway.plan.prompt_cache import PART, Level, PromptCache, Served
+from headway.report.cache_value import worth_lines
 from headway.report.loads import money
 from headway.tables import table_text
 
@@ -25,6 +27,11 @@ def cache_text(c: PromptCache) -> str:
     ]
     if s is not None:
         out += ["", *_memories(c, s), "", *_said(s)]
+        out += (
+            []
+            if s.worth is None
+            else ["", *worth_lines(s.worth, c.ttls, [(x.name, x.tokens, x.size) for x in s.levels])]
+        )
     return "\n".join(out)
 
 
@@ -48,18 +55,37 @@ def _curve(c: PromptCache) -> list[str]:
     """A row per size: what is found without a time to live, with each, and by one cache of all."""
     own, s = c.own, c.served
     each = "" if own.caches == 1 else " of each"
-    heads = [f"size{each}", *(["bytes"] if s else []), "hit rate", *(f"within {units.seconds(t)}" for t in c.ttls)]
+    priced = s is not None and s.worth is not None
+    heads = [
+        f"size{each}",
+        *(["bytes"] if s else []),
+        *(["a GB more saves"] if priced else []),
+        "hit rate",
+        *(f"within {units.seconds(t)}" for t in c.ttls),
+    ]
     heads += [f"one of all {own.caches}"] if own.caches > 1 else []
     body: list[list[str]] = []
+    before = 0.0
     for size in (*c.sizes(2), math.inf):
         limit = math.isinf(size)
         row = ["no limit" if limit else _tokens(size)]
         if s:
             row.append("—" if limit else units.si(size * s.token_bytes, "B"))
+            row += [] if s.worth is None else ["—" if limit else _more(s.worth, s.token_bytes, before, size)]
+            before = size
         row += [_share(own.share(size, t)) for t in (math.inf, *c.ttls)]
         body.append([*row, *([_share(c.rates.share(size * own.caches))] if own.caches > 1 else [])])
     said = "hit rate: share of the prompts' tokens that is found; requests one after another, the longest unused given up first"
-    return [table_text(heads, _thinned(body, 2 if s else 1)), said]
+    told = [
+        "a GB more saves: computing, an hour, of each GB beyond the size before; what it costs stands in the last table"
+    ]
+    return [table_text(heads, _thinned(body, 1 + (s is not None) + priced)), said, *(told if priced else [])]
+
+
+def _more(worth: Worth, token_bytes: float, low: float, high: float) -> str:
+    """What each further gigabyte saves in an hour between two sizes."""
+    saves = worth.saved(low, high) / ((high - low) * token_bytes / 1e9)
+    return f"${saves:.3g}"
 
 
 def _thinned(body: list[list[str]], first: int) -> list[list[str]]:

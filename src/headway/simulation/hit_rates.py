@@ -33,6 +33,12 @@ class HitRates:
         before it. [blocks]
     ages : array
         Of the same: the longest time since it or a block before it was used. [s]
+    gaps : array
+        Of the same: the time since it was used itself. [s]
+    waits : array
+        Time from each use of a block to its next in the same cache, found or not, the shortest first. [s]
+    seconds : float
+        From the first request to the last. [s]
     """
 
     unit_tokens: int
@@ -42,6 +48,9 @@ class HitRates:
     caches: int
     needs: Ints
     ages: Floats
+    gaps: Floats
+    waits: Floats
+    seconds: float
 
     @functools.cached_property
     def _sorted(self) -> dict[float, Ints]:
@@ -79,6 +88,31 @@ class HitRates:
             As of `found`. [tokens, s]
         """
         return self.found(tokens, ttl) / self.prompt_tokens
+
+    def held(self, ttl: float) -> float:
+        """Return what keeping every block for so long after its last use holds, whoever comes or does not. [tokens s]
+
+        Parameters
+        ----------
+        ttl : float
+            After which a block that nobody has used is forgotten. [s]
+        """
+        soon = int(np.searchsorted(self.waits, ttl, side="right"))
+        late = (
+            len(self.waits) - soon + self.distinct
+        )  # uses after which the whole time passes, the last of each block among them
+        return (float(self.waits[:soon].sum()) + late * ttl) * self.unit_tokens
+
+    def stored(self, ttl: float) -> int:
+        """Return the tokens that are written into the caches: uses of blocks that were not there any more. [tokens]
+
+        Parameters
+        ----------
+        ttl : float
+            As of `held`. [s]
+        """
+        late = len(self.waits) - int(np.searchsorted(self.waits, ttl, side="right"))
+        return (late + self.distinct) * self.unit_tokens
 
     def size_for(self, part: float = 0.9, ttl: float = math.inf) -> float:
         """Return the smallest size of each cache that finds so much of what one without limit does; 0 where nothing is found. [tokens]
@@ -135,8 +169,9 @@ def hit_rates(requests: Requests, caches: int = 1) -> HitRates:
     used = _Used.of(requests)
     parts = [_distances(requests, used, when, order[where[order] == c]) for c in range(caches)]
     return HitRates(
-        requests.hash_tokens, int(requests.prompt.sum()), len(requests), sum(p[2] for p in parts), caches,
-        np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]),
+        requests.hash_tokens, int(requests.prompt.sum()), len(requests), sum(p.distinct for p in parts), caches,
+        np.concatenate([p.needs for p in parts]), np.concatenate([p.ages for p in parts]), np.concatenate([p.gaps for p in parts]),
+        np.sort(np.concatenate([p.waits for p in parts])), float(when.max() - when.min()),
     )  # fmt: skip
 
 
@@ -194,7 +229,18 @@ def _leading(values: Ints, first: Ints, counts: Ints) -> tuple[Ints, Ints]:
     return values[np.arange(begins[-1]) + np.repeat(first[:-1] - begins[:-1], counts)], begins
 
 
-def _distances(r: Requests, used: _Used, when: Floats, order: Ints) -> tuple[Ints, Floats, int]:
+@dataclass(frozen=True)
+class _Part:
+    """Of one cache: smallest size, longest age and own gap of each block of a prompt that is found; of all uses the time to the next."""
+
+    needs: Ints
+    ages: Floats
+    gaps: Floats
+    waits: Floats
+    distinct: int
+
+
+def _distances(r: Requests, used: _Used, when: Floats, order: Ints) -> _Part:
     """Smallest cache and longest age at which each block of a prompt is found, and how many different blocks there are."""
     counts = np.diff(used.first)[order]
     begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)  # touches before each request
@@ -217,8 +263,8 @@ def _distances(r: Requests, used: _Used, when: Floats, order: Ints) -> tuple[Int
     moment = np.repeat(when[order], counts)
     age[seen] = when[order][who[seen]] - moment[last[seen]]
     need = np.maximum.accumulate(need + who * (never + 1)) - who * (never + 1)  # of all blocks up to each
-    kept = need < never
-    return need[kept], _longest(age, at)[kept], distinct
+    kept, again = need < never, before >= 0
+    return _Part(need[kept], _longest(age, at)[kept], age[kept], moment[again] - moment[before[again]], distinct)
 
 
 def _previous(units: Ints) -> tuple[Ints, int]:

@@ -16,6 +16,10 @@ _Usage = Annotated[
     str | None,
     Parameter(help="Bill this log: JSON lines of OpenAI, Anthropic or Gemini answers, or CSV. [LOG.jsonl]"),
 ]
+_Cap = Annotated[
+    str | None,
+    Parameter(help="With --usage: what of the log a cap on spending, for each provider, lets through. [$100]"),
+]
 _Against = Annotated[
     str | None, Parameter(help="Say where renting this system for an open-weight model pays instead. [h200x8]")
 ]
@@ -29,6 +33,7 @@ def bill(
     date: Annotated[str | None, Parameter(help="Day of the prices; default: today. [2026-11-27]")] = None,
     at: Annotated[str | None, Parameter(help="Time of day in UTC, where prices have hours. [02:30]")] = None,
     usage: _Usage = None,
+    cap: _Cap = None,
     against: _Against = None,
     renting: Renting = NOTHING,
     json: Json = False,
@@ -44,6 +49,8 @@ def bill(
 
     use(catalog)
     common, answer = billing.Common(models, provider, date, at), billing.Answer(json, csv, out)
+    if cap is not None and usage is None:
+        raise InputError("--cap: only with --usage LOG, whose requests it stops")
     if against is not None and usage is None:
         billing.self_hosted(work, common, answer, against, renting)
         return
@@ -61,4 +68,4 @@ def bill(
     ]
     if extra:
         raise InputError(f"{', '.join(extra)}: not with --usage, whose rows say what was used")
-    billing.log(usage, common, answer)
+    billing.log(usage, common, answer, cap)

@@ -6,38 +6,66 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from headway.cli.asking import asks, given
+from headway.cli.asking import asks
 from headway.cli.options import Csv, Folder, Json, Out
 from headway.cli.simulated import AnySeed, Count, Duration, Rate, Scale, Start
 from headway.questions import Request
 
-_OTHERS = ("arrivals", "concurrency", "overlap", "load", "rounds", "length_spread")
-_LENGTHS = ("prompt", "output")  # of traffic that is drawn
+_OTHERS = (
+    "arrivals",
+    "concurrency",
+    "overlap",
+    "load",
+    "rounds",
+    "length_spread",
+    "hits",
+)  # traffic says what is found
+_Traffic = Annotated[
+    str | None,
+    Parameter(
+        help="Whose prompts share beginnings: mooncake-conv, sessions:..., agents:..., or a file with hash_ids; default: mooncake-conv."
+    ),
+]
+_Ttl = Annotated[str | None, Parameter(help="Times to live to look at, by comma; default: 5min,1h.")]
+_Below = Annotated[
+    str | None,
+    Parameter(
+        help="Memory below the chips': host, or host:1TB@50GB/s (of a replica), then others; default: the catalogue's host."
+    ),
+]
+_Hold = Annotated[
+    str | None,
+    Parameter(
+        help="Where to keep a cache for so long, and what to ask for it, instead of looking at traffic. [5min,1h]"
+    ),
+]
+_Tiers = Annotated[
+    str | None,
+    Parameter(
+        help="CSV of your memories with their prices, as `headway catalog memory_devices`; default: the catalogue's."
+    ),
+]
+_KvBytes = Annotated[str | None, Parameter(help="Cache of a token, with --hold and without a MODEL. [70kB]")]
+_Margin = Annotated[str | None, Parameter(help="Of the prices of --hold; default: at cost. [50%]")]
 
 
 @asks(Request, leave_out=_OTHERS, optional=("model", "system"))
 def cache(
     asked: dict[str, Any],
     *,
-    traffic: Annotated[
-        str,
-        Parameter(
-            help="Whose prompts share beginnings: mooncake-conv, sessions:..., agents:..., or a file with hash_ids."
-        ),
-    ] = "mooncake-conv",
+    traffic: _Traffic = None,
     requests: Count = None,
     duration: Duration = None,
     start: Start = None,
     rate: Rate = None,
     rate_scale: Scale = None,
     seed: AnySeed = 0,
-    ttl: Annotated[str, Parameter(help="Times to live to look at, by comma.")] = "5min,1h",
-    cache_below: Annotated[
-        str | None,
-        Parameter(
-            help="Memory below the chips': host, or host:1TB@50GB/s (of a replica), then others; default: the catalogue's host."
-        ),
-    ] = None,
+    ttl: _Ttl = None,
+    cache_below: _Below = None,
+    hold: _Hold = None,
+    tiers: _Tiers = None,
+    kv_bytes: _KvBytes = None,
+    margin: _Margin = None,
     json: Json = False,
     csv: Csv = False,
     out: Out = None,
@@ -45,12 +73,11 @@ def cache(
 ) -> None:
     """Hit rate of a prompt cache against its size and time to live; for a model, what its memories hold and what a hit saves.
 
-    Without MODEL and --on, sizes are tokens. -o draws the hit rate against the size.
+    Without MODEL and --on, sizes are tokens. --hold 5min,1h: where a cache lies cheapest between uses, what to ask for it, and how
+    many hits pay for it. -o draws the hit rate against the size, or the cost against the hold time.
     """
     from headway.catalog import use
-    from headway.cli.output import names
-    from headway.plan.prompt_cache import prompt_cache
-    from headway.simulation.traffic.specs import duration as seconds
+    from headway.cli import caching
 
     use(catalog)
     if out:
@@ -58,65 +85,11 @@ def cache(
 
         check(out)
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
-    request, come = _come(asked, cache_below, traffic, seed, window)
-    ttls = tuple(seconds(t, "--ttl") for t in names(ttl))
-    _give(prompt_cache(come, request, ttls=ttls, below=cache_below), json, csv, out)
-
-
-def _come(asked: dict[str, Any], below: str | None, name: str, seed: int, window: dict[str, str | None]) -> Any:
-    """The question about a model, if there is one, and the traffic."""
-    from headway.plan.simulated import asked_for
-    from headway.simulation.traffic import traffic
-
-    request = _request(asked, below)
-    if request is not None:
-        return asked_for(request, name, seed=seed, **window)
-    options: dict[str, Any] = window | {k: asked[k] for k in _LENGTHS}
-    return None, traffic(name, seed=seed, **{k: v for k, v in options.items() if v is not None})
-
-
-def _request(asked: dict[str, Any], below: str | None) -> Request | None:
-    """The question about a model; None without one, and then nothing may be said about it."""
-    from headway.errors import InputError
-    from headway.questions import fields_of
-
-    if asked["model"] is not None and asked["system"] is not None:
-        return Request(**given(asked))
-    usual = {name: default for name, (_, default) in fields_of(Request).items()}
-    said = [k for k, v in asked.items() if v is not None and v != usual[k] and k not in _LENGTHS]
-    if said or below is not None:
-        lacks = (
-            "--on SYSTEM"
-            if asked["model"] is not None
-            else "a MODEL"
-            if asked["system"] is not None
-            else "a MODEL and --on SYSTEM"
-        )
-        named = {"model": f"MODEL {asked['model']}", "system": "--on"}
-        what = ", ".join(named.get(k, f"--{k.replace('_', '-')}") for k in said) or "--cache-below"
-        raise InputError(f"{what}: needs {lacks}, too; without both, sizes are counted in tokens")
-    return None
-
-
-def _give(found: Any, json: bool, csv: bool, out: str | None) -> None:
-    import sys
-
-    from headway.cli.output import emit, emit_csv
-    from headway.cli.terminal import show
-
-    if out:
-        from headway import figures
-
-        figures.write_figure(figures.cache_figure(found), out)
-    if json:
-        emit(found.to_dict())
-    elif csv:
-        from headway.records.prompt_cache import cache_rows
-
-        emit_csv(cache_rows(found))
+    if hold is not None:
+        others = {"traffic": traffic, **window, "cache_below": cache_below, "ttl": ttl}
+        caching.refuse("--hold looks at no traffic", others)
+        found = caching.held(asked, hold, tiers, kv_bytes, margin)
     else:
-        show(found.text())
-    if out and (json or csv):
-        print(f"chart written to {out}", file=sys.stderr)
-    elif out:
-        show(f"\nchart written to {out}")
+        caching.refuse("says nothing without --hold", {"kv_bytes": kv_bytes, "margin": margin})
+        found = caching.looked_at(asked, traffic, seed, window, ttl, cache_below, tiers)
+    caching.give(found, json, csv, out)
