@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import capacity_figure as capacity_figure
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import fleet_figure as fleet_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
@@ -78,6 +79,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan import sweep_against as sweep_against
     from headway.plan.capacity import Capacity as Capacity
     from headway.plan.capacity import find_capacity as find_capacity
+    from headway.plan.fleets import FleetPlan as FleetPlan
+    from headway.plan.fleets import plan_fleet as plan_fleet
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
     from headway.plan.prompt_cache import PromptCache as PromptCache
@@ -144,6 +147,8 @@ _HOME = {
     "Deployment": ("headway.parallel", "Deployment"),
     "drain_time": ("headway.front", "drain_time"),
     "find_capacity": ("headway.plan.capacity", "find_capacity"),
+    "fleet_figure": ("headway.figures", "fleet_figure"),
+    "FleetPlan": ("headway.plan.fleets", "FleetPlan"),
     "goldilocks_context": ("headway.batching", "goldilocks_context"),
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
@@ -166,6 +171,7 @@ _HOME = {
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "owned_price": ("headway.economics", "owned_price"),
     "OwnedPrice": ("headway.economics", "OwnedPrice"),
+    "plan_fleet": ("headway.plan.fleets", "plan_fleet"),
     "Plan": ("headway.plan", "Plan"),
     "predict": ("headway.front", "predict"),
     "PriceList": ("headway.economics", "PriceList"),

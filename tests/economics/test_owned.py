@@ -14,7 +14,8 @@ from headway.hardware import chip
 
 BARE = {
     "capex": 8766 * 4.0, "power": 1000.0, "host": 1.5, "network": 1.2, "life": 4.0, "capital": 0.0, "residual": 0.0,
-    "host_power": 2.0, "drawn": 0.5, "pue": 1.5, "electricity": 0.1, "hall": 8.766, "hall_life": 20.0, "failures": 0.0, "repair": 0.0, "replaced": 0.0,
+    "host_power": 2.0, "drawn": 0.5, "pue": 1.5, "electricity": 0.1, "hall": 8.766, "hall_life": 20.0, "failures": 0.0,
+    "repair": 0.0, "replaced": 0.0,
 }  # fmt: skip
 
 

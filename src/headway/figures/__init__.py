@@ -3,6 +3,7 @@
 from headway.figures.capacities import capacity_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.equations import asked_figure
+from headway.figures.fleets import fleet_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.inferences import calibration_figure, inference_figure
 from headway.figures.prompt_cache import cache_figure
@@ -22,6 +23,7 @@ __all__ = [
     "check",
     "comparison_figure",
     "curve_figure",
+    "fleet_figure",
     "gantt",
     "inference_figure",
     "racks_figure",
