@@ -77,6 +77,7 @@ def fields(value):
     "capacity llama-3.1-8b --on h100x1 --prompt 512 --output 128 --tpot 20ms --seeds 2 --readers 100",
     "simulate llama-3.1-8b --on h100x1 --prompt 512 --output 64 --seeds 2", "sweep llama-3.1-8b --on h100x1 --prompt 512 --output 64",
     "cache llama-3.1-8b --on h100x1 --requests 100", "tiers llama-3.1-8b --on h100x1 --prompt 500 --output 100",
+    "fleet llama-3.1-8b --on h100x1 --users 1k --requests-per-day 5 --prompt 500 --output 100 --tpot 20ms --seeds 1 --owned --years 2",
 ])  # fmt: skip
 def test_every_json_field_is_documented(capsys, verb):
     text = (ROOT / "docs" / "json.md").read_text()

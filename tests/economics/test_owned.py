@@ -80,6 +80,15 @@ def test_an_input_that_is_said_is_no_guess():
         assert max(low, high) <= base.high * (1 + 1e-12)
 
 
+def test_one_guess_alone_makes_the_interval():
+    """With everything else said, the ends are the price at the guess's own ends: six years of life, and three."""
+    rest = {k: v for k, v in BARE.items() if k != "life"}
+    found = owned_price(chip("h100"), **rest)
+    ends = [owned_price(chip("h100"), **rest, life=years).per_hour for years in (6.0, 3.0)]
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
+    assert found.swings == {"life": pytest.approx((ends[1], ends[0]))}
+
+
 def test_the_interval_holds_what_others_compute():
     """SemiAnalysis's owners (hyperscaler and neocloud) of every chip that both know: four in five of them lie inside."""
     names = {"GB200 NVL72": "GB200", "GB300 NVL72": "GB300"}

@@ -46,9 +46,7 @@ def _scale(p: FleetPlan) -> Spec:
     x: Spec = {"field": "users", "type": "quantitative", "title": "users", "scale": LOG, "axis": FEW | {"format": "~s"}}
     y: Spec = {"field": "cost", "type": "quantitative", "title": "output, $/Mtok", "axis": FEW,
                "scale": LOG | {"domain": [p.fleet.full / 1.3, max(r["cost"] for r in rows)]}}  # fmt: skip
-    lines = [(p.fleet.full, "full load")]
-    if p.sale is not None and p.revenue > 0:
-        lines.append((p.revenue / p.fleet.demand.output * 1e6, "what it brings"))
+    lines = [(p.fleet.full, "full load"), (p.revenue / p.fleet.demand.output * 1e6, "what it brings")]
     marks: list[Spec] = []
     for value, name in lines:
         at = [{"cost": value, "users": users[0], "name": name}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from headway import units
 from headway.catalog import catalogue
@@ -24,7 +24,8 @@ _RUNNING = ("power", "replaced")  # terms of the owned price that stop when a ch
 _MOST = 30  # years
 
 
-class Years(NamedTuple):
+@dataclass(frozen=True)
+class Years:
     """How a service grows, and what may be added to its fleet.
 
     Attributes
@@ -49,6 +50,14 @@ class Years(NamedTuple):
     fall: float = 0.0
     start: int | None = None
     owned: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.years <= _MOST:
+            raise InputError(f"--years: {self.years} must lie between 1 and {_MOST}")
+        if not 0 <= self.fall < 1:
+            raise InputError(f"--price-fall: {self.fall:g}; a share per year is needed, from 0 to below 1")
+        if not 0 < self.growth < math.inf:
+            raise InputError(f"--growth: {self.growth:g} times a year must be above 0 and finite")
 
 
 def read_growth(text: str) -> float:
@@ -94,10 +103,6 @@ def with_years(plan: FleetPlan, request: Request, ahead: Years, seed: int = 0, t
     PhysicsError
         When the model does not fit one of them, or none meets the limits there.
     """
-    if not 1 <= ahead.years <= _MOST:
-        raise InputError(f"--years: {ahead.years} must lie between 1 and {_MOST}")
-    if not 0 <= ahead.fall < 1:
-        raise InputError(f"--price-fall: {ahead.fall:g}; a share per year is needed, from 0 to below 1")
     names = ahead.generations or (request.system,)
     generations = tuple(_generation(plan, request, n, ahead, seed, tell) for n in names)
     start = ahead.start if ahead.start is not None else _newest()

@@ -75,8 +75,7 @@ class FleetPlan(Shown):
         where slower passes break a limit. [chips]
     owned : OwnedPrice or None
         What the price is made of where the chips are owned.
-    sale : Sale or None
-        None without a price.
+    sale : Sale
     scales : tuple of Sized
         The same service with fewer and more users.
     slack : float
@@ -101,7 +100,7 @@ class FleetPlan(Shown):
     other: Sized
     chips: tuple[float, float]
     owned: OwnedPrice | None
-    sale: Sale | None
+    sale: Sale
     scales: tuple[Sized, ...]
     slack: float
     enough: float
@@ -112,9 +111,9 @@ class FleetPlan(Shown):
 
     @property
     def revenue(self) -> float:
-        """What a request brings; NaN without prices. [$]"""
+        """What a request brings. [$]"""
         d = self.fleet.demand
-        return math.nan if self.sale is None else self.sale.revenue(d.prompt, d.output)
+        return self.sale.revenue(d.prompt, d.output)
 
     @property
     def margin(self) -> float:
@@ -192,10 +191,8 @@ def plan_fleet(
     ----------
     request : Request
         Its layout, if any, is the only one looked at.
-    users : float
-        [users]
-    per_day : float
-        Requests of each per day. [requests]
+    users, per_day : float
+        Of the service; requests of each per day. [users], [requests]
     curve : LoadCurve or str
         When they come: ``flat``, ``conversation``, ``office``, or a CSV file.
     ttft, tpot : float, str or None
@@ -211,32 +208,43 @@ def plan_fleet(
     Raises
     ------
     InputError
-        Without a limit or a price, for unknown names, a system that has no power or price where it is owned.
+        Without a limit or a price, and for unknown names.
     PhysicsError
-        When the weights do not fit, or no layout meets the limits.
+        When no layout meets the limits.
     """
-    if not (0 < users < math.inf and 0 < per_day < math.inf):
-        raise InputError(f"--users {users:g}, --requests-per-day {per_day:g}: both must be above 0")
     slo = read_slo(ttft, tpot, within)
     when = curve if isinstance(curve, LoadCurve) else load_curve(curve)
     own, request = _owned(request, money)
     s = setting(request)
+    demand = Demand(users, per_day, s.prompt, s.output, when)
+    said = _checked(demand, s, money)
+    found = carried(request, slo, seeds, seed, tell)
+    sale = said or _designed(request, slo, money.margin, found.layout)
+    return _answer(s, slo, found, demand, money, own, sale)
+
+
+def _checked(demand: Demand, s: Setting, money: Money) -> Sale | None:
+    """Refuse what cannot be before anything is simulated; the sale, where it is not to be designed."""
+    if not (0 < demand.users < math.inf and 0 < demand.per_day < math.inf):
+        raise InputError(f"--users {demand.users:g}, --requests-per-day {demand.per_day:g}: both must be above 0")
     if s.system.price is None:
         raise InputError(f"{s.system.name} has no price: give --price, like --price 2.5/h, or --owned")
-    found = carried(request, slo, seeds, seed, tell)
-    site = site_of(s, found.layout, found.staffing, money.spare)
-    demand = Demand(users, per_day, s.prompt, s.output, when)
-    fleet = sized(demand, site, money.elastic)
-    sale = _sale(request, slo, money, s, found.layout)
+    if money.spare < 0:
+        raise InputError(f"--spare: {money.spare} must be zero or more")
+    return None if money.sell == TIERS else read_sale(money.sell, s.prompt)
+
+
+def _answer(
+    s: Setting, slo: Slo, found: Carried, demand: Demand, money: Money, own: OwnedPrice | None, sale: Sale
+) -> FleetPlan:
+    site, elastic, slack = site_of(s, found.layout, found.staffing, money.spare), money.elastic, default("scale_slack")
     unit = site.per_system * site.staffing.limit / demand.peak_rate  # of the demand, that fills one system
-    slack, elastic = default("scale_slack"), money.elastic
     dear = sized(demand.scaled(unit * _LARGE), site, elastic).cost * (1 + slack)
-    brings = math.nan if sale is None else sale.revenue(demand.prompt, demand.output) / demand.output * 1e6
+    brings = sale.revenue(demand.prompt, demand.output) / demand.output * 1e6
     return FleetPlan(
-        s, slo, found, fleet, elastic, sized(demand, site, not elastic), _interval(found, demand, site), own, sale,
-        tuple(over_scales(demand, site, _round_users(unit, users), elastic)), slack, settles(demand, site, dear, elastic),
-        math.nan if math.isnan(brings) else settles(demand, site, brings, elastic),
-        worlds(site.staffing.carries(site.per_system) * demand.output),
+        s, slo, found, sized(demand, site, elastic), elastic, sized(demand, site, not elastic), _interval(found, demand, site), own,
+        sale, tuple(over_scales(demand, site, _round_users(unit, demand.users), elastic)), slack, settles(demand, site, dear, elastic),
+        settles(demand, site, brings, elastic), worlds(site.staffing.carries(site.per_system) * demand.output),
     )  # fmt: skip
 
 
@@ -257,8 +265,6 @@ def site_of(s: Setting, layout: Layout, law: Staffing, spare: int) -> Site:
     spare : int
         Systems beyond. [systems]
     """
-    if spare < 0:
-        raise InputError(f"--spare: {spare} must be zero or more")
     return Site(s.system, layout.chips, s.replicas(layout.chips), law, spare)
 
 
@@ -274,17 +280,16 @@ def _owned(request: Request, money: Money) -> tuple[OwnedPrice | None, Request]:
     return found, dataclasses.replace(request, price=found.price)
 
 
-def _sale(request: Request, slo: Slo, money: Money, s: Setting, layout: Layout) -> Sale | None:
-    if money.sell != TIERS:
-        return read_sale(money.sell, s.prompt)
+def _designed(request: Request, slo: Slo, margin: float, layout: Layout) -> Sale:
+    """The standard tier of `headway tiers` at the speed that the limits promise."""
     asked = (
         request
         if request.layout
         else dataclasses.replace(request, layout=str(layout), tp=None, dp=None, ep=None, pp=None)
     )
     speed = 1 / slo.tpot if math.isfinite(slo.tpot) else None
-    sheet = design_tiers(asked, "standard:1x", standard=speed, margin=money.margin)
-    made = f"designed for a margin of {money.margin:.0%} at full load; prompts are in the price of output"
+    sheet = design_tiers(asked, "standard:1x", standard=speed, margin=margin)
+    made = f"designed for a margin of {margin:.0%} at full load; prompts are in the price of output"
     return Sale("the standard tier", 0.0, sheet.standard.price, made)
 
 

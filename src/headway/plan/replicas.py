@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from headway import units
 from headway.economics.staffing import Staffing, staffing
@@ -79,39 +81,44 @@ def carried(
     """
     s = setting(request)
     options = layouts(s, request, slo)
-    ttft, tpot = finite(slo.ttft), finite(slo.tpot)
-
-    def several(layout: Layout, n: int, repeats: int, window: Window | None = None) -> Capacity:
-        asked = dataclasses.replace(
-            request, layout=str(layout), tp=None, dp=None, ep=None, pp=None, chips=chips_for(s, layout, n)
-        )
-        said = _named(tell, f"{units.some(n, 'replica')} as {layout}")
-        words = Words(router=_ROUTER)
-        return find_capacity(
-            asked,
-            ttft=ttft,
-            tpot=tpot,
-            within=slo.within,
-            seeds=repeats,
-            seed=seed,
-            window=window,
-            words=words,
-            speeds=(),
-            tell=said,
-        )
-
+    look = _Look(request, s, slo, seed, tell)
     layout = options[0]
     if len(options) > 1:  # the mean field knows means, the limits are shares of requests: what is close is simulated
-        near = {c: several(c, 1, 1).most.value.value * s.replicas(c.chips) for c in options[:_CLOSEST]}
+        near = {c: look.at(c, 1, 1).most.value.value * s.replicas(c.chips) for c in options[:_CLOSEST]}
         layout = max(near, key=lambda c: near[c])
-    one = several(layout, 1, seeds)
+    one = look.at(layout, 1, seeds)
     if not one.most.value.value > 0:
         raise PhysicsError(
             f"no replica meets the limits: {layout} breaks {one.most.binds}; longer limits, another --layout or system are needed"
         )
-    found = (one, *(several(layout, n, 1, _window(one, n)) for n in many))
+    found = (one, *(look.at(layout, n, 1, _window(one, n)) for n in many))
     law = staffing([(c.bench.replicas, c.most.value.value / c.bench.replicas) for c in found])
     return Carried(layout, len(options), law, found, _ratios(one, slo, seed))
+
+
+class _Look(NamedTuple):
+    """Simulations of replicas within limits."""
+
+    request: Request
+    setting: Setting
+    slo: Slo
+    seed: int
+    tell: Tell | None
+
+    def at(self, layout: Layout, n: int, repeats: int, window: Window | None = None) -> Capacity:
+        """What so many replicas of a layout carry."""
+        chips = chips_for(self.setting, layout, n)
+        asked = dataclasses.replace(self.request, layout=str(layout), tp=None, dp=None, ep=None, pp=None, chips=chips)
+        said = f"{units.some(n, 'replica')} as {layout}"
+        tell = None if self.tell is None else functools.partial(_say, self.tell, said)
+        return find_capacity(
+            asked, ttft=finite(self.slo.ttft), tpot=finite(self.slo.tpot), within=self.slo.within, seeds=repeats, seed=self.seed,
+            window=window, words=Words(router=_ROUTER), speeds=(), tell=tell,
+        )  # fmt: skip
+
+
+def _say(tell: Tell, what: str, _: str, done: int, of: int) -> None:
+    tell(what, done, of)
 
 
 def _window(one: Capacity, replicas: int) -> Window:
@@ -172,10 +179,6 @@ def chips_for(s: Setting, layout: Layout, replicas: int) -> int:
     """
     whole, rest = divmod(replicas, s.replicas(layout.chips))
     return whole * s.system.chips + rest * layout.chips
-
-
-def _named(tell: Tell | None, what: str) -> Tell | None:
-    return None if tell is None else lambda _, done, of: tell(what, done, of)
 
 
 def _ratios(c: Capacity, slo: Slo, seed: int) -> tuple[float, float]:

@@ -35,7 +35,7 @@ def fleet_record(p: FleetPlan) -> dict[str, Any]:
         "hours": by_hour(p),
         "price_dollars_per_chip_h": finite((p.setting.system.price or float("nan")) * 3600),
         "owned": None if p.owned is None else owned_record(p.owned),
-        "sale": None if p.sale is None else {
+        "sale": {
             "name": p.sale.name, "input_dollars_per_mtok": p.sale.input, "output_dollars_per_mtok": p.sale.output,
             "source": p.sale.source, "dollars_per_request": p.revenue,
         },

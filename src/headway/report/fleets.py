@@ -13,6 +13,7 @@ from headway.report.loads import money
 from headway.report.owned import owned_text
 from headway.tables import table_text
 
+_DEEP = -10.0  # a margin that says no more than that hardly anything is sold
 _Rows = list[tuple[str, str, str]]
 
 
@@ -102,18 +103,21 @@ def _money(p: FleetPlan) -> _Rows:
     kind = "owned" if p.owned is not None else p.setting.system.price_note.partition(", ")[0] or "rented"
     why = " x ".join(f"{x.name} {x.times:.3g}" for x in f.factors if abs(x.times - 1) > 5e-4)
     rows: _Rows = [
-        ("rent", f"{units.dollars(f.month)} a month", f"{how}; ${price:,.2f} per chip-hour, {kind}{_months(p)}"),
+        ("costs", f"{units.dollars(f.month)} a month", f"{how}; ${price:,.2f} per chip-hour, {kind}{_months(p)}"),
         ("output", money(f.cost), f"prompts included: {money(f.full)} at full load{f' x {why}' if why else ''}"),
         ("a request", units.dollars(f.per_request), f"{units.dollars(f.month / f.demand.users)} per user a month"),
     ]  # fmt: skip
-    if p.owned is None:
+    if p.owned is None and p.other.month != f.month:
         rows.insert(1, ("", f"{units.dollars(p.other.month)} a month", _other(p)))
-    if p.sale is not None:
-        d = p.fleet.demand
-        month = p.revenue * d.rate * f.month / f.dollars
-        rows.append(("brings", f"{units.dollars(month)} a month", f"{_prices(p)} ({p.sale.name}: {p.sale.source})"))
-        other = f"{_share(p.other.margin(p.revenue))} paid the other way" if p.owned is None else ""
-        rows.append(("margin", _share(p.margin), other))
+    d = p.fleet.demand
+    month = p.revenue * d.rate * f.month / f.dollars
+    rows.append(("brings", f"{units.dollars(month)} a month", f"{_prices(p)} ({p.sale.name}: {p.sale.source})"))
+    other = (
+        f"{_share(p.other.margin(p.revenue))} paid the other way"
+        if p.owned is None and p.other.month != f.month
+        else ""
+    )
+    rows.append(("margin", _share(p.margin), other))
     return rows
 
 
@@ -129,7 +133,6 @@ def _other(p: FleetPlan) -> str:
 
 
 def _prices(p: FleetPlan) -> str:
-    assert p.sale is not None
     first = f"{money(p.sale.input)} in, " if p.sale.input else ""
     return f"{first}{money(p.sale.output)} out"
 
@@ -148,12 +151,11 @@ def _scale(p: FleetPlan) -> _Rows:
         ("enough", _users(p.enough), f"users{part}: beyond, a token costs at most {most} more than in a very large service"),
         ("one system", f"{units.rate(p.system_rate)} tok/s", f"at its limits is 1/{1 / w.share:,.0f} of that; {carry}"),
     ]  # fmt: skip
-    if p.sale is not None:
-        said = "users: from there on the rent is paid at these prices"
-        if math.isinf(p.pays):
-            large = p.scales[-1]
-            said = f"these prices never pay the rent: {large.per_request / p.revenue:.2f}x are needed at any scale"
-        rows.insert(1, ("pays from", _users(p.pays), said))
+    said = "users: from there on the rent is paid at these prices"
+    if math.isinf(p.pays):
+        large = p.scales[-1]
+        said = f"these prices never pay the rent: {large.per_request / p.revenue:.2f}x are needed at any scale"
+    rows.insert(1, ("pays from", _users(p.pays), said))
     return rows
 
 
@@ -172,7 +174,7 @@ def _row(s: Sized, p: FleetPlan) -> list[str]:
     return [
         f"{users:,.0f}" if users >= 10 else f"{users:.2g}", units.rate(s.demand.peak_rate), f"{max(s.replicas):,}", f"{s.chips:,}",
         units.per_cent(s.headroom), units.dollars(s.month), money(s.cost), f"{s.cost / s.full:,.4g}x",
-        "—" if math.isnan(margin) else f"{100 * margin:,.0f} %",
+        f"{100 * margin:,.0f} %" if margin > _DEEP else f"below {100 * _DEEP:,.0f} %",
     ]  # fmt: skip
 
 
