@@ -90,6 +90,9 @@ def test_money_adds_up(plan):
     assert plan.other.month <= f.month
     assert plan.months[0] <= f.month <= plan.months[1]
     assert plan.chips[0] <= f.chips <= plan.chips[1]
+    faster, slower = plan.found.ratios
+    law, peak = f.site.staffing, f.demand.peak_rate
+    assert plan.chips == (law.needed(peak / faster), law.needed(peak / slower))
 
 
 def test_the_scale_that_pays(plan):
