@@ -208,7 +208,7 @@ def test_what_cannot_be_answered_is_one_line(capsys, more, says, code):
 
 
 def test_no_limit_and_no_replica():
-    with pytest.raises(InputError, match="a limit is needed"):
+    with pytest.raises(InputError, match="this needs a limit"):
         plan_fleet(ASK, 1e3, 1)
     with pytest.raises(PhysicsError, match="none of"):
         layouts(setting(ASK), ASK, read_slo(1e-6, None, None))
