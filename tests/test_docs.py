@@ -80,6 +80,7 @@ def fields(value):
     "cost llama-3.1-8b --on h100x1 --prompt 500 --output 100 --hits 0.5 --owned --check",
     "bill gpt-oss-120b --prompt 1k --output 10", "bill --usage docs/examples/usage.jsonl",
     "bill llama-3.1-8b --prompt 512 --output 32 --against h100x1 --tpot 30ms --hits 0",
+    "fleet llama-3.1-8b --on h100x1 --users 1k --requests-per-day 5 --prompt 500 --output 100 --tpot 20ms --seeds 1 --owned --years 2",
 ])  # fmt: skip
 def test_every_json_field_is_documented(capsys, verb):
     text = (ROOT / "docs" / "json.md").read_text()

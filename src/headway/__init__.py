@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import costs_figure as costs_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import fleet_figure as fleet_figure
     from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import racks_figure as racks_figure
@@ -88,6 +89,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.costs import Costs as Costs
     from headway.plan.costs import costs as costs
     from headway.plan.costs import costs_against as costs_against
+    from headway.plan.fleets import FleetPlan as FleetPlan
+    from headway.plan.fleets import plan_fleet as plan_fleet
     from headway.plan.holding import Holding as Holding
     from headway.plan.holding import hold_cache as hold_cache
     from headway.plan.infer import Inference as Inference
@@ -167,6 +170,8 @@ _HOME = {
     "Deployment": ("headway.parallel", "Deployment"),
     "drain_time": ("headway.front", "drain_time"),
     "find_capacity": ("headway.plan.capacity", "find_capacity"),
+    "fleet_figure": ("headway.figures", "fleet_figure"),
+    "FleetPlan": ("headway.plan.fleets", "FleetPlan"),
     "goldilocks_context": ("headway.batching", "goldilocks_context"),
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
@@ -193,6 +198,7 @@ _HOME = {
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "owned_price": ("headway.economics", "owned_price"),
     "OwnedPrice": ("headway.economics", "OwnedPrice"),
+    "plan_fleet": ("headway.plan.fleets", "plan_fleet"),
     "Plan": ("headway.plan", "Plan"),
     "predict": ("headway.front", "predict"),
     "PriceList": ("headway.economics", "PriceList"),

@@ -14,8 +14,8 @@ from headway.hardware import chip
 
 BARE = {
     "capex": 8766 * 4.0, "power": 1000.0, "host": 1.5, "network": 1.2, "life": 4.0, "capital": 0.0, "residual": 0.0,
-    "host_power": 2.0, "drawn": 0.5, "pue": 1.5, "electricity": 0.1, "hall": 8.766,
-    "hall_life": 20.0, "failures": 0.0, "repair": 0.0, "replaced": 0.0,
+    "host_power": 2.0, "drawn": 0.5, "pue": 1.5, "electricity": 0.1, "hall": 8.766, "hall_life": 20.0, "failures": 0.0,
+    "repair": 0.0, "replaced": 0.0,
 }  # fmt: skip
 
 
@@ -78,6 +78,15 @@ def test_an_input_that_is_said_is_no_guess():
     for low, high in base.swings.values():
         assert min(low, high) >= base.low * (1 - 1e-12)
         assert max(low, high) <= base.high * (1 + 1e-12)
+
+
+def test_one_guess_alone_makes_the_interval():
+    """With everything else said, the ends are the price at the guess's own ends: six years of life, and three."""
+    rest = {k: v for k, v in BARE.items() if k != "life"}
+    found = owned_price(chip("h100"), **rest)
+    ends = [owned_price(chip("h100"), **rest, life=years).per_hour for years in (6.0, 3.0)]
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
+    assert found.swings == {"life": pytest.approx((ends[1], ends[0]))}
 
 
 def test_the_interval_holds_what_others_compute():

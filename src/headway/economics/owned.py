@@ -224,20 +224,21 @@ def _terms(v: Mapping[str, float]) -> tuple[Term, ...]:
     watts = v["power"] * v["host_power"]
     server = v["capex"] * v["host"]
     paid = [
-        ("chip", v["capex"] * yearly / HOURS, f"${v['capex']:,.0f} x {yearly:.3f} a year ({v['capital']:.1%} over {v['life']:g} years)"),
+        ("chip", v["capex"] * yearly / HOURS,
+         f"of ${v['capex']:,.0f}, {yearly:.3f} a year: {100 * v['capital']:.3g} % over {v['life']:g} years"),
         ("server", (server - v["capex"]) * yearly / HOURS, f"{v['host']:g} times the chips less the chips"),
         ("network", server * (v["network"] - 1) * yearly / HOURS, f"{v['network']:g} times the servers less the servers"),
         ("hall", v["hall"] * watts * recovery(v["capital"], v["hall_life"]) / HOURS,
-         f"${v['hall']:g} a watt x {watts:,.0f} W over {v['hall_life']:g} years"),
+         f"at ${v['hall']:g} a watt x {watts:,.0f} W over {v['hall_life']:g} years"),
         ("power", watts * v["drawn"] * v["pue"] * v["electricity"] / 1e3,
-         f"{watts:,.0f} W x {v['drawn']:g} drawn x PUE {v['pue']:g} x ${v['electricity']:g}/kWh"),
+         f"of {watts:,.0f} W, {v['drawn']:g} drawn x PUE {v['pue']:g} at ${v['electricity']:g} per kWh"),
         ("replaced", v["failures"] * v["replaced"] * v["capex"] / HOURS,
-         f"{v['failures']:g} failures a year, {v['replaced']:.0%} of them out of warranty"),
+         f"{v['failures']:g} failures a year, {100 * v['replaced']:.3g} % of them out of warranty"),
     ]  # fmt: skip
     out = (
         "in repair",
         math.fsum(d for _, d, _ in paid) * (1 / serves - 1),
-        f"{1 - serves:.2%} of the chips serve nothing",
+        f"{100 * (1 - serves):.2g} % of the chips serve nothing",
     )
     return tuple(Term(*t) for t in (*paid, out))
 

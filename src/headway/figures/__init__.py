@@ -5,6 +5,7 @@ from headway.figures.capacities import capacity_figure
 from headway.figures.costs import costs_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
 from headway.figures.equations import asked_figure
+from headway.figures.fleets import fleet_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.holding import holding_figure
 from headway.figures.inferences import calibration_figure, inference_figure
@@ -27,6 +28,7 @@ __all__ = [
     "comparison_figure",
     "costs_figure",
     "curve_figure",
+    "fleet_figure",
     "gantt",
     "holding_figure",
     "inference_figure",

@@ -92,7 +92,7 @@ def read_slo(ttft: float | str | None, tpot: float | str | None, within: float |
     """
     first, later = parsed("ttft", ttft), parsed("tpot", tpot)
     if first is None and later is None:
-        raise InputError("capacity needs a limit: --ttft 500ms, --tpot 20ms, or both")
+        raise InputError("this needs a limit: --ttft 500ms, --tpot 20ms, or both")
     share = default("slo_attainment") if within is None else within
     if not 0 < share <= 1:
         raise InputError(f"--within: {share:g} is no share of requests; above 0 to 1, like 0.9 or 90%")
