@@ -209,7 +209,7 @@ def test_text_json_and_the_curve_say_the_same(capsys, tmp_path):
     _, out, _ = run(capsys, *options, "--csv")
     rows = [{k: float(v) for k, v in r.items() if k not in ("growing",)} for r in csv.DictReader(io.StringIO(out))]
     near = min(rows, key=lambda r: abs(r["requests_per_s"] - found["capacity"]["value"]))
-    assert near["within"] == pytest.approx(0.9, abs=0.02)
+    assert near["within"] == pytest.approx(0.9, abs=0.03)
     assert rows[0]["within"] == 1.0
     assert rows[-1]["within"] < 0.8
 

@@ -85,7 +85,15 @@ _NUMBERS_IN_CODE = {
     "batching/speculative.py": {400: 1},  # batches looked at
     # halves (a step, a round, an answer), Schweitzer's solution, thirds of a triangle, 90 % of a normal, tolerances
     "serving/loops/workload.py": {0.5: 7, 2: 11, 3: 3, 4: 1, 8: 1, 0.1: 1, 1.2816: 1, 1e-9: 5, 1e-12: 3},
-    "serving/loops/closed.py": {8: 1, 2: 6, 1e-9: 2, 1e-12: 2},  # iterations
+    "serving/loops/closed.py": {
+        8: 1,
+        2: 7,
+        1e-9: 4,
+        1e-12: 5,
+        0.5: 1,
+        0.5772: 1,
+        6: 1,
+    },  # iterations; harmonic numbers (Euler's constant)
     "serving/loops/static.py": {2: 1},
     "serving/loops/split.py": {2: 2, 1e-9: 1, 4: 1, 9: 1, 12: 1, 1e-12: 1},  # a grid of sizes; rounds of a fixed point
     "serving/handover.py": {},

@@ -109,7 +109,7 @@ def _library(q, same):
     stages = min(q["layout"].pp, q["batch"], account.holds)
     share = q["batch"] / stages
     w = Workload("closed_loop", share, q["prompt"], q["output"], slots=math.inf, groups=q["layout"].dp,
-        spread=s.length_spread, apart=float(s.engine.apart),
+        spread=s.length_spread, apart=float(s.engine.apart), gather=s.engine.gather,
     )  # fmt: skip
     slowest = beat(s, q["layout"], stages)
     seconds = {

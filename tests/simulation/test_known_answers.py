@@ -84,6 +84,44 @@ def test_closed_loops_are_their_mean_field(engine, users, prompt, output):
     assert took == pytest.approx(float((log.end - log.arrival).mean()), rel=0.05)
 
 
+@pytest.mark.parametrize("engine", ["modern", "vllm", "sglang"])
+@pytest.mark.parametrize(("model", "on", "layout", "users"), [
+    ("deepseek-v3", "h200x8", Layout(dp=8, ep=8), 64), ("deepseek-v3", "h200x8", Layout(dp=8, ep=8), 304),
+    ("gpt-oss-120b", "h100x4", Layout(dp=4, ep=4), 64),
+])  # fmt: skip
+def test_data_parallel_groups_are_held_up_alike(engine, model, on, layout, users):
+    """A prompt of one group holds all of them up: the mean field says how many share a pass by chance, the loop has them."""
+    s = setting(Request(model, on, prompt=2048, output=512, engine=engine, length_spread=0.111))
+    s = dataclasses.replace(s, numbers=dataclasses.replace(s.numbers, cold_seconds=0.0))
+    field = answer(case(s, layout, concurrency=users, copies=1))
+    log = deployment(s, layout).run(closed(users, 10, 2048, 512, 0.111))
+    near = 0.08 if users < 100 else 0.22  # of a full machine the mean field says too few share a pass
+    assert field.tpot == pytest.approx(float(np.nanmean(log.tpot)), rel=near)
+    took = field.ttft + 511 * field.tpot
+    assert took == pytest.approx(float((log.end - log.arrival).mean()), rel=near)
+
+
+def test_an_engine_that_gathers_makes_prompts_wait():
+    """TensorRT-LLM's attention_dp_config: longer to the first token, fewer pauses of the others."""
+    s = setting(Request("deepseek-r1", "h200x8", prompt=1024, output=1024, engine="trtllm"))
+    waits, not_ = (
+        answer(
+            case(
+                dataclasses.replace(s, engine=dataclasses.replace(s.engine, gather=g)),
+                Layout(dp=8, ep=8),
+                concurrency=64,
+            )
+        )
+        for g in (60.0, 0.0)
+    )
+    step = waits.seconds["decode"]
+    assert 30 * step < waits.ttft_median - not_.ttft_median < 60 * step
+    assert waits.tpot < not_.tpot
+    one = [answer(case(dataclasses.replace(s, engine=dataclasses.replace(s.engine, gather=g)), Layout(tp=8), concurrency=64))
+           for g in (60.0, 0.0)]  # fmt: skip
+    assert one[0].ttft == one[1].ttft  # nothing to wait for
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
 def test_a_request_alone_sees_what_the_plan_says(engine):
     s = setting(Request("llama-3.1-70b", "h100x4", prompt=1000, output=100, engine=engine))

@@ -202,6 +202,7 @@ def workload(s: Setting, layout: Layout | LayoutColumns, batch: Real, slots: Rea
         spread=s.length_spread,
         apart=float(s.engine.apart),
         found=s.found,
+        gather=s.engine.gather,
     )
     return replace(found, stages=layout.pp, piece=s.engine.prompt_piece) if s.kind == "static_batch" else found
 

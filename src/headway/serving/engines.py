@@ -40,6 +40,8 @@ class Engine:
         Recurrent states are kept in the model's own 16 bits unless its config says otherwise; else in 32.
     apart : bool
         Prompts run in passes of their own, before any decode step; else they share passes with answers.
+    gather : float
+        Passes for which prompts wait until every data-parallel group has one; 0: none does. [passes]
     """
 
     name: str
@@ -50,6 +52,7 @@ class Engine:
     prompt_piece: float = math.inf
     apart: bool = False
     narrow_states: bool = False
+    gather: float = 0.0
 
 
 def engine(name: str) -> Engine:
@@ -104,5 +107,5 @@ def _engine(facts: Catalogue, name: str) -> Engine:
     called = row["name"] if row["name"] == row["profile"] or "/" in name or ":" in name else name.lower()
     return Engine(
         called, row["profile"], admission, habits_of(row), row["cohort"] == "present", piece,
-        row["prompts"] == "apart", row["states"] == "16 bits",
+        row["prompts"] == "apart", row["states"] == "16 bits", float(row["gather_passes"] or 0.0),
     )  # fmt: skip

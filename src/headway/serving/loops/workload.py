@@ -53,6 +53,8 @@ class Workload:
         1 where prompts run in passes of their own, before any decode step; 0 where they share passes. [1]
     found : float or array
         Of each prompt, what a prefix cache holds already: read by attention, not computed. [tokens]
+    gather : float or array
+        Passes for which prompts wait until every data-parallel group has one; 0: none does. [passes]
     """
 
     kind: Kind
@@ -69,6 +71,7 @@ class Workload:
     spread: Real = np.inf
     apart: Real = 0.0
     found: Real = 0.0
+    gather: Real = 0.0
 
     @property
     def fresh(self) -> Real:
