@@ -1,0 +1,133 @@
+"""Where a network runs: alone, or as one of several chips that share it; every collective of the lab is here.
+
+A layout cuts one way at a time: tensor (tp), context (cp), data (dp) or pipeline (pp) parallelism. The chips of a stage form
+`ep` groups of `slices`: experts spread over groups, and the chips of a group slice each expert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from headway.errors import InputError
+from headway.parallel import Layout
+
+Array = Any
+AXES = ("ep", "sl")
+Way = Literal["alone", "tp", "cp", "dp", "pp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One way of cutting a network over chips.
+
+    Attributes
+    ----------
+    way : str
+        ``alone``, ``tp``, ``cp``, ``dp`` or ``pp``.
+    ep, slices : int
+        Groups over which experts are spread; chips that slice each expert. Of a pipeline: 1 and its stages. [groups, chips]
+    forgets : str
+        A collective that a mutation leaves out, to see that the audit notices; "" for none.
+    """
+
+    way: Way = "alone"
+    ep: int = 1
+    slices: int = 1
+    forgets: str = ""
+
+    @property
+    def chips(self) -> int:
+        """Chips in all."""
+        return self.ep * self.slices
+
+    @property
+    def tp(self) -> int:
+        """Chips that slice attention and dense matrices."""
+        return self.chips if self.way == "tp" else 1
+
+    @property
+    def cp(self) -> int:
+        """Chips that share each sequence."""
+        return self.chips if self.way == "cp" else 1
+
+    @property
+    def dp(self) -> int:
+        """Chips with sequences of their own."""
+        return self.chips if self.way == "dp" else 1
+
+    @property
+    def spread(self) -> bool:
+        """Whether tokens travel to the chips that have their experts: they differ from chip to chip."""
+        return self.way in ("cp", "dp")
+
+    def index(self) -> Array:
+        """Number of this chip."""
+        return lax.axis_index(AXES) if self.way != "alone" else jnp.int32(0)
+
+    def add(self, x: Array) -> Array:
+        """Add up the partial results of chips that slice a matrix."""
+        return lax.psum(x, AXES) if self.way == "tp" and self.forgets != "all-reduce" else x
+
+    def add_parts(self, x: Array) -> Array:
+        """Add up what chips with shares of a sequence's cache contribute."""
+        return lax.psum(x, AXES) if self.way == "cp" else x
+
+    def most(self, x: Array) -> Array:
+        """The largest over the chips that share a sequence."""
+        return lax.pmax(x, AXES) if self.way == "cp" else x
+
+    def gather(self, x: Array, axis: int) -> Array:
+        """Put together what chips of a sequence, or of a sliced matrix, have."""
+        return lax.all_gather(x, AXES, axis=axis, tiled=True) if self.way in ("tp", "cp") else x
+
+    def add_slices(self, x: Array) -> Array:
+        """Add up the partial results of chips that slice each expert."""
+        return lax.psum(x, "sl") if self.slices > 1 else x
+
+    def exchange(self, x: Array) -> Array:
+        """Send row i to chip i of all; row i of the result came from there. [chips, ...]"""
+        return lax.all_to_all(x, AXES, 0, 0)
+
+    def exchange_groups(self, x: Array) -> Array:
+        """Send row i to the chip of the same number in group i. [groups, ...]"""
+        return lax.all_to_all(x, "ep", 0, 0)
+
+    def hand_on(self, x: Array) -> Array:
+        """Receive what the chip before has; the first receives zeros."""
+        pairs = [(i, i + 1) for i in range(self.chips - 1)]
+        return jax.tree.map(lambda a: lax.ppermute(a, AXES, pairs), x)
+
+    def hand_from(self, stage: int, x: Array) -> Array:
+        """Receive what a stage of a pipeline has, on the next one; others receive zeros."""
+        return lax.ppermute(x, AXES, [(stage, stage + 1)])
+
+
+ALONE = Place()
+
+
+def place_of(layout: Layout) -> Place:
+    """Return how the lab cuts a layout.
+
+    Parameters
+    ----------
+    layout : Layout
+
+    Raises
+    ------
+    InputError
+        For what it does not run: several ways at a time, second copies, shared experts whole, layers on the host.
+    """
+    ways = [w for w in ("tp", "cp", "dp", "pp") if getattr(layout, w) > 1]
+    if len(ways) > 1 or (layout.pp > 1 and layout.ep > 1):
+        raise InputError(f"layout {layout}: the lab cuts one way at a time: tp, cp, dp (each with ep) or pp")
+    if layout.redundant or layout.shared_copies or layout.offloads:
+        raise InputError(f"layout {layout}: the lab runs no second copies of experts and nothing on the host")
+    if not ways:
+        return ALONE
+    way: Any = ways[0]
+    return Place(way, 1, layout.pp) if way == "pp" else Place(way, layout.ep, layout.slices)
