@@ -116,10 +116,10 @@ def joined(a: Sums, b: Sums) -> Sums:
 
 def over_chips(sums: Sums, place: Place) -> Sums:
     """Return the attention over the keys of all chips that share a sequence: a maximum and one sum of all that is left."""
-    top = place.most(sums.top)
+    top = place.most(sums.top, "softmax")
     down = jnp.exp(sums.top - top)
     both = jnp.concatenate([sums.values * down[..., None], (sums.weights * down)[..., None]], axis=-1)
-    both = place.add_parts(both)
+    both = place.add_shares(both)
     return Sums(both[..., :-1], both[..., -1], top)
 
 

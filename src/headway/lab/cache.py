@@ -21,7 +21,7 @@ from headway.parallel.sharding import share_of
 
 Array = Any
 Cache = dict[str, Any]
-PAGE = 4  # entries: what divides a tiny window, and a chip's share of it
+PAGE = 4  # entries at the most: a page divides what a sequence keeps
 _GROUP = 128  # index keys that share a scale
 _MOST = 448.0  # largest number of 8-bit floating point (E4M3)
 
@@ -67,17 +67,23 @@ def _empty_state(s: Shape, batch: int, place: Place) -> dict[str, Array]:
 
 def _empty_pages(read: Attend, batch: int, capacity: int, place: Place, rng: np.random.Generator) -> dict[str, Array]:
     slots = math.ceil(read.reach.stored(capacity) / place.cp)
-    pages = max(math.ceil(slots / PAGE), 0)
+    page = math.gcd(slots, PAGE)
+    pages = slots // page
     width = round(read.elements * share_of(read.ways, place.tp))
     table = rng.permutation(batch * pages).reshape(batch, pages)
     found: dict[str, Array] = {"table": jnp.asarray(table, jnp.int32)}
-    rows = batch * pages * PAGE
+    rows = batch * slots
     if read.index:
         found["keys"] = jnp.zeros((rows, width), jnp.float8_e4m3fn)
         found["scales"] = jnp.zeros((rows, math.ceil(width / _GROUP)), jnp.float32)
     else:
         found["entries"] = jnp.zeros((rows, width))
     return found
+
+
+def _page(pages: Cache) -> int:
+    """Entries of a page."""
+    return len(pages["keys" if "keys" in pages else "entries"]) // max(pages["table"].size, 1)
 
 
 def stored(pages: Cache, length: Array, place: Place = ALONE) -> tuple[Array, Array]:
@@ -96,9 +102,10 @@ def stored(pages: Cache, length: Array, place: Place = ALONE) -> tuple[Array, Ar
         [batch, slots, width] and [batch, slots] [1, tokens]
     """
     table = pages["table"]
-    slots = table.shape[1] * PAGE
+    page = _page(pages)
+    slots = table.shape[1] * page
     slot = jnp.arange(slots)
-    rows = table[:, slot // PAGE] * PAGE + slot % PAGE
+    rows = table[:, slot // page] * page + slot % page
     mine = (length - place.index() + place.cp - 1) // place.cp if place.way == "cp" else length
     last = mine[:, None] - 1
     local = last - (last - slot) % slots if slots else jnp.zeros((len(table), 0), jnp.int32)
@@ -122,15 +129,16 @@ def appended(pages: Cache, new: Array, positions: Array, place: Place = ALONE) -
     place : Place
     """
     table = pages["table"]
-    slots = table.shape[1] * PAGE
+    page = _page(pages)
+    slots = table.shape[1] * page
     if not slots:
         return pages
     keep = slots * place.cp
     new, positions = new[:, -keep:], positions[:, -keep:]
     slot = positions // place.cp % slots
-    rows = jnp.take_along_axis(table, slot // PAGE, axis=1) * PAGE + slot % PAGE
+    rows = jnp.take_along_axis(table, slot // page, axis=1) * page + slot % page
     if place.way == "cp":
-        rows = jnp.where(positions % place.cp == place.index(), rows, table.size * PAGE)  # beyond the end: dropped
+        rows = jnp.where(positions % place.cp == place.index(), rows, table.size * page)  # beyond the end: dropped
     if "keys" not in pages:
         return pages | {"entries": pages["entries"].at[rows].set(new, mode="drop")}
     keys, scales = packed(new)

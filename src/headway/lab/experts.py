@@ -84,10 +84,10 @@ def mixture(x: Array, m: Matrices, s: Shape, family: Family, curve: Curve, p: Pa
     count = s.layer.experts.count
     touched = jnp.zeros(count).at[chosen].max(1.0)
     p.count("touched", jnp.sum(touched))
-    if p.place.spread:
+    if p.spread:
         out = _sent(flat, chosen, weights, m, count, curve, p)
     else:
-        out = _here(flat, chosen, weights, m, count, curve, p)
+        out = p.place.add_shares(_here(flat, chosen, weights, m, count, curve, p), "expert sum")
     return out.reshape(x.shape)
 
 
@@ -140,13 +140,10 @@ def _sent(x: Array, chosen: Array, weights: Array, m: Matrices, count: int, curv
     parcel = jnp.concatenate([x, chosen.astype(x.dtype), weights], axis=1)
     nothing = jnp.concatenate([jnp.zeros(hidden), -jnp.ones(chosen.shape[1]), jnp.zeros(chosen.shape[1])])
     parcels = jnp.where(wanted[..., None], parcel[None], nothing)
-    came = place.exchange(parcels).reshape(place.chips * tokens, -1)
+    came = place.dispatched(parcels).reshape(place.chips * tokens, -1)
     x, ids, weights = jnp.split(came, [hidden, hidden + chosen.shape[1]], axis=1)
     out = _here(x, ids.astype(jnp.int32), weights, m, count, curve, p)
     out = place.add_slices(out).reshape(place.ep, place.slices, tokens, hidden)
     if place.ep == 1:
         return out[0, place.index()]
-    if place.forgets == "combine":
-        return out[0, 0]
-    back = place.exchange_groups(out[:, place.index() % place.slices])
-    return jnp.sum(back, axis=0)
+    return jnp.sum(place.combined(out[:, place.index() % place.slices]), axis=0)

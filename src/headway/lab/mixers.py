@@ -68,7 +68,7 @@ def _grouped(x: Array, m: Matrices, s: Shape, mixer: Heads, cache: Cache, p: Pas
     keys, values = keys.reshape(b, -1, heads, mixer.dim), values.reshape(b, -1, heads, mixer.value)
     q = q.reshape(b, t, heads, -1, mixer.dim)
     sums, cache = _read(x, q, keys, values, positions, m, s, cache, p, None, mixer.dim**-0.5)
-    if p.place.cp > 1 and t == 1 and not p.fresh:
+    if p.shared:
         sums = over_chips(sums, p.place)
     sinks = m.weights.get("sinks")
     if sinks is not None:
@@ -88,7 +88,7 @@ def _normed_heads(q: Array, k: Array | None, m: Matrices, s: Shape, p: Pass) -> 
         return normed(q, m.weights["q_norm"]), None if k is None else normed(k, m.weights["k_norm"])
     if s.read.norms == "row" and k is not None:
         sums = jnp.stack([jnp.sum(a * a, axis=(2, 3)) for a in (q, k)], axis=-1)  # one number a token for each
-        sums = p.place.add(sums)
+        sums = p.place.add(sums, "norms' sums")
         copies = p.place.tp * k.shape[2] // s.read.ways  # of a KV head, where chips are more
         widths = (m.weights["q_norm"].size, m.weights["k_norm"].size * copies)
         out: list[Array] = []
@@ -106,13 +106,14 @@ def _entries(new: Array | None, cache: Cache, name: str, p: Pass, s: Shape) -> t
     place, positions = p.place, p.positions
     held = cache[name]
     if new is not None and place.cp > 1 and p.fresh:  # each chip sees all of the prompt
-        new, positions = place.gather(new, 1), place.gather(positions, 1)
+        new = place.gather(new, 1, "context ring")
+        positions = p.lengths[:, None] + jnp.arange(new.shape[1])
     parts = [] if p.fresh else [stored(held, p.lengths, place)]
     if new is not None:
         if "keys" in held:
             new = unpacked(*packed(new))
         own = positions
-        if place.cp > 1 and not p.fresh:  # one of the chips that share a sequence counts its new token
+        if p.shared:  # one of the chips that share a sequence counts its new token
             own = jnp.where(positions % place.cp == place.index(), positions, -1)
         parts.append((new, own))
         cache = cache | {name: appended(held, new, positions, place)}
@@ -136,7 +137,7 @@ def _read(
             k, v = taken(k, numbers), taken(v, numbers)
     elif reach.kind in ("sqrt", "fraction", "top-k"):
         seen = _by_score(q, k, seen, reach, p.positions)
-    p.count(name, jnp.sum(seen))
+    p.pairs(name, seen, seen.size)
     if p.tile and k.ndim == 4 and not k.shape[1] % p.tile and not q.shape[1] % p.tile and s.index is None:
         with row(name):
             return attend_in_tiles(
@@ -166,10 +167,10 @@ def _selected(
     with row(INDEX):
         each = jax.nn.relu(jnp.einsum("bthd,bsd->bths", q, keys))
         scores = jnp.einsum("bths,bth->bts", each, heads)
-    p.count(INDEX, jnp.sum(seen))
-    if p.place.cp > 1 and not p.fresh:
+    p.pairs(INDEX, seen, seen.size)
+    if p.shared:
         masked = jnp.where(seen, scores, -jnp.inf)
-        every = p.place.gather(masked, 2)
+        every = p.place.gather(masked, 2, "selection")
         least = jax.lax.top_k(every, min(count, every.shape[-1]))[0][..., -1:]
         return seen & (masked >= least), None, cache
     numbers, any_there = best(scores, seen, count)
@@ -207,7 +208,7 @@ def _latent(x: Array, m: Matrices, s: Shape, mixer: Latent, cache: Cache, p: Pas
         keys, values = _expanded(entries, up, cached, m, s, mixer)
         q = jnp.concatenate([q_nope, q_rope], axis=-1)[:, :, :, None]
         sums, cache = _read(x, q, keys, values, positions, m, s, cache, p, q_latent, scale)
-    if p.place.cp > 1 and not p.fresh:
+    if p.shared:
         sums = over_chips(sums, p.place)
     return m("attention.o_proj", divided(sums).reshape(b, t, -1)), cache
 

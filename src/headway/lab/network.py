@@ -132,10 +132,9 @@ def network(model: Architecture) -> Network:
 
 
 def forward(
-    net: Network, weights: Weights, cache: Cache, tokens: Array, *, fresh: bool, place: Place = ALONE, every: bool = False,
-    tile: int | None = None, capacity: float | None = None, routes: Array | None = None, ignores: str = "",
-) -> tuple[Array, Cache, dict[str, Array]]:  # fmt: skip
-    """Return logits, the cache after the pass, and what was counted on the way (see `Pass.seen`).
+    net: Network, weights: Weights, cache: Cache, tokens: Array, p: Pass, *, every: bool = False
+) -> tuple[Array, Cache]:
+    """Return logits and the cache after a pass; what was counted on the way is in the pass.
 
     Parameters
     ----------
@@ -144,26 +143,51 @@ def forward(
         Of one chip.
     tokens : array
         New tokens of this chip. [batch, tokens] [1]
-    fresh : bool
-        The sequences have nothing cached.
-    place : Place
+    p : Pass
     every : bool
         Logits of all new positions instead of the last.
-    tile, capacity, routes, ignores
-        See `Pass`. [1, times]
+    """
+    x = looked_up(net, weights, tokens, p.place)
+    layers = list(cache["layers"])
+    for i in range(len(net.shapes)):
+        x = run_layer(net, i, weights["layers"][i], layers, x, p)
+    logits = head(net, weights, x if every else x[:, -1:], p.place)
+    return logits, {"length": after(cache["length"], tokens, p), "layers": layers}
+
+
+def begun(length: Array, tokens: Array, fresh: bool, place: Place = ALONE, **more: Any) -> Pass:
+    """Return the pass of new tokens: their positions follow those that are cached.
+
+    Parameters
+    ----------
+    length : array
+        Tokens of each sequence in its cache. [batch] [tokens]
+    tokens : array
+        New ones of this chip. [batch, tokens] [1]
+    fresh : bool
+        Nothing is cached; chips that share sequences then have a piece of each prompt.
+    place : Place
+    more
+        Other attributes of `Pass`.
     """
     at = jnp.arange(tokens.shape[1])
     if place.cp > 1 and fresh:
         at = at + place.index() * tokens.shape[1]
-    positions = cache["length"][:, None] + at
-    p = Pass(cache["length"], positions, fresh, place, tile, capacity, routes, ignores)
-    x = looked_up(net, weights, tokens, place)
-    layers = list(cache["layers"])
-    for i in range(len(net.shapes)):
-        x = run_layer(net, i, weights["layers"][i], layers, x, p)
-    logits = head(net, weights, x if every else x[:, -1:], place)
-    new = tokens.shape[1] * (place.cp if fresh else 1)
-    return logits, {"length": cache["length"] + new, "layers": layers}, p.seen
+    return Pass(length, length[:, None] + at, fresh, place, **more)
+
+
+def after(length: Array, tokens: Array, p: Pass) -> Array:
+    """Return how many tokens each sequence has in its cache after a pass. [tokens]
+
+    Parameters
+    ----------
+    length : array
+        Before it. [batch] [tokens]
+    tokens : array
+        New ones of this chip. [batch, tokens] [1]
+    p : Pass
+    """
+    return length + tokens.shape[1] * (p.place.cp if p.fresh else 1)
 
 
 def run_layer(net: Network, i: int, weights: Mapping[str, Array], layers: list[Cache], x: Array, p: Pass) -> Array:
@@ -202,7 +226,7 @@ def run_layer(net: Network, i: int, weights: Mapping[str, Array], layers: list[C
             shared = shared * jax.nn.sigmoid(jnp.sum(h * weights["shared_gate"], -1, keepdims=True))
         parts.append(shared)
     apart = mixture(h, m, s, family, curve, p) if s.layer.experts else jnp.float32(0)
-    if s.layer.experts and not place.spread:
+    if s.layer.experts and not p.spread:
         parts.append(apart)
         apart = jnp.float32(0)
     out = place.add(sum(parts[1:], parts[0])) + apart if parts else apart
@@ -226,7 +250,7 @@ def looked_up(net: Network, weights: Weights, tokens: Array, place: Place) -> Ar
         return table[tokens]
     at = tokens - place.index() * len(table)
     mine = (at >= 0) & (at < len(table))
-    return place.add(jnp.where(mine[..., None], table[jnp.clip(at, 0, len(table) - 1)], 0.0))
+    return place.add(jnp.where(mine[..., None], table[jnp.clip(at, 0, len(table) - 1)], 0.0), "embedding rows")
 
 
 def head(net: Network, weights: Weights, x: Array, place: Place) -> Array:
@@ -243,7 +267,7 @@ def head(net: Network, weights: Weights, x: Array, place: Place) -> Array:
     x = normed(x, weights["final"])
     with row(ROWS["head"]):
         logits = jnp.einsum("bth,vh->btv", x, weights["embedding"]) if net.model.tied else x @ weights["head"]
-    return place.gather(logits, 2) if place.tp > 1 else logits
+    return place.gather(logits, 2, "logits") if place.tp > 1 else logits
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
@@ -259,5 +283,4 @@ def whole_pass(net: Network, weights: Weights, cache: Cache, tokens: Array, fres
     fresh : bool
         The sequences have nothing cached.
     """
-    logits, cache, _ = forward(net, weights, cache, tokens, fresh=fresh, every=True)
-    return logits, cache
+    return forward(net, weights, cache, tokens, begun(cache["length"], tokens, fresh), every=True)

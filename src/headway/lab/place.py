@@ -60,51 +60,61 @@ class Place:
         """Chips with sequences of their own."""
         return self.chips if self.way == "dp" else 1
 
-    @property
-    def spread(self) -> bool:
-        """Whether tokens travel to the chips that have their experts: they differ from chip to chip."""
-        return self.way in ("cp", "dp")
-
     def index(self) -> Array:
         """Number of this chip."""
         return lax.axis_index(AXES) if self.way != "alone" else jnp.int32(0)
 
-    def add(self, x: Array) -> Array:
+    def add(self, x: Array, name: str = "all-reduce") -> Array:
         """Add up the partial results of chips that slice a matrix."""
-        return lax.psum(x, AXES) if self.way == "tp" and self.forgets != "all-reduce" else x
+        return self._sum(x, AXES, name) if self.way == "tp" else x
 
-    def add_parts(self, x: Array) -> Array:
-        """Add up what chips with shares of a sequence's cache contribute."""
-        return lax.psum(x, AXES) if self.way == "cp" else x
-
-    def most(self, x: Array) -> Array:
-        """The largest over the chips that share a sequence."""
-        return lax.pmax(x, AXES) if self.way == "cp" else x
-
-    def gather(self, x: Array, axis: int) -> Array:
-        """Put together what chips of a sequence, or of a sliced matrix, have."""
-        return lax.all_gather(x, AXES, axis=axis, tiled=True) if self.way in ("tp", "cp") else x
+    def add_shares(self, x: Array, name: str = "context sum") -> Array:
+        """Add up what chips that share a sequence contribute."""
+        return self._sum(x, AXES, name) if self.way == "cp" else x
 
     def add_slices(self, x: Array) -> Array:
         """Add up the partial results of chips that slice each expert."""
-        return lax.psum(x, "sl") if self.slices > 1 else x
+        return self._sum(x, "sl", "expert all-reduce") if self.slices > 1 else x
 
-    def exchange(self, x: Array) -> Array:
+    def _sum(self, x: Array, axes: Any, name: str) -> Array:
+        with send(name):
+            return x if self.forgets == name else lax.psum(x, axes)
+
+    def most(self, x: Array, name: str) -> Array:
+        """The largest over the chips that share a sequence."""
+        with send(name):
+            return lax.pmax(x, AXES) if self.way == "cp" else x
+
+    def gather(self, x: Array, axis: int, name: str) -> Array:
+        """Put together what chips of a sequence, or of a sliced matrix, have."""
+        with send(name):
+            return lax.all_gather(x, AXES, axis=axis, tiled=True) if self.way in ("tp", "cp") else x
+
+    def dispatched(self, x: Array) -> Array:
         """Send row i to chip i of all; row i of the result came from there. [chips, ...]"""
-        return lax.all_to_all(x, AXES, 0, 0)
+        with send("dispatch"):
+            return lax.all_to_all(x, AXES, 0, 0)
 
-    def exchange_groups(self, x: Array) -> Array:
+    def combined(self, x: Array) -> Array:
         """Send row i to the chip of the same number in group i. [groups, ...]"""
-        return lax.all_to_all(x, "ep", 0, 0)
+        with send("combine"):
+            return x if self.forgets == "combine" else lax.all_to_all(x, "ep", 0, 0)
 
-    def hand_on(self, x: Array) -> Array:
+    def hand_on(self, x: Any, name: str) -> Any:
         """Receive what the chip before has; the first receives zeros."""
         pairs = [(i, i + 1) for i in range(self.chips - 1)]
-        return jax.tree.map(lambda a: lax.ppermute(a, AXES, pairs), x)
+        with send(name):
+            return jax.tree.map(lambda a: lax.ppermute(a, AXES, pairs), x)
 
-    def hand_from(self, stage: int, x: Array) -> Array:
+    def hand_over(self, x: Array, stage: int) -> Array:
         """Receive what a stage of a pipeline has, on the next one; others receive zeros."""
-        return lax.ppermute(x, AXES, [(stage, stage + 1)])
+        with send("stage hand-over"):
+            return lax.ppermute(x, AXES, [(stage, stage + 1)])
+
+
+def send(name: str) -> Any:
+    """Name the collectives inside after a step's send; the compiled program keeps the name."""
+    return jax.named_scope(f"send[{name}]")
 
 
 ALONE = Place()

@@ -44,6 +44,8 @@ class Pass:
         A part that a mutation leaves out (``window``, ``shared``), to see that the audit notices; "" for none.
     seen : dict
         Counted on the way: query-key pairs by row, copies of tokens sent, experts touched.
+    met : dict
+        Query-key pairs that are multiplied by row, masked ones too. [1]
     """
 
     lengths: Array
@@ -55,10 +57,26 @@ class Pass:
     routes: Array | None = None
     ignores: str = ""
     seen: dict[str, Array] = field(default_factory=dict[str, Any])
+    met: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def spread(self) -> bool:
+        """Whether chips have different tokens, which then travel to the chips that have their experts."""
+        return self.place.way == "dp" or (self.place.way == "cp" and self.fresh)
+
+    @property
+    def shared(self) -> bool:
+        """Whether chips have the same new tokens and each a share of the older entries."""
+        return self.place.way == "cp" and not self.fresh
 
     def count(self, name: str, amount: Array) -> None:
         """Add to what is counted under a name."""
         self.seen[name] = self.seen.get(name, 0) + amount
+
+    def pairs(self, name: str, seen: Array, met: int) -> None:
+        """Count the query-key pairs of a row that are seen, and those that are multiplied."""
+        self.count(name, jnp.sum(seen))
+        self.met[name] = self.met.get(name, 0) + met
 
 
 def row(name: str) -> Any:

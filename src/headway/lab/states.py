@@ -90,14 +90,14 @@ def _scanned(q: Array, k: Array, v: Array, keep: Array, learn: Array, state: Arr
 def _along(run: Any, start: Cache, p: Pass) -> tuple[Array, Cache]:
     """Run the tokens of this chip; where chips share a prompt, after the state of the chip before has arrived."""
     place = p.place
-    if place.cp == 1 or not p.fresh:
+    if place.cp == 1 or p.shared:
         return run(start)
     first = place.index() == 0
     state = start
     out, after = run(state)
     for _ in range(place.cp - 1):  # chips run in step: what chip i computes is right from the i-th time on
-        came = place.hand_on(after)
+        came = place.hand_on(after, "state hand-over")
         state = jax.tree.map(lambda a, b: jnp.where(first, a, b), start, came)
         out, after = run(state)
     last = place.index() == place.cp - 1
-    return out, jax.tree.map(lambda a: place.add_parts(jnp.where(last, a, 0.0)), after)  # everyone keeps the last one's
+    return out, jax.tree.map(lambda a: place.add_shares(jnp.where(last, a, 0.0), "state hand-over"), after)  # everyone keeps the last one's
