@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -174,6 +175,34 @@ def unpacked(keys: Array, scales: Array) -> Array:
         [..., width] and [..., groups] [1]
     """
     return keys.astype(jnp.float32) * jnp.repeat(scales, _GROUP, axis=-1)[..., : keys.shape[-1]]
+
+
+def as_bytes(x: Array) -> Array:
+    """Return index keys as they are stored and sent: their bytes, then those of their scales. [..., bytes]
+
+    Parameters
+    ----------
+    x : array
+        [..., width] [1]
+    """
+    keys, scales = packed(x)
+    raw = jax.lax.bitcast_convert_type(scales, jnp.uint8).reshape(*scales.shape[:-1], -1)
+    return jnp.concatenate([jax.lax.bitcast_convert_type(keys, jnp.uint8), raw], axis=-1)
+
+
+def from_bytes(raw: Array, width: int) -> Array:
+    """Return what `as_bytes` packed.
+
+    Parameters
+    ----------
+    raw : array
+        [..., bytes] [1]
+    width : int
+        Of a key. [1]
+    """
+    keys, scales = raw[..., :width], raw[..., width:]
+    wide = jax.lax.bitcast_convert_type(scales.reshape(*scales.shape[:-1], -1, 4), jnp.float32)
+    return unpacked(jax.lax.bitcast_convert_type(keys, jnp.float8_e4m3fn), wide)
 
 
 def cache_bytes(cache: Cache) -> int:

@@ -160,4 +160,4 @@ def _collective(line: _Line, kind: str, times: int) -> Collective:
     pairs = re.search(r"source_target_pairs=\{\{", line.rest)
     ranks = 2 if pairs or groups is None else int(groups[3]) if groups[3] else groups[1].count(",") + 1
     names = _SEND.findall(line.rest)
-    return Collective(names[-1] if names else "", kind, ranks, size, times)
+    return Collective(names[-1].replace("\\'", "'") if names else "", kind, ranks, size, times)

@@ -135,13 +135,16 @@ def _sent(x: Array, chosen: Array, weights: Array, m: Matrices, count: int, curv
     tokens, hidden = x.shape
     group = chosen // (count // place.ep)
     wanted = jnp.any(group[None] == jnp.arange(place.ep)[:, None, None], axis=-1)  # [groups, tokens]
+    home = place.index() // place.slices
+    p.count("returns", jnp.sum(wanted & (jnp.arange(place.ep) != home)[:, None]))
     wanted = jnp.repeat(wanted, place.slices, axis=0)
-    p.count("copies", jnp.sum(wanted.astype(jnp.int32), axis=1))
+    p.count("copies", jnp.sum(wanted & (jnp.arange(place.chips) != place.index())[:, None]))
     parcel = jnp.concatenate([x, chosen.astype(x.dtype), weights], axis=1)
     nothing = jnp.concatenate([jnp.zeros(hidden), -jnp.ones(chosen.shape[1]), jnp.zeros(chosen.shape[1])])
     parcels = jnp.where(wanted[..., None], parcel[None], nothing)
     came = place.dispatched(parcels).reshape(place.chips * tokens, -1)
     x, ids, weights = jnp.split(came, [hidden, hidden + chosen.shape[1]], axis=1)
+    p.count("arrivals", jnp.sum(jnp.any(ids >= 0, axis=1)))
     out = _here(x, ids.astype(jnp.int32), weights, m, count, curve, p)
     out = place.add_slices(out).reshape(place.ep, place.slices, tokens, hidden)
     if place.ep == 1:

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from headway.lab.attention import Sums, attend, attend_in_tiles, best, divided, over_chips, sees, taken
-from headway.lab.cache import Cache, appended, packed, stored, unpacked
+from headway.lab.cache import Cache, appended, as_bytes, from_bytes, packed, stored, unpacked
 from headway.lab.running import INDEX, Matrices, Pass, centred, normed, rotated, row
 from headway.lab.shapes import Heads, Latent, Shape
 from headway.models import Attend, Reach
@@ -106,10 +107,15 @@ def _entries(new: Array | None, cache: Cache, name: str, p: Pass, s: Shape) -> t
     place, positions = p.place, p.positions
     held = cache[name]
     if new is not None and place.cp > 1 and p.fresh:  # each chip sees all of the prompt
-        new = place.gather(new, 1, "context ring")
+        if "keys" in held:
+            new = from_bytes(place.gather(as_bytes(new), 1, "context ring"), new.shape[-1])
+        else:
+            new = place.gather(new, 1, "context ring")
         positions = p.lengths[:, None] + jnp.arange(new.shape[1])
-    parts = [] if p.fresh else [stored(held, p.lengths, place)]
-    if new is not None:
+    parts = [] if p.fresh or new is None else [stored(held, p.lengths, place)]
+    if new is None:  # another layer's cache, where the pass's own entries are already
+        parts.append(stored(held, p.lengths + p.positions.shape[1], place))
+    else:
         if "keys" in held:
             new = unpacked(*packed(new))
         own = positions
@@ -117,8 +123,6 @@ def _entries(new: Array | None, cache: Cache, name: str, p: Pass, s: Shape) -> t
             own = jnp.where(positions % place.cp == place.index(), positions, -1)
         parts.append((new, own))
         cache = cache | {name: appended(held, new, positions, place)}
-    elif p.fresh or s.read is None or s.read.stores:
-        raise AssertionError("a layer without keys of its own reads another's, which has been written")
     return jnp.concatenate([e for e, _ in parts], 1), jnp.concatenate([n for _, n in parts], 1), cache
 
 
@@ -137,7 +141,7 @@ def _read(
             k, v = taken(k, numbers), taken(v, numbers)
     elif reach.kind in ("sqrt", "fraction", "top-k"):
         seen = _by_score(q, k, seen, reach, p.positions)
-    p.pairs(name, seen, seen.size)
+    p.pairs(name, seen, 0 if p.fresh else _from_cache(seen, s, p))
     if p.tile and k.ndim == 4 and not k.shape[1] % p.tile and not q.shape[1] % p.tile and s.index is None:
         with row(name):
             return attend_in_tiles(
@@ -147,10 +151,17 @@ def _read(
         return attend(q, k, v, seen, scale), cache
 
 
+def _from_cache(seen: Array, s: Shape, p: Pass) -> int:
+    """Entries that a decoding pass reads from the cache: the selected ones, or all that were there before its own."""
+    batch, new, keys = seen.shape
+    return batch * (new * keys if s.index is not None and not p.shared else keys - new)
+
+
 def _by_score(q: Array, k: Array, seen: Array, reach: Reach, positions: Array) -> Array:
     """Of what is seen, the entries that the heads together score best: as many as the law reads at each position."""
     scores = jnp.where(seen, jnp.einsum("btkgd,bskd->bts", q, k), -jnp.inf)
-    most = jnp.ceil(reach.entries(jnp.asarray(positions + 1, jnp.float32)))
+    law = np.ceil(np.array([float(reach.entries(n + 1.0)) for n in range(k.shape[1])]))
+    most = jnp.asarray(law)[positions]
     rank = jnp.sum(scores[..., None, :] > scores[..., :, None], axis=-1)
     return seen & (rank < most[..., None])
 
@@ -163,16 +174,17 @@ def _selected(
     q = m("index.wq_b", x if latent is None else latent).reshape(b, t, -1, s.index_dim)
     key = centred(m("index.wk", x), m.weights["index_norm"], m.weights["index_shift"])
     heads = m("index.weights_proj", x)
-    keys, _, cache = _entries(key, cache, "index", p, s)
+    keys, positions, cache = _entries(key, cache, "index", p, s)
     with row(INDEX):
         each = jax.nn.relu(jnp.einsum("bthd,bsd->bths", q, keys))
         scores = jnp.einsum("bths,bth->bts", each, heads)
-    p.pairs(INDEX, seen, seen.size)
+    p.pairs(INDEX, seen, 0 if p.fresh else b * (keys.shape[1] - t))
     if p.shared:
-        masked = jnp.where(seen, scores, -jnp.inf)
-        every = p.place.gather(masked, 2, "selection")
-        least = jax.lax.top_k(every, min(count, every.shape[-1]))[0][..., -1:]
-        return seen & (masked >= least), None, cache
+        mine = jnp.stack([jnp.where(seen, scores, -jnp.inf), jnp.broadcast_to(positions[:, None], scores.shape)], -1)
+        every = p.place.gather(mine, 2, "selection")
+        (a, i), (b, j) = jnp.moveaxis(mine[:, :, :, None], -1, 0), jnp.moveaxis(every[:, :, None], -1, 0)
+        rank = jnp.sum((b > a) | ((b == a) & (j < i)), axis=-1)  # of equal ones the older is better
+        return seen & (rank < count), None, cache
     numbers, any_there = best(scores, seen, count)
     return any_there, numbers, cache
 

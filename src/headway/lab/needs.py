@@ -8,6 +8,12 @@ from headway.errors import InputError
 
 DEVICES = 8  # of the host: what the largest layout of the lab has
 
+# How XLA translates what runs a few times and is counted: quickly, with the same products, and every collective by itself.
+QUICK: dict[str, Any] = {
+    "xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False,
+    "xla_disable_hlo_passes": "all-reduce-combiner,cpu-all-reduce-combiner",
+}  # fmt: skip
+
 
 def jax_with(devices: int = DEVICES) -> Any:
     """Return JAX with at least so many host devices.

@@ -44,8 +44,8 @@ class Pass:
         A part that a mutation leaves out (``window``, ``shared``), to see that the audit notices; "" for none.
     seen : dict
         Counted on the way: query-key pairs by row, copies of tokens sent, experts touched.
-    met : dict
-        Query-key pairs that are multiplied by row, masked ones too. [1]
+    met, reads : dict
+        By row: query-key pairs that are multiplied, masked ones too; entries that are read from caches. [1, entries]
     """
 
     lengths: Array
@@ -58,6 +58,7 @@ class Pass:
     ignores: str = ""
     seen: dict[str, Array] = field(default_factory=dict[str, Any])
     met: dict[str, int] = field(default_factory=dict[str, int])
+    reads: dict[str, int] = field(default_factory=dict[str, int])
 
     @property
     def spread(self) -> bool:
@@ -73,10 +74,11 @@ class Pass:
         """Add to what is counted under a name."""
         self.seen[name] = self.seen.get(name, 0) + amount
 
-    def pairs(self, name: str, seen: Array, met: int) -> None:
-        """Count the query-key pairs of a row that are seen, and those that are multiplied."""
+    def pairs(self, name: str, seen: Array, read: int) -> None:
+        """Count the query-key pairs of a row that are seen, those that are multiplied, and entries read from the cache."""
         self.count(name, jnp.sum(seen))
-        self.met[name] = self.met.get(name, 0) + met
+        self.met[name] = self.met.get(name, 0) + seen.size
+        self.reads[name] = self.reads.get(name, 0) + read
 
 
 def row(name: str) -> Any:

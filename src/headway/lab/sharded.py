@@ -13,7 +13,8 @@ from jax.sharding import Mesh, PartitionSpec
 from headway.lab.asked import asked_flops
 from headway.lab.cache import cache_bytes, empty_cache
 from headway.lab.compiled import Counted, counted
-from headway.lab.network import Network, begun, forward
+from headway.lab.needs import QUICK
+from headway.lab.networks import Network, begun, forward
 from headway.lab.place import AXES, Place
 from headway.lab.running import Pass
 from headway.lab.stages import Packing, layers_of, pack, stage_weights, staged
@@ -36,8 +37,8 @@ class Ran:
         FLOPs by row that the program asks for, per chip: of products, of the rest. [FLOP]
     seen : dict
         What was counted on the way, the mean over chips.
-    met : dict
-        Query-key pairs that were multiplied, by row. [1]
+    met, reads : dict
+        By row: query-key pairs that were multiplied, entries that were read from caches. [1, entries]
     """
 
     logits: Any
@@ -45,6 +46,7 @@ class Ran:
     asked: dict[str, tuple[float, float]]
     seen: dict[str, Any]
     met: dict[str, int]
+    reads: dict[str, int]
 
 
 class Chips:
@@ -119,13 +121,14 @@ class Chips:
             None if routes is None else self._cut(routes, fresh),
         )  # fmt: skip
         traced = program.trace(*given)
-        compiled = traced.lower().compile()
+        compiled = traced.lower().compile(QUICK)
         logits, self._caches, self._lengths, seen = compiled(*given)
         seen = {k: np.asarray(v, dtype=float) for k, v in seen.items()}
         mean = {k: v.sum(0) if self._packings else v.mean(0) for k, v in seen.items()}
         return Ran(
-            self._joined(np.asarray(logits), fresh), counted(compiled), asked_flops(traced.jaxpr), mean, dict(kept[-1].met)
-        )
+            self._joined(np.asarray(logits), fresh), counted(compiled), asked_flops(traced.jaxpr), mean, dict(kept[-1].met),
+            dict(kept[-1].reads),
+        )  # fmt: skip
 
     def _cut(self, x: Any, fresh: bool) -> Any:
         """What each chip has of the new tokens: sequences of its own, a piece of each prompt, or all."""

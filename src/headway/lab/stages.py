@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from headway.lab.cache import Cache
-from headway.lab.network import Network, after, begun, head, looked_up, run_layer
+from headway.lab.networks import Network, after, begun, head, looked_up, run_layer
 from headway.lab.place import Place
 from headway.lab.running import Pass
 from headway.lab.weights import Weights
@@ -148,7 +148,7 @@ def staged(
 
         def run(x: Array, held: Rows, logits: Array, stage: int = stage) -> tuple[Array, Rows, Array, dict[str, Array]]:
             p = begun(lengths, tokens, fresh, place, **more)
-            p.met = whole.met
+            p.met, p.reads = whole.met, whole.reads
             weights, mine = packings[0].unpacked(stage, rows[0]), layers_of(stage, len(net.shapes), place.chips)
             caches: list[Cache] = [{}] * len(net.shapes)
             caches[mine.start : mine.stop] = packings[1].unpacked(stage, held)
@@ -160,9 +160,9 @@ def staged(
                 logits = head(net, weights, x[:, -1:], place)
             return x, packings[1].repacked(caches[mine.start : mine.stop], held), logits, p.seen
 
-        met = dict(whole.met)
+        before = dict(whole.met), dict(whole.reads)
         counts = jax.eval_shape(run, x, held, logits)[3]
-        whole.met = met  # traced twice, counted once
+        whole.met, whole.reads = before  # traced twice, counted once
         x, held, logits, seen = jax.lax.cond(
             place.index() == stage, run,
             lambda x, held, logits, counts=counts: (x, held, logits, {k: jnp.zeros(v.shape, v.dtype) for k, v in counts.items()}),

@@ -46,13 +46,13 @@ def delta_net(x: Array, m: Matrices, mixer: Delta, cache: Cache, p: Pass) -> tup
     keep = jnp.exp(-jnp.exp(decay) * jax.nn.softplus(gates[0] + step))
     learn = jax.nn.sigmoid(gates[1])
 
-    def run(start: Cache) -> tuple[Array, Cache]:
+    def run(start: Cache, told: bool = True) -> tuple[Array, Cache]:
         long = jnp.concatenate([start["tail"], mixed], axis=1)
         windows = jnp.stack([long[:, i : i + t] for i in range(mixer.taps)], axis=2)
         with row(m.name("conv.conv1d")):
             short = jnp.einsum("btkc,kc->btc", windows, m.weights["conv.conv1d"])
         q, k, v = _parts(jax.nn.silu(short), heads, mixer)
-        out, state = _scanned(q, k, v, keep, learn, start["state"])
+        out, state = _scanned(q, k, v, keep, learn, start["state"], told)
         return out, {"state": state, "tail": long[:, t:]}
 
     start = {k: cache[k] for k in ("state", "tail")}
@@ -71,16 +71,20 @@ def _parts(x: Array, heads: int, mixer: Delta) -> tuple[Array, Array, Array]:
     return q, k, v.reshape(b, t, heads * each, mixer.value)
 
 
-def _scanned(q: Array, k: Array, v: Array, keep: Array, learn: Array, state: Array) -> tuple[Array, Array]:
-    """Token after token through the state: outputs and the state behind the last."""
+def _scanned(
+    q: Array, k: Array, v: Array, keep: Array, learn: Array, state: Array, told: bool
+) -> tuple[Array, Array]:
+    """Token after token through the state: outputs (none where only the state is wanted) and the state behind the last."""
 
     def one(s: Array, now: tuple[Array, ...]) -> tuple[Array, Array]:
         q, k, v, g, b = now
         with row(STATE):
             s = s * g[..., None, None]
             known = jnp.einsum("bhkv,bhk->bhv", s, k)
-            s = s + k[..., None] * (b[..., None] * (v - known))[..., None, :]
-            return s, jnp.einsum("bhkv,bhk->bhv", s, q)
+        new = b[..., None] * (v - known)
+        with row(STATE):
+            s = s + k[..., None] * new[..., None, :]
+            return s, jnp.einsum("bhkv,bhk->bhv", s, q) if told else new
 
     turned = tuple(jnp.moveaxis(a, 1, 0) for a in (q, k, v, keep, learn))
     state, out = jax.lax.scan(one, state, turned)
@@ -94,10 +98,10 @@ def _along(run: Any, start: Cache, p: Pass) -> tuple[Array, Cache]:
         return run(start)
     first = place.index() == 0
     state = start
-    out, after = run(state)
     for _ in range(place.cp - 1):  # chips run in step: what chip i computes is right from the i-th time on
-        came = place.hand_on(after, "state hand-over")
+        came = place.hand_on(run(state, told=False)[1], "state hand-over")
         state = jax.tree.map(lambda a, b: jnp.where(first, a, b), start, came)
-        out, after = run(state)
+    out, after = run(state)
     last = place.index() == place.cp - 1
-    return out, jax.tree.map(lambda a: place.add_shares(jnp.where(last, a, 0.0), "state hand-over"), after)  # everyone keeps the last one's
+    keep = jax.tree.map(lambda a: jnp.where(last, a, 0.0), after)  # everyone keeps the last one's
+    return out, jax.tree.map(lambda a: place.add_shares(a, "state hand-over"), keep)

@@ -14,9 +14,10 @@ from headway.errors import InputError
 from headway.lab.cache import Cache, empty_cache
 from headway.lab.experts import gated, mixture
 from headway.lab.mixers import attention
+from headway.lab.needs import QUICK
 from headway.lab.place import ALONE, Place
 from headway.lab.running import ROWS, Matrices, Pass, normed, row
-from headway.lab.shapes import Delta, Family, Shape, family_of, shapes
+from headway.lab.shapes import Delta, Family, Shape, family_of, shapes, vectors
 from headway.lab.states import delta_net
 from headway.lab.weights import Weights, random_weights
 from headway.models import Architecture
@@ -114,7 +115,7 @@ def network(model: Architecture) -> Network:
     Parameters
     ----------
     model : Architecture
-        At tiny widths: see `headway.lab.tiny.tiny`.
+        At tiny widths: see `headway.lab.tiny`.
 
     Raises
     ------
@@ -125,8 +126,6 @@ def network(model: Architecture) -> Network:
     if model.tables or model.side_by_side:
         raise InputError(f"{model.name}: the lab runs no per-layer embeddings and no layers side by side")
     for s in found:
-        from headway.lab.shapes import vectors
-
         vectors(model, s, family)
     return Network(model, found, family)
 
@@ -270,7 +269,7 @@ def head(net: Network, weights: Weights, x: Array, place: Place) -> Array:
     return place.gather(logits, 2, "logits") if place.tp > 1 else logits
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4))
+@functools.partial(jax.jit, static_argnums=(0, 4), compiler_options=QUICK)
 def whole_pass(net: Network, weights: Weights, cache: Cache, tokens: Array, fresh: bool) -> tuple[Array, Cache]:
     """Return the logits of all new positions and the cache after a pass on one device, compiled once per shape.
 
