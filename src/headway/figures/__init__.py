@@ -5,6 +5,7 @@ from headway.figures.curves import against_measured, comparison_figure, curve_fi
 from headway.figures.equations import asked_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.inferences import calibration_figure, inference_figure
+from headway.figures.lab import audit_figure, lab_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
@@ -16,6 +17,7 @@ __all__ = [
     "Spec",
     "against_measured",
     "asked_figure",
+    "audit_figure",
     "cache_figure",
     "calibration_figure",
     "capacity_figure",
@@ -24,6 +26,7 @@ __all__ = [
     "curve_figure",
     "gantt",
     "inference_figure",
+    "lab_figure",
     "racks_figure",
     "search_figure",
     "simulation_figure",

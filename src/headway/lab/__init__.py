@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from headway.lab.listing import listed, planned
 from headway.models import Architecture
 from headway.parallel import Layout
 
@@ -105,3 +106,6 @@ def _ready(devices: int = 1) -> None:
     from headway.lab.needs import jax_with
 
     jax_with(devices)
+
+
+__all__ = ["audit", "demonstrate", "listed", "network", "planned", "tiny"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from headway.lab.place import ALONE, Place
+from headway.lab.place import Place, mapped
 from headway.models import Reach
 
 Array = Any
@@ -63,7 +64,9 @@ def attend(q: Array, k: Array, v: Array, seen: Array, scale: float) -> Sums:
     return Sums(values, jnp.sum(weights, axis=-1), top)
 
 
-def attend_in_tiles(q: Array, k: Array, v: Array, seen: Any, scale: float, tile: int) -> Sums:
+def attend_in_tiles(
+    q: Array, k: Array, v: Array, seen: Callable[[Array, Array], Array], scale: float, tile: int
+) -> Sums:
     """Return the same without a score matrix in memory: a tile of queries meets one tile of keys after another.
 
     Parameters
@@ -100,7 +103,7 @@ def attend_in_tiles(q: Array, k: Array, v: Array, seen: Any, scale: float, tile:
         return lax.scan(keys, start, jnp.arange(many_keys))[0]
 
     found = lax.map(queries, jnp.arange(many))
-    return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 3).reshape(*x.shape[1:4], -1, *x.shape[5:]), found)
+    return mapped(lambda x: jnp.moveaxis(x, 0, 3).reshape(*x.shape[1:4], -1, *x.shape[5:]), found)
 
 
 def joined(a: Sums, b: Sums) -> Sums:
@@ -162,7 +165,8 @@ def taken(x: Array, numbers: Array) -> Array:
     numbers : array
         [batch, queries, selected] [1]
     """
-    return jax.vmap(lambda one, picks: one[picks])(x, numbers)
 
+    def one(entries: Array, picks: Array) -> Array:
+        return entries[picks]
 
-__all__ = ["ALONE", "Sums", "attend", "attend_in_tiles", "best", "divided", "joined", "over_chips", "sees", "taken"]
+    return jax.vmap(one)(x, numbers)

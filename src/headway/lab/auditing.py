@@ -11,23 +11,27 @@ import numpy as np
 from headway.errors import InputError
 from headway.lab.compiled import Collective
 from headway.lab.differences import WIDE, Known, Trial, of_cache, of_products, of_reads, of_sends, of_weights
-from headway.lab.networks import network
 from headway.lab.findings import Audit, Line
+from headway.lab.networks import network
 from headway.lab.place import ALONE, place_of
 from headway.lab.running import STATE
 from headway.lab.sharded import Chips, Ran
 from headway.lab.widths import LAYERS, tiny
-from headway.models import Architecture, group_reached
+from headway.models import group_reached
 from headway.parallel import Layout, activations_per_chip, build_step, kv_per_chip, weights_per_chip
 from headway.parallel.steps import activation_bytes
 from headway.roofline import Load, Send, Step, row_work
 from headway.roofline.load import shared_tokens
 
-BATCH, PROMPT = 56, 16  # sequences: every pair of 8 experts twice, also on 8 chips; tokens: two windows, two a chip of 8
+BATCH, PROMPT = (
+    56,
+    16,
+)  # sequences: every pair of 8 experts twice, also on 8 chips; tokens: two windows, two a chip of 8
 FLOPS_WITHIN = 0.01  # of the step's
 # Times what the formulas say: alone on one chip, decoding on several, in prompts on several (whose buffers have a slot for every
 # token and chip). The lab's programs are not tuned: see docs/lab.md.
 BYTES_WITHIN = {"alone": 8.0, "decode": 12.0, "prefill": 32.0}
+OTHER_WITHIN = 0.6  # of the products, at widths a hundredth of real ones: what is done element by element
 HELD_WITHIN = {"alone": 5.0, "decode": 16.0, "prefill": 16.0}
 SAME = 1e-4  # of the largest logit
 _TRIES = 10_000  # ways to deal out tokens
@@ -102,12 +106,15 @@ def balanced(t: Trial) -> Any:
     sets = np.array(list(itertools.combinations(range(experts.count), experts.active)))
     tokens = t.batch * t.new
     group = sets // (experts.count // t.place.ep)
-    held = np.stack([np.any(group == g, axis=1) for g in range(t.place.ep)], axis=1)  # sets that have an expert in a group
+    held = np.stack(
+        [np.any(group == g, axis=1) for g in range(t.place.ep)], axis=1
+    )  # sets that have an expert in a group
     home = _homes(t).reshape(-1)
     wanted = tokens * (t.place.ep - 1) * float(group_reached(experts.count, experts.active, t.place.ep))
     rng = np.random.default_rng(0)
+    dealt = np.arange(tokens) % len(sets)
     for _ in range(_TRIES):
-        dealt = rng.permutation(np.arange(tokens) % len(sets))
+        dealt = rng.permutation(dealt)
         leave = held[dealt].sum() - held[dealt, home].sum()
         if abs(leave - wanted) < 0.5:
             break
@@ -140,11 +147,25 @@ def _lines(t: Trial, step: Step, ran: Ran) -> Iterable[Line]:
     yield from _sends(t, step, load, ran, seen)
     asked = sum(p for p, _ in ran.asked.values())
     yield Line(t.phase, "products", "asked for and compiled", "FLOP", asked, ran.counted.products)
+    other = ran.counted.flops - ran.counted.products_once
+    yield Line(
+        t.phase,
+        "other FLOPs",
+        "norms, softmax, routing",
+        "FLOP",
+        ran.counted.products_once,
+        other,
+        (),
+        0.0,
+        OTHER_WITHIN,
+    )
     each = [row_work(r, step, load) for r in step.rows]
     floor = sum(float(work.bytes) for work, _ in each)
     whole = floor + sum(float(through) for _, through in each) * WIDE / activation_bytes()
     where = "alone" if t.place == ALONE else t.phase
-    yield Line(t.phase, "bytes", "read and written", "B", whole, ran.counted.bytes, (), floor / whole, BYTES_WITHIN[where])
+    yield Line(
+        t.phase, "bytes", "read and written", "B", whole, ran.counted.bytes, (), floor / whole, BYTES_WITHIN[where]
+    )
     held = activations_per_chip(t.model, t.layout, t.batch * t.new / t.layout.dp) * WIDE / activation_bytes()
     most = HELD_WITHIN[where]
     yield Line(t.phase, "temporaries", "held at once", "B", held, ran.counted.temporaries, (), 1 / most, most)

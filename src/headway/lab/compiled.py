@@ -15,11 +15,25 @@ from typing import Any
 _COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
 _INSTRUCTION = re.compile(r"^\s*(?:ROOT )?%([\w.\-]+) = (\(.*?\)|\S+) ([\w\-]+)\((.*)$")
 _ARRAY = re.compile(r"(\w+)\[([\d,]*)\]")
-_CALLED = re.compile(r"(?:calls|to_apply|body|branch_computations|true_computation|false_computation)=(\{[^}]*\}|%[\w.\-]+)")
+_CALLED = re.compile(
+    r"(?:calls|to_apply|body|branch_computations|true_computation|false_computation)=(\{[^}]*\}|%[\w.\-]+)"
+)
 _TURNS = re.compile(r'known_trip_count":\{"n":"(\d+)"')
 _SEND = re.compile(r"send\[(.*?)\]")
 _GROUPS = re.compile(r"replica_groups=\{\{([\d,]*)\}|replica_groups=\[(\d+),(\d+)\]")
-_BYTES = {"f32": 4, "s32": 4, "u32": 4, "f8e4m3fn": 1, "pred": 1, "bf16": 2, "f16": 2, "s8": 1, "u8": 1, "s64": 8, "f64": 8}
+_BYTES = {
+    "f32": 4,
+    "s32": 4,
+    "u32": 4,
+    "f8e4m3fn": 1,
+    "pred": 1,
+    "bf16": 2,
+    "f16": 2,
+    "s8": 1,
+    "u8": 1,
+    "s64": 8,
+    "f64": 8,
+}
 
 KINDS = {
     "all-reduce": "all-reduce", "all-gather": "all-gather", "all-to-all": "all-to-all", "collective-permute": "send",

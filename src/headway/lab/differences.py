@@ -85,9 +85,9 @@ def of_products(t: Trial, row: str, products: float, seen: Mapping[str, float], 
         more = t.here * (t.place.cp - 1)
         matrices = [m for x in t.kinds() for m in x.linears]
         if row == STATE:  # what is only waited for is not queried
-            known.append(("in step", more * sum(x.state.flops_per_token - 2 * x.state.elements for x in t.kinds() if x.state)))
-        elif row == "state projections":
-            known.append(("in step", more * sum(m.flops for m in matrices if m.role == "conv")))
+            known.append(
+                ("in step", more * sum(x.state.flops_per_token - 2 * x.state.elements for x in t.kinds() if x.state))
+            )
         elif row == "attention projections":
             known.append(("others' latents", more * sum(m.flops for m in matrices if m.path.endswith("kv_b_proj"))))
     return known
@@ -149,14 +149,19 @@ def _of_shared(t: Trial, name: str, step: tuple[float, float]) -> tuple[Known, K
         case "context sum":
             twice = [m for x in t.kinds() if x.attends for m in x.linears if _taken_for_output(t, m)]
             more = sum(m.inputs for m in twice) * each
-            return _less("queries in the sum", len(twice)), [("softmax", sum(heads) * each), *_less("queries in the sum", more)]
+            return _less("queries in the sum", len(twice)), [
+                ("softmax", sum(heads) * each),
+                *_less("queries in the sum", more),
+            ]
         case "softmax":
             return [("softmax", len(heads))], [("softmax", sum(heads) * each)]
         case "selection":
             scores = 2 * (t.context + t.place.cp)
             return [("selection", indexes)], [("selection", indexes * scores * each)]
         case "expert sum":
-            return [("experts of shared tokens", routed)], [("experts of shared tokens", routed * t.model.hidden * each)]
+            return [("experts of shared tokens", routed)], [
+                ("experts of shared tokens", routed * t.model.hidden * each)
+            ]
         case "dispatch" | "expert all-reduce" | "combine":
             return [("experts of shared tokens", -step[0])], [("experts of shared tokens", -step[1])]
         case _:
@@ -192,11 +197,24 @@ def _of_spread(t: Trial, name: str, step: tuple[float, float], seen: Mapping[str
         case "context sum" if t.fresh:
             return [("sum of older shares", -step[0])], [("sum of older shares", -step[1])]
         case "state hand-over":
-            states = [x.state.bytes for x in t.kinds() if x.state]
-            turns = t.place.cp if t.place.cp > 1 else 0  # along the prompt, then once to all: states and tails of convolutions
-            return [(name, 2 * turns * len(states))], [(name, turns * t.sequences * sum(states))]
+            times, sent = _of_states(t)
+            return [(name, times)], [(name, sent)]
         case _:
             return [], []
+
+
+def _of_states(t: Trial) -> tuple[float, float]:
+    """Collectives and bytes of recurrent layers along a prompt: inputs of convolutions to all, states on, the last one to all."""
+    if t.place.cp == 1:
+        return 0.0, 0.0
+    times = sent = 0.0
+    for x in t.kinds():
+        if x.state:
+            taps = next(m.inputs for m in x.linears if m.role == "conv") - 1
+            inputs = x.state.conv_elements / taps * min(taps, t.new // t.place.cp)
+            times += 1 + t.place.cp
+            sent += t.sequences * WIDE * t.place.cp * (inputs + x.state.elements)
+    return times, sent
 
 
 def of_weights(t: Trial, step: float) -> Known:
@@ -257,4 +275,15 @@ def of_cache(t: Trial, tokens: int, step: float) -> Known:
     return [("ends and stages", most * t.sequences - step)]
 
 
-__all__ = ["INDEX", "WIDE", "Known", "Trial", "of_cache", "of_products", "of_sends", "of_weights", "share_of", "stage_share"]
+__all__ = [
+    "INDEX",
+    "WIDE",
+    "Known",
+    "Trial",
+    "of_cache",
+    "of_products",
+    "of_sends",
+    "of_weights",
+    "share_of",
+    "stage_share",
+]

@@ -18,7 +18,7 @@ class Line:
     ----------
     phase, kind, name : str
         ``prefill``, ``decode`` or ""; what is compared (``FLOPs``, ``collectives``, ``sent``, ``parameters``, ``cache``,
-        ``bytes``, ``temporaries``, ``products``, ``outputs``); of which row or send.
+        ``entries``, ``products``, ``other FLOPs``, ``bytes``, ``temporaries``, ``outputs``); of which row or send.
     unit : str
         ``FLOP``, ``B`` or "".
     step, program : float

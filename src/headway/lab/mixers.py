@@ -107,11 +107,10 @@ def _entries(new: Array | None, cache: Cache, name: str, p: Pass, s: Shape) -> t
     place, positions = p.place, p.positions
     held = cache[name]
     if new is not None and place.cp > 1 and p.fresh:  # each chip sees all of the prompt
-        if "keys" in held:
-            new = from_bytes(place.gather(as_bytes(new), 1, "context ring"), new.shape[-1])
-        else:
-            new = place.gather(new, 1, "context ring")
-        positions = p.lengths[:, None] + jnp.arange(new.shape[1])
+        indexed, width = "keys" in held, new.shape[-1]
+        came = place.gather(as_bytes(new) if indexed else new, 1, "context ring")
+        new = from_bytes(came, width) if indexed else came
+        positions = p.lengths[:, None] + jnp.arange(came.shape[1])
     parts = [] if p.fresh or new is None else [stored(held, p.lengths, place)]
     if new is None:  # another layer's cache, where the pass's own entries are already
         parts.append(stored(held, p.lengths + p.positions.shape[1], place))
@@ -143,10 +142,12 @@ def _read(
         seen = _by_score(q, k, seen, reach, p.positions)
     p.pairs(name, seen, 0 if p.fresh else _from_cache(seen, s, p))
     if p.tile and k.ndim == 4 and not k.shape[1] % p.tile and not q.shape[1] % p.tile and s.index is None:
+
+        def tile(i: Array, j: Array) -> Array:
+            return sees(law, p.positions[:, i], positions[:, j])
+
         with row(name):
-            return attend_in_tiles(
-                q, k, v, lambda i, j: sees(law, p.positions[:, i], positions[:, j]), scale, p.tile
-            ), cache
+            return attend_in_tiles(q, k, v, tile, scale, p.tile), cache
     with row(name):
         return attend(q, k, v, seen, scale), cache
 
@@ -225,9 +226,7 @@ def _latent(x: Array, m: Matrices, s: Shape, mixer: Latent, cache: Cache, p: Pas
     return m("attention.o_proj", divided(sums).reshape(b, t, -1)), cache
 
 
-def _expanded(
-    entries: Array, up: Array, cached: int, m: Matrices, s: Shape, mixer: Latent
-) -> tuple[Array, Array]:
+def _expanded(entries: Array, up: Array, cached: int, m: Matrices, s: Shape, mixer: Latent) -> tuple[Array, Array]:
     """Keys and values of all heads: new tokens' expansion counts as a projection, that of cached ones as attention."""
     assert s.read is not None
     parts: list[Array] = []

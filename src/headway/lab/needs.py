@@ -42,4 +42,3 @@ def jax_with(devices: int = DEVICES) -> Any:
             f"a layout of {devices} chips: JAX already runs with {len(jax.devices('cpu'))} host devices; start a new process"
         )
     return jax
-

@@ -64,7 +64,9 @@ class Network:
         """
         return empty_cache(self.shapes, batch, capacity)
 
-    def prefill(self, weights: Weights, tokens: Array, capacity: int, chunks: Sequence[int] = ()) -> tuple[Array, Cache]:
+    def prefill(
+        self, weights: Weights, tokens: Array, capacity: int, chunks: Sequence[int] = ()
+    ) -> tuple[Array, Cache]:
         """Return the logits of every position of prompts, and the cache behind them.
 
         Parameters
@@ -82,7 +84,7 @@ class Network:
             raise InputError(f"chunks of {cuts} tokens do not make a prompt of {tokens.shape[1]}")
         cache, found, at = self.cache(tokens.shape[0], capacity), [], 0
         for size in cuts:
-            logits, cache = whole_pass(self, weights, cache, tokens[:, at : at + size], at == 0)
+            logits, cache, _ = whole_pass(self, weights, cache, tokens[:, at : at + size], at == 0)
             found.append(logits)
             at += size
         return jnp.concatenate(found, axis=1), cache
@@ -102,7 +104,7 @@ class Network:
         told: list[Array] = []
         logits: list[Array] = []
         for _ in range(count):
-            scores, cache = whole_pass(self, weights, cache, token[:, None], False)
+            scores, cache, _ = whole_pass(self, weights, cache, token[:, None], False)
             token = jnp.argmax(scores[:, -1], axis=-1)
             told.append(token)
             logits.append(scores[:, -1])
@@ -270,8 +272,10 @@ def head(net: Network, weights: Weights, x: Array, place: Place) -> Array:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4), compiler_options=QUICK)
-def whole_pass(net: Network, weights: Weights, cache: Cache, tokens: Array, fresh: bool) -> tuple[Array, Cache]:
-    """Return the logits of all new positions and the cache after a pass on one device, compiled once per shape.
+def whole_pass(
+    net: Network, weights: Weights, cache: Cache, tokens: Array, fresh: bool
+) -> tuple[Array, Cache, dict[str, Array]]:
+    """Return the logits of all new positions, the cache after a pass on one device, and what was counted; compiled once per shape.
 
     Parameters
     ----------
@@ -282,4 +286,6 @@ def whole_pass(net: Network, weights: Weights, cache: Cache, tokens: Array, fres
     fresh : bool
         The sequences have nothing cached.
     """
-    return forward(net, weights, cache, tokens, begun(cache["length"], tokens, fresh), every=True)
+    p = begun(cache["length"], tokens, fresh)
+    logits, cache = forward(net, weights, cache, tokens, p, every=True)
+    return logits, cache, p.seen

@@ -6,6 +6,7 @@ A layout cuts one way at a time: tensor (tp), context (cp), data (dp) or pipelin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,15 +66,37 @@ class Place:
         return lax.axis_index(AXES) if self.way != "alone" else jnp.int32(0)
 
     def add(self, x: Array, name: str = "all-reduce") -> Array:
-        """Add up the partial results of chips that slice a matrix."""
+        """Add up the partial results of chips that slice a matrix.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        name : str
+            Of the step's send.
+        """
         return self._sum(x, AXES, name) if self.way == "tp" else x
 
     def add_shares(self, x: Array, name: str = "context sum") -> Array:
-        """Add up what chips that share a sequence contribute."""
+        """Add up what chips that share a sequence contribute.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        name : str
+            Of the step's send.
+        """
         return self._sum(x, AXES, name) if self.way == "cp" else x
 
     def add_slices(self, x: Array) -> Array:
-        """Add up the partial results of chips that slice each expert."""
+        """Add up the partial results of chips that slice each expert.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        """
         return self._sum(x, "sl", "expert all-reduce") if self.slices > 1 else x
 
     def _sum(self, x: Array, axes: Any, name: str) -> Array:
@@ -81,35 +104,85 @@ class Place:
             return x if self.forgets == name else lax.psum(x, axes)
 
     def most(self, x: Array, name: str) -> Array:
-        """The largest over the chips that share a sequence."""
+        """The largest over the chips that share a sequence.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        name : str
+            Of the step's send.
+        """
         with send(name):
             return lax.pmax(x, AXES) if self.way == "cp" else x
 
     def gather(self, x: Array, axis: int, name: str) -> Array:
-        """Put together what chips of a sequence, or of a sliced matrix, have."""
+        """Put together what chips of a sequence, or of a sliced matrix, have.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        axis : int
+            Along which they lie one after another. [1]
+        name : str
+            Of the step's send.
+        """
         with send(name):
             return lax.all_gather(x, AXES, axis=axis, tiled=True) if self.way in ("tp", "cp") else x
 
     def dispatched(self, x: Array) -> Array:
-        """Send row i to chip i of all; row i of the result came from there. [chips, ...]"""
+        """Send row i to chip i of all; row i of the result came from there. [chips, ...]
+
+        Parameters
+        ----------
+        x : array
+            [chips, ...] [1]
+        """
         with send("dispatch"):
             return lax.all_to_all(x, AXES, 0, 0)
 
     def combined(self, x: Array) -> Array:
-        """Send row i to the chip of the same number in group i. [groups, ...]"""
+        """Send row i to the chip of the same number in group i. [groups, ...]
+
+        Parameters
+        ----------
+        x : array
+            [groups, ...] [1]
+        """
         with send("combine"):
             return x if self.forgets == "combine" else lax.all_to_all(x, "ep", 0, 0)
 
-    def hand_on(self, x: Any, name: str) -> Any:
-        """Receive what the chip before has; the first receives zeros."""
-        pairs = [(i, i + 1) for i in range(self.chips - 1)]
+    def hand_on(self, x: Array, name: str) -> Array:
+        """Receive what the chip before has; the first receives zeros.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        name : str
+            Of the step's send.
+        """
         with send(name):
-            return jax.tree.map(lambda a: lax.ppermute(a, AXES, pairs), x)
+            return lax.ppermute(x, AXES, [(i, i + 1) for i in range(self.chips - 1)])
 
     def hand_over(self, x: Array, stage: int) -> Array:
-        """Receive what a stage of a pipeline has, on the next one; others receive zeros."""
+        """Receive what a stage of a pipeline has, on the next one; others receive zeros.
+
+        Parameters
+        ----------
+        x : array
+            Of this chip. [1]
+        stage : int
+            Who sends. [1]
+        """
         with send("stage hand-over"):
             return lax.ppermute(x, AXES, [(stage, stage + 1)])
+
+
+def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
+    """Return a tree with f of each leaf."""
+    return jax.tree.map(f, tree)
 
 
 def send(name: str) -> Any:

@@ -71,11 +71,27 @@ class Pass:
         return self.place.way == "cp" and not self.fresh
 
     def count(self, name: str, amount: Array) -> None:
-        """Add to what is counted under a name."""
+        """Add to what is counted under a name.
+
+        Parameters
+        ----------
+        name : str
+        amount : array
+            [1]
+        """
         self.seen[name] = self.seen.get(name, 0) + amount
 
     def pairs(self, name: str, seen: Array, read: int) -> None:
-        """Count the query-key pairs of a row that are seen, those that are multiplied, and entries read from the cache."""
+        """Count the query-key pairs of a row that are seen, those that are multiplied, and entries read from the cache.
+
+        Parameters
+        ----------
+        name : str
+        seen : array
+            [batch, queries, keys]
+        read : int
+            [entries]
+        """
         self.count(name, jnp.sum(seen))
         self.met[name] = self.met.get(name, 0) + seen.size
         self.reads[name] = self.reads.get(name, 0) + read
@@ -114,12 +130,24 @@ class Matrices:
 
 
 def normed(x: Array, scale: Array) -> Array:
-    """Return x over its root mean square, scaled (RMSNorm, Zhang and Sennrich 2019)."""
+    """Return x over its root mean square, scaled (RMSNorm, Zhang and Sennrich 2019).
+
+    Parameters
+    ----------
+    x, scale : array
+        [..., width] and [width] [1]
+    """
     return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-6) * scale
 
 
 def centred(x: Array, scale: Array, shift: Array) -> Array:
-    """Return x less its mean over its deviation, scaled and shifted (LayerNorm)."""
+    """Return x less its mean over its deviation, scaled and shifted (LayerNorm).
+
+    Parameters
+    ----------
+    x, scale, shift : array
+        [..., width], [width] and [width] [1]
+    """
     x = x - jnp.mean(x, axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + 1e-6) * scale + shift
 

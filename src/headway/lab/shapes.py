@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headway.catalog import catalogue
-from headway.errors import InputError, unknown
+from headway.errors import InputError
 from headway.models import Architecture, Attend, Layer, Linear
 
 
@@ -110,10 +110,7 @@ def family_of(model: Architecture) -> Family:
     InputError
         For a family that it does not run.
     """
-    rows = {r["name"]: r for r in catalogue().table("lab_families").rows}
-    if model.family not in rows:
-        raise unknown("family of the lab", model.family, list(rows), f"It runs: {', '.join(rows)}.")
-    r = rows[model.family]
+    r = catalogue().row("lab_families", model.family, "family of the lab")[0]
     return Family(
         int(r["norms"]), bool(r["sinks"]), r["scores"], bool(r["correction"]), bool(r["shared_gate"]), r["activation"]
     )

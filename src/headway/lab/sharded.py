@@ -15,7 +15,7 @@ from headway.lab.cache import cache_bytes, empty_cache
 from headway.lab.compiled import Counted, counted
 from headway.lab.needs import QUICK
 from headway.lab.networks import Network, begun, forward
-from headway.lab.place import AXES, Place
+from headway.lab.place import AXES, Place, mapped
 from headway.lab.running import Pass
 from headway.lab.stages import Packing, layers_of, pack, stage_weights, staged
 from headway.lab.weights import Weights, slices, weight_bytes
@@ -77,8 +77,8 @@ class Chips:
         else:
             held = slices(weights, net.shapes, place)
             one = empty_cache(net.shapes, each, capacity, place)
-            self._weights = jax.tree.map(lambda *x: np.stack(x), *held)
-            self._caches = jax.tree.map(lambda x: jnp.broadcast_to(x, (n, *x.shape)), one["layers"])
+            self._weights = jax.tree.map(_stacked, *held)
+            self._caches = mapped(lambda x: jnp.broadcast_to(x, (n, *x.shape)), one["layers"])
             self.cache_bytes = cache_bytes(one)
         self.weight_bytes = max(map(weight_bytes, held))
         self._lengths = jnp.zeros((n, each), jnp.int32)
@@ -100,7 +100,7 @@ class Chips:
         kept: list[Pass] = []
 
         def one(weights: Any, caches: Any, lengths: Array, tokens: Array, routes: Any) -> Any:
-            weights, caches, lengths, tokens, routes = jax.tree.map(lambda x: x[0], (weights, caches, lengths, tokens, routes))
+            weights, caches, lengths, tokens, routes = mapped(_first, (weights, caches, lengths, tokens, routes))
             routes = None if routes is None else routes.reshape(-1, routes.shape[-1])
             with_routes = more | {"routes": routes}
             if self._packings:
@@ -112,7 +112,7 @@ class Chips:
                 logits, cache = forward(self.net, weights, {"length": lengths, "layers": caches}, tokens, p)
                 caches, lengths = cache["layers"], cache["length"]
             kept.append(p)
-            return jax.tree.map(lambda x: x[None], (logits, caches, lengths, p.seen))
+            return mapped(_alone, (logits, caches, lengths, p.seen))
 
         spec = PartitionSpec(AXES)
         program = jax.jit(jax.shard_map(one, mesh=self._mesh, in_specs=spec, out_specs=spec, check_vma=False))
@@ -145,3 +145,15 @@ class Chips:
             return logits.reshape(-1, logits.shape[-1])
         last = self.place.way == "pp" or (self.place.way == "cp" and fresh)
         return logits[-1 if last else 0, :, -1]
+
+
+def _stacked(*leaves: Any) -> Any:
+    return np.stack(leaves)
+
+
+def _first(x: Any) -> Any:
+    return x[0]
+
+
+def _alone(x: Any) -> Any:
+    return x[None]

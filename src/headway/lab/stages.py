@@ -5,9 +5,10 @@ Stages hold different layers, so what a chip holds is one row of numbers for eac
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -143,33 +144,40 @@ def staged(
     x = jnp.zeros((*tokens.shape, net.model.hidden))
     logits = jnp.zeros((tokens.shape[0], 1, net.model.vocabulary))
     held = rows[1]
-
     for stage in range(place.chips):
-
-        def run(x: Array, held: Rows, logits: Array, stage: int = stage) -> tuple[Array, Rows, Array, dict[str, Array]]:
-            p = begun(lengths, tokens, fresh, place, **more)
-            p.met, p.reads = whole.met, whole.reads
-            weights, mine = packings[0].unpacked(stage, rows[0]), layers_of(stage, len(net.shapes), place.chips)
-            caches: list[Cache] = [{}] * len(net.shapes)
-            caches[mine.start : mine.stop] = packings[1].unpacked(stage, held)
-            if stage == 0:
-                x = looked_up(net, weights, tokens, place)
-            for i in mine:
-                x = run_layer(net, i, weights["layers"][i - mine.start], caches, x, p)
-            if stage == place.chips - 1:
-                logits = head(net, weights, x[:, -1:], place)
-            return x, packings[1].repacked(caches[mine.start : mine.stop], held), logits, p.seen
-
+        run = functools.partial(_turn, net, packings, rows[0], tokens, whole, stage)
         before = dict(whole.met), dict(whole.reads)
         counts = jax.eval_shape(run, x, held, logits)[3]
         whole.met, whole.reads = before  # traced twice, counted once
         x, held, logits, seen = jax.lax.cond(
-            place.index() == stage, run,
-            lambda x, held, logits, counts=counts: (x, held, logits, {k: jnp.zeros(v.shape, v.dtype) for k, v in counts.items()}),
-            x, held, logits,
-        )  # fmt: skip
+            place.index() == stage, run, functools.partial(_waited, counts), x, held, logits
+        )
         for name, amount in seen.items():
             whole.count(name, amount)
         if stage < place.chips - 1 and place.forgets != "stage hand-over":
             x = place.hand_over(x, stage)
     return logits, held, after(lengths, tokens, whole), whole
+
+
+def _turn(
+    net: Network, packings: tuple[Packing, Packing], weights: Rows, tokens: Array, whole: Pass, stage: int, x: Array, held: Rows,
+    logits: Array,
+) -> tuple[Array, Rows, Array, dict[str, Array]]:  # fmt: skip
+    """A stage's turn: its layers, before them the embedding, behind them the head."""
+    p = replace(whole, seen={})
+    mine = layers_of(stage, len(net.shapes), p.place.chips)
+    own = packings[0].unpacked(stage, weights)
+    caches: list[Cache] = [{}] * len(net.shapes)
+    caches[mine.start : mine.stop] = packings[1].unpacked(stage, held)
+    if stage == 0:
+        x = looked_up(net, own, tokens, p.place)
+    for i in mine:
+        x = run_layer(net, i, own["layers"][i - mine.start], caches, x, p)
+    if stage == p.place.chips - 1:
+        logits = head(net, own, x[:, -1:], p.place)
+    return x, packings[1].repacked(caches[mine.start : mine.stop], held), logits, p.seen
+
+
+def _waited(counts: dict[str, Any], x: Array, held: Rows, logits: Array) -> tuple[Array, Rows, Array, dict[str, Array]]:
+    """A turn of another stage: nothing changes, nothing is counted."""
+    return x, held, logits, {k: jnp.zeros(v.shape, v.dtype) for k, v in counts.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -40,26 +42,31 @@ def delta_net(x: Array, m: Matrices, mixer: Delta, cache: Cache, p: Pass) -> tup
     ).reshape(b, t, -1)
     gates = [m(f"state.in_proj_{n}", x) for n in "ab"]
     at = p.place.index() * gates[0].shape[-1] if p.place.tp > 1 else 0
-    decay, step = (
-        jax.lax.dynamic_slice_in_dim(m.weights[n], at, gates[0].shape[-1]) for n in ("decay", "time_step")
-    )
+    decay, step = (jax.lax.dynamic_slice_in_dim(m.weights[n], at, gates[0].shape[-1]) for n in ("decay", "time_step"))
     keep = jnp.exp(-jnp.exp(decay) * jax.nn.softplus(gates[0] + step))
     learn = jax.nn.sigmoid(gates[1])
 
-    def run(start: Cache, told: bool = True) -> tuple[Array, Cache]:
-        long = jnp.concatenate([start["tail"], mixed], axis=1)
-        windows = jnp.stack([long[:, i : i + t] for i in range(mixer.taps)], axis=2)
-        with row(m.name("conv.conv1d")):
-            short = jnp.einsum("btkc,kc->btc", windows, m.weights["conv.conv1d"])
-        q, k, v = _parts(jax.nn.silu(short), heads, mixer)
-        out, state = _scanned(q, k, v, keep, learn, start["state"], told)
-        return out, {"state": state, "tail": long[:, t:]}
-
-    start = {k: cache[k] for k in ("state", "tail")}
-    out, after = _along(run, start, p)
+    before, tail = _tails(cache["tail"], mixed, p)
+    long = jnp.concatenate([before, mixed], axis=1)
+    windows = jnp.stack([long[:, i : i + t] for i in range(mixer.taps)], axis=2)
+    with row(m.name("conv.conv1d")):
+        short = jnp.einsum("btkc,kc->btc", windows, m.weights["conv.conv1d"])
+    q, k, v = _parts(jax.nn.silu(short), heads, mixer)
+    out, state = _along(functools.partial(_scanned, q, k, v, keep, learn), cache["state"], p)
     z = m("state.in_proj_z", x).reshape(out.shape)
     out = normed(out, m.weights["out_norm"]) * jax.nn.silu(z)
-    return m("state.out_proj", out.reshape(b, t, -1)), cache | after
+    return m("state.out_proj", out.reshape(b, t, -1)), cache | {"state": state, "tail": tail}
+
+
+def _tails(tail: Array, mixed: Array, p: Pass) -> tuple[Array, Array]:
+    """Inputs of the convolution before this chip's tokens, and the last ones of the sequences after the pass."""
+    taps = tail.shape[1]
+    if p.place.cp == 1 or p.shared:
+        return tail, jnp.concatenate([tail, mixed], axis=1)[:, mixed.shape[1] :]
+    last = mixed[:, -taps:]
+    every = jnp.concatenate([tail, p.place.gather(last, 1, "state hand-over")], axis=1)
+    at = p.place.index() * last.shape[1]
+    return jax.lax.dynamic_slice_in_dim(every, at, taps, axis=1), every[:, -taps:]
 
 
 def _parts(x: Array, heads: int, mixer: Delta) -> tuple[Array, Array, Array]:
@@ -71,9 +78,7 @@ def _parts(x: Array, heads: int, mixer: Delta) -> tuple[Array, Array, Array]:
     return q, k, v.reshape(b, t, heads * each, mixer.value)
 
 
-def _scanned(
-    q: Array, k: Array, v: Array, keep: Array, learn: Array, state: Array, told: bool
-) -> tuple[Array, Array]:
+def _scanned(q: Array, k: Array, v: Array, keep: Array, learn: Array, state: Array, told: bool) -> tuple[Array, Array]:
     """Token after token through the state: outputs (none where only the state is wanted) and the state behind the last."""
 
     def one(s: Array, now: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -91,17 +96,14 @@ def _scanned(
     return jnp.moveaxis(out, 0, 1), state
 
 
-def _along(run: Any, start: Cache, p: Pass) -> tuple[Array, Cache]:
-    """Run the tokens of this chip; where chips share a prompt, after the state of the chip before has arrived."""
+def _along(run: Callable[..., tuple[Array, Array]], start: Array, p: Pass) -> tuple[Array, Array]:
+    """Run the tokens of this chip through the state; where chips share a prompt, after that of the chip before has arrived."""
     place = p.place
     if place.cp == 1 or p.shared:
-        return run(start)
-    first = place.index() == 0
-    state = start
+        return run(start, True)
+    first, state = place.index() == 0, start
     for _ in range(place.cp - 1):  # chips run in step: what chip i computes is right from the i-th time on
-        came = place.hand_on(run(state, told=False)[1], "state hand-over")
-        state = jax.tree.map(lambda a, b: jnp.where(first, a, b), start, came)
-    out, after = run(state)
+        state = jnp.where(first, start, place.hand_on(run(state, False)[1], "state hand-over"))
+    out, state = run(state, True)
     last = place.index() == place.cp - 1
-    keep = jax.tree.map(lambda a: jnp.where(last, a, 0.0), after)  # everyone keeps the last one's
-    return out, jax.tree.map(lambda a: place.add_shares(a, "state hand-over"), keep)
+    return out, place.add_shares(jnp.where(last, state, 0.0), "state hand-over")  # everyone keeps the last one's

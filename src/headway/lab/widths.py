@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headway.catalog import catalogue
-from headway.errors import InputError
+from headway.errors import InputError, unknown
 from headway.models import Architecture, Precision, build, is_path, number_format
 from headway.models.files import inside, is_gguf, read_json
 from headway.models.quantization import SECTIONS
@@ -28,7 +28,7 @@ def tiny(name: str, layers: int = LAYERS) -> Architecture:
     Raises
     ------
     InputError
-        Unknown name, or no config.json (a GGUF file, a model of the hub).
+        Unknown name, a family that the lab does not run, or no config.json (a GGUF file, a model of the hub).
 
     Notes
     -----
@@ -43,6 +43,9 @@ def tiny(name: str, layers: int = LAYERS) -> Architecture:
     if tied is not None:
         text.setdefault("tie_word_embeddings", tied)
     text.setdefault("model_type", config.get("model_type"))
+    known = {r["name"]: r for r in catalogue().table("lab_families").rows}
+    if text["model_type"] not in known:
+        raise unknown("family of the lab", str(text["model_type"]), known, f"It runs: {', '.join(known)}.")
     wide = number_format("fp32")
     return build(
         _narrow(text, layers), f"tiny {label}", Precision(wide, wide, wide, source="lab"), where=file.name,
