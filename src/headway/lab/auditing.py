@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -69,7 +70,9 @@ def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str
     mutated = type(place)(place.way, place.ep, place.slices, "" if part else mutation)
     weights = net.weights()
     chips = Chips(net, weights, mutated, BATCH, PROMPT)
-    alone = Chips(net, weights, ALONE, BATCH, PROMPT) if layout.chips > 1 else None
+    held = 0 if "prefill" in phases else PROMPT
+    chips.holding(held)
+    alone = _alone(name, model.layer_count).holding(held) if layout.chips > 1 else None
     first = Trial(model, layout, place, BATCH, PROMPT, 0)
     lines = [*_held(first, chips)]
     rng = np.random.default_rng(0)
@@ -86,6 +89,13 @@ def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str
             apart = float(np.max(np.abs(ran.logits - other)) / np.max(np.abs(other)))
             lines.append(Line(t.phase, "outputs", "logits against one chip", "", SAME, apart, (), 0.0))
     return Audit(model, layout, BATCH, PROMPT, tuple(lines), mutation)
+
+
+@functools.lru_cache(maxsize=4)
+def _alone(name: str, layers: int) -> Chips:
+    """The network on one chip, which those of all layouts are compared with: compiled once."""
+    net = network(tiny(name, layers))
+    return Chips(net, net.weights(), ALONE, BATCH, PROMPT)
 
 
 def balanced(t: Trial) -> Any:

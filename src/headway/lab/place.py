@@ -19,6 +19,7 @@ from headway.parallel import Layout
 
 Array = Any
 AXES = ("ep", "sl")
+CHIPS = (1, 2, 4, 8)  # what divides the lab's heads, experts, prompts and batches
 Way = Literal["alone", "tp", "cp", "dp", "pp"]
 
 
@@ -203,13 +204,17 @@ def place_of(layout: Layout) -> Place:
     Raises
     ------
     InputError
-        For what it does not run: several ways at a time, second copies, shared experts whole, layers on the host.
+        For what it does not run: other numbers of chips, several ways at a time, second copies, shared experts whole, layers on the host.
     """
     ways = [w for w in ("tp", "cp", "dp", "pp") if getattr(layout, w) > 1]
     if len(ways) > 1 or (layout.pp > 1 and layout.ep > 1):
         raise InputError(f"layout {layout}: the lab cuts one way at a time: tp, cp, dp (each with ep) or pp")
     if layout.redundant or layout.shared_copies or layout.offloads:
         raise InputError(f"layout {layout}: the lab runs no second copies of experts and nothing on the host")
+    if layout.chips not in CHIPS:
+        raise InputError(
+            f"layout {layout}: {layout.chips} chips; the lab divides the host into {', '.join(map(str, CHIPS[1:]))}"
+        )
     if not ways:
         return ALONE
     way: Any = ways[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -49,6 +49,15 @@ class Ran:
     reads: dict[str, int]
 
 
+class _Program(NamedTuple):
+    """A compiled pass, what was counted of it, and the pass as it was traced."""
+
+    run: Any
+    counted: Counted
+    asked: dict[str, tuple[float, float]]
+    traced: Pass
+
+
 class Chips:
     """A network on the devices of a place, with the caches of `batch` sequences of up to `capacity` tokens.
 
@@ -82,9 +91,23 @@ class Chips:
             self.cache_bytes = cache_bytes(one)
         self.weight_bytes = max(map(weight_bytes, held))
         self._lengths = jnp.zeros((n, each), jnp.int32)
+        self._programs: dict[Any, _Program] = {}
+        self._start = self._caches, self._lengths
+
+    def holding(self, tokens: int) -> Chips:
+        """Return itself as if so many tokens of each sequence, all alike, had been computed; what was compiled stays.
+
+        Parameters
+        ----------
+        tokens : int
+            0 empties the caches. [tokens]
+        """
+        self._caches, lengths = self._start
+        self._lengths = jnp.full_like(lengths, tokens)
+        return self
 
     def run(self, tokens: Any, routes: Any, fresh: bool, **more: Any) -> Ran:
-        """Compile a pass, count it and run it; its entries are in the caches afterwards.
+        """Compile a pass (once), count it and run it; its entries are in the caches afterwards.
 
         Parameters
         ----------
@@ -97,6 +120,21 @@ class Chips:
         more
             Other attributes of `Pass`.
         """
+        given = (
+            self._weights, self._caches, self._lengths, self._cut(tokens, fresh),
+            None if routes is None else self._cut(routes, fresh),
+        )  # fmt: skip
+        key = fresh, np.shape(tokens), routes is None, tuple(more.items())
+        if key not in self._programs:
+            self._programs[key] = self._compiled(given, fresh, more)
+        program = self._programs[key]
+        logits, self._caches, self._lengths, seen = program.run(*given)
+        seen = {k: np.asarray(v, dtype=float) for k, v in seen.items()}
+        mean = {k: v.sum(0) if self._packings else v.mean(0) for k, v in seen.items()}
+        out = self._joined(np.asarray(logits), fresh)
+        return Ran(out, program.counted, program.asked, mean, dict(program.traced.met), dict(program.traced.reads))
+
+    def _compiled(self, given: tuple[Any, ...], fresh: bool, more: dict[str, Any]) -> _Program:
         kept: list[Pass] = []
 
         def one(weights: Any, caches: Any, lengths: Array, tokens: Array, routes: Any) -> Any:
@@ -104,8 +142,9 @@ class Chips:
             routes = None if routes is None else routes.reshape(-1, routes.shape[-1])
             with_routes = more | {"routes": routes}
             if self._packings:
+                rows = weights, caches
                 logits, caches, lengths, p = staged(
-                    self.net, self._packings, (weights, caches), lengths, tokens, self.place, fresh, with_routes
+                    self.net, self._packings, rows, lengths, tokens, self.place, fresh, with_routes
                 )
             else:
                 p = begun(lengths, tokens, fresh, self.place, **with_routes)
@@ -116,19 +155,9 @@ class Chips:
 
         spec = PartitionSpec(AXES)
         program = jax.jit(jax.shard_map(one, mesh=self._mesh, in_specs=spec, out_specs=spec, check_vma=False))
-        given = (
-            self._weights, self._caches, self._lengths, self._cut(tokens, fresh),
-            None if routes is None else self._cut(routes, fresh),
-        )  # fmt: skip
         traced = program.trace(*given)
         compiled = traced.lower().compile(QUICK)
-        logits, self._caches, self._lengths, seen = compiled(*given)
-        seen = {k: np.asarray(v, dtype=float) for k, v in seen.items()}
-        mean = {k: v.sum(0) if self._packings else v.mean(0) for k, v in seen.items()}
-        return Ran(
-            self._joined(np.asarray(logits), fresh), counted(compiled), asked_flops(traced.jaxpr), mean, dict(kept[-1].met),
-            dict(kept[-1].reads),
-        )  # fmt: skip
+        return _Program(compiled, counted(compiled), asked_flops(traced.jaxpr), kept[-1])
 
     def _cut(self, x: Any, fresh: bool) -> Any:
         """What each chip has of the new tokens: sequences of its own, a piece of each prompt, or all."""
