@@ -221,7 +221,7 @@ def main() -> int:
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
-    for page in ("trains.md", "simulate.md", "capacity.md", "cache.md", "tiers.md", "infer.md"):
+    for page in ("trains.md", "simulate.md", "capacity.md", "cache.md", "tiers.md", "infer.md", "lab.md"):
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
     text = commands((docs / "ask.md").read_text(encoding="utf-8"))
     wanted[docs / "ask.md"] = _fill(text, "<!-- equations -->", ask_page())

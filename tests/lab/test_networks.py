@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,3 +146,53 @@ def test_without_jax_the_rest_works_and_the_lab_says_what_to_install():
     assert "SYS-B2" in done.stdout
     assert done.stderr.count("pip install 'headway[lab]'") == 2
     assert "Traceback" not in done.stderr
+
+
+def shown(*words):
+    return subprocess.run([sys.executable, "-m", "headway", "lab", *words], capture_output=True, text=True, check=False)
+
+
+def test_the_verb(tmp_path):
+    found = shown("audit", "gemma-3-27b", "--layout", "tp2", "--json", "-o", str(tmp_path / "a.svg"))
+    assert found.returncode == 0, found.stderr
+    record = json.loads(found.stdout)
+    assert record["agrees"]
+    assert {x["kind"] for x in record["lines"]} >= {"FLOPs", "sent", "collectives", "parameters"}
+    assert "Audit: tiny google/gemma-3-27b-it" in (tmp_path / "a.svg").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    assert all(f"`{k}`" in page for k in {*record, *record["lines"][0], *record["known"][0]})
+    text = shown("audit", "gemma-3-27b", "--layout", "tp1,tp2", "--leave-out", "window").stdout
+    assert "1 disagree" in text
+    assert "FLOPs of attention: the last 8 tokens" in text
+
+
+def test_the_verb_runs_a_system(tmp_path):
+    found = shown("decode", "qwen3-8b", "-o", str(tmp_path / "d.html"))
+    assert "SYS-B2: decoding with a KV cache, run on tiny Qwen/Qwen3-8B" in found.stdout
+    assert (tmp_path / "d.html").is_file()
+    assert "passes" in found.stdout
+    assert "FAILS" not in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("decod",), "did you mean decode"),
+        (("audit", "llama-3.1-8b", "--layout", "tp3"), "heads do not divide"),
+        (("audit", "llama-3.1-8b", "--layout", "tp1", "--leave-out", "everything"), "known are shared, window"),
+        (("audit", "llama-3.1-8b", "-o", "x.svg"), "draws one audit"),
+        (("decode", "--layout", "tp2"), "belongs to `headway lab audit`"),
+        (("audit", "nothing-such", "--layout", "tp1"), "unknown model"),
+    ],
+)
+def test_the_verb_refuses_in_one_line(words, says):
+    found = shown(*words)
+    assert found.returncode == 2
+    assert says in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+def test_what_the_lab_found_is_in_the_docs():
+    from headway.report.lab import differences_page
+
+    assert differences_page() in (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text()

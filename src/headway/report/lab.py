@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from headway import units
+from headway.catalog import catalogue
 from headway.lab.findings import Audit, Demonstration, Line
 from headway.records.lab import difference
 from headway.tables import table_text
@@ -117,3 +118,25 @@ def list_text(rows: Sequence[tuple[str, str, str]]) -> str:
     return "\n".join(
         [table_text(["name", "id", "what"], rows, left=True), "", "headway lab NAME [MODEL] runs one; -o draws it"]
     )
+
+
+def differences_page() -> str:
+    """Return every known difference between programs and formulas, those that are the formulas' first, as Markdown."""
+    rows = catalogue().table("lab_differences").rows
+    lines = [
+        "## What the lab found", "",
+        "`headway lab audit` compiles networks of real families at tiny widths and compares what XLA counts with the step of the same",
+        "architecture ([lab.md](lab.md)): FLOPs of every row, parameters, caches, entries read and the bytes of every collective agree",
+        "exactly once these differences are taken off.", "",
+    ]  # fmt: skip
+    for whose, title in (
+        ("formula", "The formulas leave out, or count otherwise"),
+        ("program", "The programs do more"),
+    ):
+        lines += [
+            f"{title}:",
+            "",
+            *(f"- **{r['name']}**: {r['says']} ({r['source']})" for r in rows if r["kind"] == whose),
+            "",
+        ]
+    return "\n".join(lines).rstrip() + "\n"
