@@ -162,8 +162,7 @@ def test_the_verb(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
     assert all(f"`{k}`" in page for k in {*record, *record["lines"][0], *record["known"][0]})
     text = shown("audit", "gemma-3-27b", "--layout", "tp1,tp2", "--leave-out", "window").stdout
-    assert "1 disagree" in text
-    assert "FLOPs of attention: the last 8 tokens" in text
+    assert "! tiny google/gemma-3-27b-it as tp1: prefill FLOPs of attention: the last 8 tokens" in text
 
 
 def test_the_verb_runs_a_system(tmp_path):
