@@ -49,6 +49,15 @@ def test_program_and_step_agree(model, layout):
     assert set(a.known) <= known
 
 
+@pytest.mark.parametrize("model", [*dict.fromkeys(m for m, _ in CELLS), "minimax-m2.5"])
+def test_one_chip_in_all_phases(model):
+    """Chunks behind a cache, too: what they read and expand of it."""
+    a = there(audit, model)
+    assert a.agrees, [(x.phase, x.kind, x.name, x.step, x.program, x.known) for x in a.disagreements]
+    assert {x.phase for x in a.lines} == {"", "prefill", "chunk", "decode"}
+    assert set(a.known) <= {"masked pairs", "picked again"}  # alone, nothing of the formulas' differs
+
+
 @pytest.mark.parametrize(
     ("model", "layout", "left_out", "noticed"),
     [
@@ -56,6 +65,8 @@ def test_program_and_step_agree(model, layout):
         ("gemma-3-27b", "tp1", "window", ("FLOPs", "attention: the last 8 tokens")),
         ("llama-3.1-8b", "tp2", "all-reduce", ("sent", "all-reduce")),
         ("qwen3-30b-a3b", "dp2ep2", "combine", ("collectives", "combine")),
+        ("gpt-oss-20b", "dp2ep2", "dispatch", ("sent", "dispatch")),
+        ("llama-3.1-8b", "cp2", "context ring", ("collectives", "context ring")),
         ("qwen3-30b-a3b", "dp2", "expert all-reduce", ("sent", "expert all-reduce")),
         ("llama-3.1-8b", "pp2", "stage hand-over", ("collectives", "stage hand-over")),
     ],

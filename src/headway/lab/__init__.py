@@ -53,7 +53,11 @@ def network(model: Architecture) -> Network:
 
 
 def audit(
-    name: str, layout: Layout | str = "tp1", *, mutation: str = "", phases: Sequence[str] = ("prefill", "decode")
+    name: str,
+    layout: Layout | str = "tp1",
+    *,
+    mutation: str = "",
+    phases: Sequence[str] = ("prefill", "chunk", "decode"),
 ) -> Audit:
     """Compile a model's passes under a layout, run them, and compare what was counted with the step (docs/lab.md).
 
@@ -66,7 +70,7 @@ def audit(
     mutation : str
         What the program leaves out, to see that the audit notices: ``shared``, ``window`` or the name of a collective.
     phases : sequence of str
-        ``prefill`` and ``decode``.
+        Of ``prefill``, ``chunk`` (more of each prompt behind what is cached) and ``decode``.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,25 +25,26 @@ from headway.parallel.steps import activation_bytes
 from headway.roofline import Load, Send, Step, row_work
 from headway.roofline.load import shared_tokens
 
-BATCH, PROMPT = (
-    56,
-    16,
-)  # sequences: every pair of 8 experts twice, also on 8 chips; tokens: two windows, two a chip of 8
+BATCH = 56  # sequences: every pair of 8 experts twice, also on 8 chips
+PROMPT, CHUNK = 16, 8  # tokens: two windows, two a chip of 8; another window behind what is cached
+PHASES = ("prefill", "chunk", "decode")
 FLOPS_WITHIN = 0.01  # of the step's
 # Times what the formulas say: alone on one chip, decoding on several, in prompts on several (whose buffers have a slot for every
 # token and chip). The lab's programs are not tuned: see docs/lab.md.
-BYTES_WITHIN = {"alone": 8.0, "decode": 12.0, "prefill": 32.0}
+BYTES_WITHIN = {"alone": 8.0, "decode": 12.0, "chunk": 32.0, "prefill": 32.0}
 OTHER_WITHIN = 0.6  # of the products, at widths a hundredth of real ones: what is done element by element
-HELD_WITHIN = {"alone": 5.0, "decode": 16.0, "prefill": 16.0}
+HELD_WITHIN = {"alone": 5.0, "decode": 16.0, "chunk": 16.0, "prefill": 16.0}
 SAME = 1e-4  # of the largest logit
 _TRIES = 10_000  # ways to deal out tokens
 _AS_STORED = ("context ring", "norms' sums")  # sends whose bytes are not those of an activation
 
 
-MUTATIONS = ("shared", "window", "all-reduce", "dispatch", "combine", "stage hand-over", "expert all-reduce")
+MUTATIONS = (
+    "shared", "window", "all-reduce", "dispatch", "combine", "expert all-reduce", "context ring", "stage hand-over",
+)  # fmt: skip
 
 
-def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str] = ("prefill", "decode")) -> Audit:
+def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str] = PHASES) -> Audit:
     """Compile a model's prefill and decode under a layout, run them on host devices, and compare them with the step.
 
     Parameters
@@ -54,7 +56,7 @@ def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str
         A part (``shared``, ``window``) or a collective (``all-reduce``, ``combine``, ...) that the program leaves out, to see
         that the audit notices.
     phases : sequence of str
-        Of ``prefill`` and ``decode``, in this order.
+        Of ``prefill``, ``chunk`` (more of each prompt behind what is cached; not where chips share prompts) and ``decode``.
 
     Raises
     ------
@@ -63,6 +65,8 @@ def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str
     """
     if mutation and mutation not in MUTATIONS:
         raise InputError(f"mutation {mutation!r}: known are {', '.join(MUTATIONS)}")
+    if set(phases) - set(PHASES):
+        raise InputError(f"phases {', '.join(phases)}: known are {', '.join(PHASES)}")
     model = tiny(name, max(LAYERS, layout.pp))
     build_step(model, layout)  # refuses what does not divide
     net, place = network(model), place_of(layout)
@@ -75,19 +79,20 @@ def audit(name: str, layout: Layout, *, mutation: str = "", phases: Sequence[str
     alone = _alone(name, model.layer_count).holding(held) if layout.chips > 1 else None
     first = Trial(model, layout, place, BATCH, PROMPT, 0)
     lines = [*_held(first, chips)]
-    rng = np.random.default_rng(0)
-    for t in (first, Trial(model, layout, place, BATCH, 1, PROMPT)):
-        tokens = rng.integers(0, model.vocabulary, (BATCH, t.new))
-        more: dict[str, Any] = {"capacity": 1.0}
-        routes = balanced(t)
-        if t.phase not in phases:
+    for t in (first, replace(first, new=CHUNK, context=PROMPT), replace(first, new=1, context=PROMPT)):
+        if t.phase not in phases or (t.phase == "chunk" and place.cp > 1):  # chips that share prompts take them whole
             continue
-        ran = chips.run(tokens, routes, t.fresh, ignores=mutation if part else "", **more)
+        tokens = np.random.default_rng(t.new).integers(0, model.vocabulary, (BATCH, t.new))
+        before = chips.held, None if alone is None else alone.held
+        ran = chips.run(tokens, balanced(t), t.fresh, ignores=mutation if part else "", capacity=1.0)
         lines += _lines(t, build_step(model, layout), ran)
         if alone is not None:
-            other = alone.run(tokens, routes, t.fresh, **more).logits
-            apart = float(np.max(np.abs(ran.logits - other)) / np.max(np.abs(other)))
-            lines.append(Line(t.phase, "outputs", "logits against one chip", "", SAME, apart, (), 0.0))
+            other = alone.run(tokens, balanced(t), t.fresh, capacity=1.0).logits
+            lines.append(_outputs(t, ran.logits, other, any(x.index for x in net.shapes)))
+        if t.phase == "chunk":  # decoding goes on from the prompt, too
+            chips.held = before[0]
+            if alone is not None and before[1] is not None:
+                alone.held = before[1]
     return Audit(model, layout, BATCH, PROMPT, tuple(lines), mutation)
 
 
@@ -141,6 +146,17 @@ def _homes(t: Trial) -> Any:
     return chip // t.place.slices if t.place.way in ("dp", "cp") else chip
 
 
+def _outputs(t: Trial, found: Any, alone: Any, rounds: bool) -> Line:
+    """How far logits lie from those of one chip.
+
+    Keys of an index are rounded to 8 bits: a last digit that differs may select another entry for a few sequences.
+    """
+    apart = np.max(np.abs(found - alone), axis=-1) / np.max(np.abs(alone))
+    name = "logits against one chip" + (", 9 of 10 sequences" if rounds else "")
+    worst = float(np.quantile(apart, 0.9)) if rounds else float(np.max(apart))
+    return Line(t.phase, "outputs", name, "", SAME, worst, (), 0.0)
+
+
 def _held(t: Trial, chips: Chips) -> Iterable[Line]:
     """Bytes of weights and caches on the fullest chip."""
     weights = weights_per_chip(t.model, t.layout)
@@ -150,7 +166,7 @@ def _held(t: Trial, chips: Chips) -> Iterable[Line]:
 
 
 def _lines(t: Trial, step: Step, ran: Ran) -> Iterable[Line]:
-    load = Load.prefill(t.batch, t.new) if t.fresh else Load.decode(t.batch, t.context)
+    load = Load.decode(t.batch, t.context) if t.phase == "decode" else Load.prefill(t.batch, t.new, cached=t.context)
     seen = {k: float(v) for k, v in ran.seen.items()}
     yield from _rows(t, step, load, ran, seen)
     yield from _reads(t, step, load, ran)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from headway.lab.mixers import absorbs
 from headway.lab.place import Place
 from headway.lab.running import INDEX, STATE
 from headway.lab.stages import layers_of
@@ -48,8 +49,8 @@ class Trial:
 
     @property
     def phase(self) -> str:
-        """``prefill`` or ``decode``."""
-        return "prefill" if self.fresh else "decode"
+        """``prefill``, ``chunk`` or ``decode``."""
+        return "prefill" if self.fresh else "decode" if self.new == 1 else "chunk"
 
     @property
     def here(self) -> float:
@@ -80,7 +81,7 @@ def of_products(t: Trial, row: str, products: float, seen: Mapping[str, float], 
     """
     known: Known = []
     if row in met:
-        known.append(("masked pairs", products * (1 - seen[row] / met[row])))
+        known.append(("masked pairs", (products - _expansions(t, row)) * (1 - seen[row] / met[row])))
     if t.place.cp > 1 and t.fresh:
         more = t.here * (t.place.cp - 1)
         matrices = [m for x in t.kinds() for m in x.linears]
@@ -93,8 +94,17 @@ def of_products(t: Trial, row: str, products: float, seen: Mapping[str, float], 
     return known
 
 
+def _expansions(t: Trial, row: str) -> float:
+    """FLOPs of a row that expand cached latents: no pairs."""
+    reads = [a for x in t.kinds() for a in x.attends if row == f"attention: {a.reach}" and a.expand_per_token]
+    each = [a.expand_per_token for a in reads if not absorbs(a, t.new, t.context)]
+    return sum(each) * t.context * t.sequences / t.place.tp
+
+
 def of_reads(t: Trial, row: str, entries: float) -> Known:
-    """Return by how many cache entries the program reads more than the step: where chips share a sequence none is selected.
+    """Return by how many cache entries the program reads more than the step.
+
+    Each query of a chunk picks its own, though neighbours pick the same; where chips share a sequence none is picked.
 
     Parameters
     ----------
@@ -104,8 +114,11 @@ def of_reads(t: Trial, row: str, entries: float) -> Known:
         Of the step. [entries]
     """
     selects = [a for x in t.kinds() for a in x.attends if a.reach.kind == "top-k" and row == f"attention: {a.reach}"]
-    if t.place.cp == 1 or not selects:
+    if not selects:
         return []
+    if t.place.cp == 1:
+        picked = t.new * sum(a.reach.width for a in selects) * t.sequences
+        return [("picked again", picked - entries)]
     return [("masked pairs", len(selects) * t.sequences * t.context / t.place.cp - entries)]
 
 

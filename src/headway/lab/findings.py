@@ -17,7 +17,7 @@ class Line:
     Attributes
     ----------
     phase, kind, name : str
-        ``prefill``, ``decode`` or ""; what is compared (``FLOPs``, ``collectives``, ``sent``, ``parameters``, ``cache``,
+        ``prefill``, ``chunk``, ``decode`` or ""; what is compared (``FLOPs``, ``collectives``, ``sent``, ``parameters``, ``cache``,
         ``entries``, ``products``, ``other FLOPs``, ``bytes``, ``temporaries``, ``outputs``); of which row or send.
     unit : str
         ``FLOP``, ``B`` or "".

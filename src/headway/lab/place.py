@@ -129,8 +129,12 @@ class Place:
         name : str
             Of the step's send.
         """
+        if self.way not in ("tp", "cp"):
+            return x
         with send(name):
-            return lax.all_gather(x, AXES, axis=axis, tiled=True) if self.way in ("tp", "cp") else x
+            if self.forgets == name:
+                return jnp.concatenate([x] * self.chips, axis=axis)
+            return lax.all_gather(x, AXES, axis=axis, tiled=True)
 
     def dispatched(self, x: Array) -> Array:
         """Send row i to chip i of all; row i of the result came from there. [chips, ...]
@@ -141,7 +145,7 @@ class Place:
             [chips, ...] [1]
         """
         with send("dispatch"):
-            return lax.all_to_all(x, AXES, 0, 0)
+            return x if self.forgets == "dispatch" else lax.all_to_all(x, AXES, 0, 0)
 
     def combined(self, x: Array) -> Array:
         """Send row i to the chip of the same number in group i. [groups, ...]

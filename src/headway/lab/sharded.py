@@ -106,6 +106,15 @@ class Chips:
         self._lengths = jnp.full_like(lengths, tokens)
         return self
 
+    @property
+    def held(self) -> tuple[Any, Any]:
+        """Caches and lengths as they are now."""
+        return self._caches, self._lengths
+
+    @held.setter
+    def held(self, before: tuple[Any, Any]) -> None:
+        self._caches, self._lengths = before
+
     def run(self, tokens: Any, routes: Any, fresh: bool, **more: Any) -> Ran:
         """Compile a pass (once), count it and run it; its entries are in the caches afterwards.
 

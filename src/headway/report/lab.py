@@ -20,7 +20,7 @@ def audit_text(a: Audit) -> str:
     less = f", without its {a.mutation}" if a.mutation else ""
     lines = [
         f"{a.model.name} as {a.layout} on {chips}{less}: per chip",
-        f"prefill of {a.batch} prompts of {a.prompt} tokens, then one more token of each; 32-bit numbers throughout",
+        f"prefill of {a.batch} prompts of {a.prompt} tokens, a chunk behind them, one more token of each; 32-bit numbers throughout",
         "",
         table_text(_HEADS, [_row(x) for x in a.lines]),
         "",
