@@ -12,11 +12,11 @@ from typing import Any
 
 from headway.lab.mixers import absorbs
 from headway.lab.place import Place
-from headway.lab.running import INDEX, STATE
+from headway.lab.running import STATE
 from headway.lab.stages import layers_of
 from headway.models import Architecture, Linear
 from headway.parallel import Layout
-from headway.parallel.sharding import share_of, stage_share, weight_share
+from headway.parallel.sharding import weight_share
 
 WIDE = 4  # bytes of the lab's numbers
 Known = list[tuple[str, float]]
@@ -286,17 +286,3 @@ def of_cache(t: Trial, tokens: int, step: float) -> Known:
 
     most = max(sum(kept(kinds[j]) for j in layers_of(i, len(kinds), stages)) for i in range(stages))
     return [("ends and stages", most * t.sequences - step)]
-
-
-__all__ = [
-    "INDEX",
-    "WIDE",
-    "Known",
-    "Trial",
-    "of_cache",
-    "of_products",
-    "of_sends",
-    "of_weights",
-    "share_of",
-    "stage_share",
-]
