@@ -16,6 +16,7 @@ from headway.cli.progress import Bar
 from headway.fitting.data import evidence
 from headway.fitting.refits import Refits
 from headway.report import validation
+from headway.report.lab import differences_page
 from headway.validation.anchors import anchors
 from headway.validation.out_of_fold import LEFT_OUT, WHATS, LeaveOut, validate
 
@@ -99,7 +100,9 @@ def main() -> int:
     parts.append(("Public anchors", validation.ANCHOR_HEADS, validation.anchor_rows(cases)))
     notes = "\n".join(f"- {a.name}: {a.note}. {a.source}" for a in cases)
     (DOCS / "accuracy.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (DOCS / "accuracy.md").write_text(page(result, parts) + "\n" + notes + "\n", encoding="utf-8")
+    (DOCS / "accuracy.md").write_text(
+        page(result, parts) + "\n" + notes + "\n\n" + differences_page(), encoding="utf-8"
+    )
     figures.write_figure(validation.figure(found), DOCS / "accuracy.png")
     return 0
 

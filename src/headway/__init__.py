@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.errors import InputError as InputError
     from headway.errors import PhysicsError as PhysicsError
     from headway.figures import asked_figure as asked_figure
+    from headway.figures import audit_figure as audit_figure
     from headway.figures import break_even_figure as break_even_figure
     from headway.figures import cache_figure as cache_figure
     from headway.figures import capacity_figure as capacity_figure
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import fleet_figure as fleet_figure
     from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
+    from headway.figures import lab_figure as lab_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
     from headway.figures import simulation_figure as simulation_figure
@@ -66,6 +68,12 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.hardware import hardware_ratio as hardware_ratio
     from headway.hardware import system as system
     from headway.hardware import systems as systems
+    from headway.lab import audit as audit
+    from headway.lab import demonstrate as demonstrate
+    from headway.lab import network as network
+    from headway.lab import tiny as tiny
+    from headway.lab.findings import Audit as Audit
+    from headway.lab.findings import Demonstration as Demonstration
     from headway.lecture import headlines as headlines
     from headway.models import Architecture as Architecture
     from headway.models import kv_bytes_read as kv_bytes_read
@@ -139,6 +147,9 @@ _HOME = {
     "ask": ("headway.equations", "ask"),
     "Asked": ("headway.equations", "Asked"),
     "asked_figure": ("headway.figures", "asked_figure"),
+    "audit": ("headway.lab", "audit"),
+    "Audit": ("headway.lab.findings", "Audit"),
+    "audit_figure": ("headway.figures", "audit_figure"),
     "balance_batch": ("headway.batching", "balance_batch"),
     "bill": ("headway.economics", "bill"),
     "bill_log": ("headway.economics", "bill_log"),
@@ -167,6 +178,8 @@ _HOME = {
     "costs_figure": ("headway.figures", "costs_figure"),
     "curve": ("headway.plan", "curve"),
     "curve_figure": ("headway.figures", "curve_figure"),
+    "demonstrate": ("headway.lab", "demonstrate"),
+    "Demonstration": ("headway.lab.findings", "Demonstration"),
     "Deployment": ("headway.parallel", "Deployment"),
     "drain_time": ("headway.front", "drain_time"),
     "find_capacity": ("headway.plan.capacity", "find_capacity"),
@@ -188,12 +201,14 @@ _HOME = {
     "kv_bytes_from_step": ("headway.economics", "kv_bytes_from_step"),
     "kv_bytes_read": ("headway.models", "kv_bytes_read"),
     "kv_bytes_stored": ("headway.models", "kv_bytes_stored"),
+    "lab_figure": ("headway.figures", "lab_figure"),
     "Layout": ("headway.parallel", "Layout"),
     "Load": ("headway.roofline", "Load"),
     "make_plan": ("headway.plan", "make_plan"),
     "memory_account": ("headway.serving", "memory_account"),
     "model": ("headway.models", "model"),
     "ModelChoice": ("headway.plan.model_choice", "ModelChoice"),
+    "network": ("headway.lab", "network"),
     "number_format": ("headway.models", "number_format"),
     "PhysicsError": ("headway.errors", "PhysicsError"),
     "owned_price": ("headway.economics", "owned_price"),
@@ -230,6 +245,7 @@ _HOME = {
     "TierSheet": ("headway.plan.tiers", "TierSheet"),
     "Timetables": ("headway.plan.trains", "Timetables"),
     "design_tiers": ("headway.plan.tiers", "design_tiers"),
+    "tiny": ("headway.lab", "tiny"),
     "touched_experts": ("headway.models", "touched_experts"),
     "trains": ("headway.plan.trains", "trains"),
     "trains_figure": ("headway.figures", "trains_figure"),

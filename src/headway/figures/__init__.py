@@ -9,6 +9,7 @@ from headway.figures.fleets import fleet_figure
 from headway.figures.gantt import gantt, racks_figure
 from headway.figures.holding import holding_figure
 from headway.figures.inferences import calibration_figure, inference_figure
+from headway.figures.lab import audit_figure, lab_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
@@ -20,6 +21,7 @@ __all__ = [
     "Spec",
     "against_measured",
     "asked_figure",
+    "audit_figure",
     "break_even_figure",
     "cache_figure",
     "calibration_figure",
@@ -32,6 +34,7 @@ __all__ = [
     "gantt",
     "holding_figure",
     "inference_figure",
+    "lab_figure",
     "racks_figure",
     "search_figure",
     "simulation_figure",

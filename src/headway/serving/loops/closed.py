@@ -140,7 +140,7 @@ def _gathered(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) 
     def added(some: Real) -> Real:
         return pieces * whole * (1 + rise * (some - 1)) / (1 + rise * (groups - 1)) / some
 
-    some, took, long = groups, 0.0 * step, step
+    some, took, long, rate = groups, 0.0 * step, step, 0.0 * step
     for _ in range(_ROUNDS):
         extra = added(some)
         rate = n / np.maximum(_answer_seconds(n, made * step, extra, alone) + alone + took, 1e-12)
