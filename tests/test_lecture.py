@@ -594,3 +594,17 @@ def test_lecture_inconsistency_is_exposed():
     assert found.compute / (1 / 64) == near(0.013, 2e-2)
     rows = {r.what: r for r in lecture.headlines()}
     assert "floor, not a peak" in rows["tokens per second of one rack (T = 1/64 s)"].note
+
+
+def test_the_register_says_what_the_library_computes():
+    """DIS-21: the numbers beside a claim are those of the code, not typed twice without looking."""
+    from headway.hardware import chip
+    from headway.plan import make_plan
+    from headway.questions import Request
+
+    rows = {r["id"]: r["reason"] for r in catalogue().table("claims").rows}
+    p = make_plan(Request("llama-3.1-70b", "h200x8", layout="tp8"))
+    assert f"takes {1e3 * p.all_weights_seconds:.1f} ms" in rows["DIS-21"]
+    for name, said in (("H100 SXM", "24 ms of an H100"), ("H200 SXM", "29 ms of an H200")):
+        assert said in rows["DIS-21"]
+        assert f"{1e3 * chip(name).drain_time:.0f} ms" in said
