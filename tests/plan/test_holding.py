@@ -229,6 +229,9 @@ def test_no_rule_beats_the_oracle(worth):
     gaps, k = worth.own.gaps, worth.kv_bytes
     each = [min(float(t.retrieve(k)) + g * float(t.hold(k)) for t in tiers) for g in gaps.tolist()]
     assert best.saves == pytest.approx(512 * float(np.maximum(worth.computing - np.array(each), 0).sum()))
+    cheapest = [min(tiers, key=lambda t: float(t.retrieve(k)) + g * float(t.hold(k))) for g in gaps.tolist()]
+    assert best.retrieving == pytest.approx(512 * sum(float(t.retrieve(k)) for t in cheapest))
+    assert best.holding == pytest.approx(512 * sum(g * float(t.hold(k)) for t, g in zip(cheapest, gaps, strict=True)))
     assert worth.rule(300.0).saves == max(worth.kept(300.0, t).saves for t in tiers)
 
 
