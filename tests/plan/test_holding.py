@@ -47,6 +47,16 @@ def asked(capsys, *options):
     return json.loads(capsys.readouterr().out)
 
 
+def test_hits_at_the_last_moment_pay_later(tmp_path):
+    """Holding for 100 s costs 0.8 of computing: hits at once pay with the first, hits after 100 s each save 0.2 and pay with the fourth."""
+    file = tmp_path / "dear.csv"
+    head = "name,kind,capacity_GB,bandwidth_GBps,usd_per_h,seconds_per_token"
+    file.write_text(f"{head}\nDDR,ddr,1,1e9,28.8,\nagain,recompute,,,3.6,1e-3\n")
+    offer = hw.hold_cache(holds=[100.0], tiers=file, kv_bytes=1000.0).offers[0]
+    assert offer.place.name == "DDR"
+    assert (offer.at_once, offer.at_last) == (1, 4)
+
+
 def test_sys_f4_through_the_verb(capsys, fixture):
     said = asked(capsys, "--hold", "1ms,1s,100s,3h,200000d", "--kv-bytes", "2048B", "--tiers", str(fixture))
     places = {p["name"]: p for p in said["places"]}

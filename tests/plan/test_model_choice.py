@@ -79,6 +79,7 @@ def test_floor_time_and_tier():
     for limits in ({"floor": 0.65}, {"within": 20.0}):
         assert choose_models([fast, slow], WORK, DAY, **limits).shares[0].candidate.account is fast
     assert "quality 0.6 below 0.65" in choose_models([fast, slow], WORK, DAY, floor=0.65).text()
+    assert choose_models([slow], WORK, DAY, floor=0.6).shares[0].candidate.account is slow  # the floor itself is enough
     both = [Account("claude-opus-4-8", "anthropic", t) for t in ("standard", "batch")]
     plain, half = (c.dollars for c in choose_models(both, WORK, DAY).candidates)
     assert half == pytest.approx(plain / 2)
