@@ -415,6 +415,12 @@ def test_sys_f5_drain_rule():
     assert economics.tier_of_ttl(300)[1] == near(5)
 
 
+def test_sys_f5_nearest_is_by_ratio():
+    """1,000 s is 3.6 times less than an hour and 17 times more than a minute, though nearer to it in seconds."""
+    assert economics.tier_of_ttl(1000)[0] == "disk"
+    assert economics.tier_of_ttl(1000, {"a": 1.0, "b": 1e5})[0] == "b"
+
+
 def test_sys_f7_bill():
     sheet = economics.PriceSheet(5, 25, 0.5, 6.25, 10, speed={"fast": 6})
     assert economics.bill(economics.Usage(cache_hit=1e6), sheet).total == Decimal("0.50")

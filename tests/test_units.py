@@ -87,6 +87,8 @@ def test_money_and_time():
     assert units.dollars(0.0000425) == "$0.0000425"
     assert units.seconds(0.0123) == "12.3 ms"
     assert units.seconds(3 * 86400) == "3 days"
+    assert units.seconds(700 * 86400) == "700 days"
+    assert units.seconds(3.9e8) == "12.4 years"
     assert units.count(5912) == "5,912"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from headway.errors import InputError, quoted
 
+YEAR = 365.25 * 86400  # seconds
 _METRIC = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?:[eE][+-]?\d+)?")
@@ -141,16 +142,16 @@ def si(value: float, unit: str = "", digits: int = 3) -> str:
 
 
 def seconds(value: float) -> str:
-    """Print a duration: ``seconds(0.0123) == "12.3 ms"``; minutes from 300 s, hours from 2 h, days from 48 h.
+    """Print a duration: ``seconds(0.0123) == "12.3 ms"``; minutes from 300 s, hours from 2 h, days from 48 h, years from two.
 
     Parameters
     ----------
     value : float
         A duration. [s]
     """
-    for limit, unit, name in ((172800, 86400, "days"), (7200, 3600, "h"), (300, 60, "min")):
+    for limit, unit, name in ((2 * YEAR, YEAR, "years"), (172800, 86400, "days"), (7200, 3600, "h"), (300, 60, "min")):
         if math.isfinite(value) and value >= limit:
-            return f"{value / unit:.3g} {name}"
+            return f"{value / unit:,.3g} {name}"
     return si(value, "s")
 
 

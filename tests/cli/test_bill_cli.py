@@ -31,6 +31,16 @@ def test_a_long_request_on_gemini(capsys):
     assert quote["age_days"] == 57
 
 
+def test_a_day_of_deepseek(capsys):
+    """608 G tokens in, 342 G of them cached, 168 G out, at R1's list price; 226.75 nodes of 8 chips at $2 an hour."""
+    _, out, _ = run(capsys, "deepseek-r1", "--prompt", "608e9", "--output", "168e9", "--cached", "342e9", "--provider", "deepseek",
+                    "--json", *DAY)  # fmt: skip
+    quote = json.loads(out)["models"][0]["quotes"][0]
+    assert float(quote["dollars_per_request"]) == 562_100
+    assert app.run(["ask", "E4", "chips=1814", "price=$2/h"]) == 0
+    assert "$87,072" in capsys.readouterr().out
+
+
 def test_every_provider_has_a_row_and_tiers_that_are_missing_say_so(capsys):
     code, out, _ = run(capsys, "claude-opus-4.5,gpt-5.4", "--prompt", "150k", "--output", "1k", "--cached", "40k",
                        "--cache-write", "5min:100k", "--tier", "batch", *DAY)  # fmt: skip

@@ -118,7 +118,7 @@ def test_bills_are_exact(prices, tokens, times):
 def test_what_workloads_read_like():
     assert read_tokens("300k", "--prompt") == 300_000
     assert read_writes(("5min:100k", "1h:1k", "5min:1")) == {"cache_write_5m": 100_001, "cache_write_1h": 1000}
-    assert [read_per_day(x) for x in ("1000/day", "2/s", "3/h", None)] == [1000, 172_800, 72, None]
+    assert [read_per_day(x) for x in ("1000/day", "2/s", "3/h", "5/min", None)] == [1000, 172_800, 72, 7200, None]
     for bad in (lambda: read_writes(("100k",)), lambda: read_writes(("7min:1k",)), lambda: read_stored("100k"),
                 lambda: read_per_day("1000"),
                 lambda: read_per_day("1/week"), lambda: read_tokens("1.5", "--prompt"),
@@ -134,6 +134,8 @@ def test_what_no_provider_prices_apart():
     refused = quote(Workload(D(1000), D(0), writes={"cache_write_12h": D(1000)}), claude)
     assert (refused.bill, refused.notes) == (None, ("no writes for 12 h; it has 5 min, 1 h",))
     assert "longer than its 200,000" in quote(Workload(D(300_000), D(1)), claude).notes[0]
+    assert quote(Workload(D(199_000), D(1000)), claude).bill  # prompt and answer share the window
+    assert quote(Workload(D(199_000), D(1001)), claude).bill is None
     assert "no flex tier" in quote(Workload(D(1), D(1), tier="flex"), claude).notes[0]
     old = gemini(prompt=1000, output=0, writes={"cache_write_1h": D(1000)})
     assert (old.bill.total, old.notes) == (D("0.002"), ("writes cost what input does",))

@@ -59,6 +59,8 @@ def test_a_load_curve_from_a_file(tmp_path):
             load_curve(str(file))
     with pytest.raises(InputError, match="did you mean office"):
         load_curve("offce")
+    with pytest.raises(InputError, match=r"Known: flat, .*; or a CSV file"):
+        load_curve("nowhere.csv")
 
 
 def test_the_square_root_law_by_hand():

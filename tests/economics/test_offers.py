@@ -121,6 +121,14 @@ def test_the_users_row_counts(tmp_path):
     assert "my contract" in offers("gemini-3.1-pro", DAY).notes[0]
 
 
+def test_the_users_row_counts_before_later_ones(tmp_path):
+    """DeepSeek V4 Pro's shipped price begins on 2026-08-17; a contract without a date, and one of before, bind all the same."""
+    for begin in ("", "2026-01-01"):
+        own(tmp_path, f"deepseek,deepseek-v4-pro,{begin},,1,6,2026-01,my contract")
+        found = {o.name: (o.sheet.input, o.sheet.output) for o in offers("deepseek-v4-pro", DAY, minute=0).found}
+        assert found["deepseek deepseek-v4-pro"] == (1, 6)
+
+
 def test_a_price_far_off_its_peers_is_flagged(tmp_path):
     rows = [f"p{i},mine-1,,,1,2,2026-10,me" for i in range(3)]
     others = [("slip", "10.5,2"), ("near", "10,2"), ("free", "0,2"), ("low", "1,0.1")]

@@ -22,8 +22,8 @@ from headway.economics.joint import belief, draw, effective, likelihoods, weight
 from headway.economics.leave_out import check, learn
 from headway.economics.physics_of_prices import machine, times
 from headway.economics.price_fit import law, truth
-from headway.economics.price_lists import open_lists, price_list
-from headway.economics.readings import readings
+from headway.economics.price_lists import open_lists, opened, price_list
+from headway.economics.readings import multiples, readings
 from headway.errors import InputError
 
 # step_inference of the lecture's data: lecture's k, slope's k of each step, true k in 16 bits, prompt where attention = 2N
@@ -203,8 +203,41 @@ def test_readings_of_the_lecture_s_prices():
     assert "disk" in found["1-hour write"].says
     fast = next(r for r in found.values() if r.name.startswith("fast"))
     assert fast.value == 15  # lecture 1.1
+    on = machine()
+    cached = found["KV bytes from the cached price"]  # a tenth of computing 100e9 parameters, times a link's bytes/s
+    seconds = 0.5 / 5 * 2 * 100e9 / (1979e12 * on.mfu)
+    assert (cached.low, cached.high) == pytest.approx((seconds * 7e9, seconds * 512e9))
     floor = next(r for r in found.values() if r.name.startswith("active"))
     assert 2 < floor.high / floor.low < 30
+    low, high = multiples(on, 2.0)  # of the floor, at 2 FLOP a parameter: $5/Mtok is then so many parameters
+    assert floor.low == pytest.approx(5e-6 / high / (2 / 3600) * 1979e12 / 2, rel=0.2)
+    assert floor.high == pytest.approx(5e-6 / low / (2 / 3600) * 1979e12 / 2, rel=0.2)
+    asked = sorted(x.input * 1e-6 * 3600 / 2 * 1979e12 / 2 / truth(x.model).active for x in opened(single=True))
+    assert (low, high) == pytest.approx(tuple(np.quantile(asked, [0.05, 0.95])))
+
+
+def test_what_is_drawn_hangs_together():
+    """Stored parameters are no fewer than active ones; the markup is what is asked per chip-second over its rent, idle time counted."""
+    on = machine()
+    v = draw(on, learn(on).fit, 20_000, 5).values
+    assert (v["total"] >= v["active"]).all()
+    assert (v["total"] > v["active"]).mean() > 0.5
+    served = v["rate"] * 3600 * v["utilisation"] * v["prefill_mfu"] / on.mfu  # of an hour's price, at the stated MFU
+    assert v["markup"] == pytest.approx(served / v["dollars"])
+
+
+def test_a_dear_fast_tier_is_believed_of_dear_ones():
+    """Of two guesses the one whose own fast tier costs what is asked is the likelier, whatever its speed's number is."""
+    on = machine()
+    f = learn(on).fit
+    draws = draw(on, f, 20_000, 6)
+    t = draws.times
+    told = np.minimum(fast_price(2.5, t.weights, t.cache, t.compute), 50.0)
+    logs = likelihoods(hw.PriceList("made", 3.0, 15.0, fast=(6.0, 2.5)), f, draws)["fast"]
+    near, far = abs(np.log(told / 6.0)) < 0.1, abs(np.log(told / 2.5)) < 0.1
+    assert near.sum() > 20
+    assert far.sum() > 20
+    assert logs[near].min() > logs[far].max()
 
 
 @pytest.mark.parametrize(("words", "says"), [
@@ -217,6 +250,7 @@ def test_readings_of_the_lecture_s_prices():
     ("infer --input 3 --output 15 --step 200k:2x:1.5x --window 100k", "--window"),
     ("infer --input 3 --output 15 --fast 6x", "6x:2.5x"),
     ("infer --input 3 --output 15 --fast 6x:1x", "not faster"),
+    ("infer --input 3 --output 15 --fast 0.5x:2x", "below the standard tier's"),
     ("infer --input -3 --output 15", "positive"),
     ("infer gpt-5.5 --samples 10", "between"),
     ("infer deepinfro/DeepSeek-V3.2", "unknown seller"),

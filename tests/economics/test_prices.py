@@ -79,6 +79,10 @@ def test_prices_read_backwards():
     premium = cache_premium(3.0, 3.75, 0.3, 300.0)
     assert (premium.per_second, premium.break_even_hits) == pytest.approx((0.75 / 300, 1))
     assert cache_premium(3.0, 6.0, 0.3, 3600.0).break_even_hits == 2
+    assert cache_premium(5.0, 6.25, np.array([5.0, 6.0, 0.5]), 300.0).break_even_hits == pytest.approx(
+        [np.inf, np.inf, 1]
+    )
+    assert cache_premium(5.0, 5.0, 0.5, 300.0).break_even_hits == 1  # none is paid back before the first
 
 
 def test_shapes_that_give_so_many_bytes():

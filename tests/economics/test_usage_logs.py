@@ -119,6 +119,9 @@ def chat(**more):
     (chat(completion_tokens=True), "whole number"), (chat(prompt_tokens="many"), "whole number"),
     (chat(prompt_tokens=99_999), "100000 cached tokens of a prompt of 99999"),
     ({**chat(), "service_tier": "gold"}, "service_tier is 'gold'"), ({**chat(), "created": "soon"}, "time is 'soon'"),
+    (chat(completion_tokens=D("1.5")), "completion_tokens is 1.5; a whole number"),
+    (chat(prompt_tokens=D("1e400")), "no row has more than 1,000,000,000,000,000 tokens"),
+    ({**chat(), "created": 99_999_999_999_999}, "time is 99999999999999"), ({**chat(), "created": "1970-01-01"}, "time is '1970-01-01'"),
 ])  # fmt: skip
 def test_records_that_are_no_use(record, says):
     with pytest.raises(InputError, match=says):

@@ -30,6 +30,8 @@ WORKED = [
      # lecture E5: they meet
     # lecture E4, SYS-A5
     ("A5", {}, {"cost": 0.40}), ("E4", {"batch": 1}, {"cost": 800.0}),
+    # DeepSeek, February 2025: 226.75 nodes of 8 at $2 for a day
+    ("E4", {"chips": 226.75 * 8, "price": 2}, {"a_day": 87_072}),
     # lecture E5, SYS-A3, drill a and DIS-2
     ("E5", {}, {"sparsity": 8, "balance": 2400, "run_from": 4800, "run_to": 7200}),
     ("E5", {"H": 295, "N_total": 671e9, "active": "37B"}, {"balance": 5350}),
@@ -366,6 +368,7 @@ def test_sweeps():
     ("E5 --sweep total", "name=a..b"), ("E5 --sweep total=9..3", "first end"), ("E5 --sweep total=3..9:1", "2 to 1000"),
     ("B4 --sweep law=dense..sqrt", "is a word"), ("E5 --sweep total=64", "at least two"), ("E5 -o x.svg", "--sweep"),
     ("--sweep total=1..2", "needs an equation"),
+    ("F2 margin=100%", "from 0 to below 1"), ("F2 margin=1.5", "from 0 to below 1"),
     ("E9 capacity=1GB/s", "size in bytes"), ("C2 experts=1e9", "no count that anything has"),
 ])  # fmt: skip
 def test_refusals_are_one_line(capsys, words, said):

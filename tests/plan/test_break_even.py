@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import statistics
 from dataclasses import replace
 from decimal import Decimal as D
 
@@ -76,13 +77,17 @@ def test_api_prices_of_a_cell(found):
 
 def test_a_price_far_off_its_peers_is_nobodys_cheapest(tmp_path):
     (tmp_path / "api_prices.csv").write_text(
-        "provider,model,input,output,date,source\nslip,llama-3.1-8b,0.0001,0.0001,2026-11,me\n"
+        "provider,model,input,output,date,source\n"
+        + "".join(f"slip{i},llama-3.1-8b,0.0001,0.000{i},2026-11,me\n" for i in range(1, 7))
     )
     with using(tmp_path):
         cell = against_api(ASK, WORK, DAY, limits=[Limits(1.0, 0.05)], hits=[0.0], seeds=1).cells[0]
-    assert cell.quotes[0].offer.listed.provider == "slip"
+    assert cell.quotes[0].offer.listed.provider == "slip1"
     assert cell.quotes[0].offer.odd
-    assert cell.cheapest.offer.listed.provider != "slip"
+    assert not cell.cheapest.offer.listed.provider.startswith("slip")
+    sound = [q.bill.total for q in cell.quotes if q.bill and q.bill.total > 0 and not q.offer.odd]
+    assert cell.median == statistics.median(sound)
+    assert cell.median != statistics.median([q.bill.total for q in cell.quotes if q.bill and q.bill.total > 0])
 
 
 def test_idle_chips_are_paid():

@@ -12,9 +12,10 @@ from headway.errors import InputError, PhysicsError
 from headway.hardware import chip
 from headway.plan.costs import AXES, costs, costs_against, occupied
 from headway.plan.costs_checked import checked
+from headway.plan.make import make_plan
 from headway.questions import Request
 from headway.roofline import IDEAL, Energy, Load, Rates, energy_rates, pass_energy, step_time
-from headway.serving import setting
+from headway.serving import answer, case, setting
 
 LLAMA = Request("llama-3.1-70b", "h200x8", prompt=4096, output=512)
 REQUESTS = [
@@ -175,3 +176,51 @@ def test_energy_adds_up():
 def test_places_taken_by_chance(flying, places):
     drawn = np.minimum(np.random.default_rng(0).poisson(flying, 200_000), places)
     assert occupied(flying, places) == pytest.approx(float(drawn.mean()), rel=0.02)
+
+
+def test_idle_chips_are_paid_by_those_that_serve():
+    """64 of a rack's 72 chips serve: the rent, and the load's own cost, are those of all."""
+    c = costs(Request("deepseek-v3", "gb200-nvl72", layout="dp64ep64", prompt=4096, output=512))
+    price = c.setting.system.price
+    assert c.answer.case.layout.chips * c.answer.case.copies == 64
+    assert c.rent == pytest.approx(72 * price)
+    assert c.answer.dollars_per_mtok * c.answer.output_rate == pytest.approx(1e6 * 72 * price)
+
+
+def test_what_keeping_a_cached_prompt_costs_stands_beside():
+    request = dataclasses.replace(LLAMA, hits=0.5)
+    kept = make_plan(request).cached
+    assert kept is not None
+    assert costs(request).hold == kept
+    assert [c.hold for _, c in costs_against(request, "batch", 2)] == [kept, kept]
+
+
+def test_reading_what_was_found_costs_by_the_prompt_that_reads_it():
+    """Attention over the found part is read by every computed token, in however many pieces they come: twice them, twice the cost."""
+    r = Request("llama-3.1-8b", "h100x1", output=256, hits=0.5, batch=2, layout="tp1")
+    assert setting(r).chunk == 8192
+    found = {n: costs(dataclasses.replace(r, prompt=float(n))).kind("cached input") for n in (8192, 16384, 65536)}
+    for n in (16384, 65536):  # 8,192 computed in one piece; 32,768 in four
+        assert found[n].marginal / found[8192].marginal == pytest.approx(n / 8192, rel=0.01)
+
+
+def test_the_floor_of_a_pipeline_is_that_of_full_stages():
+    """32 layers on 3 stages: the fullest takes 11 of them as long as a pass waits for; a lone sequence leaves two stages empty."""
+    asked = Request("llama-3.1-8b", "h100x3", layout="tp1pp3", prompt=2048, output=256)
+    one, two, many = (costs(dataclasses.replace(asked, batch=b)) for b in (1, 2, 30))
+    assert many.answer.case.waits > 1
+    floor = many.kind("output").floor
+    for c in (one, two):
+        assert c.kind("output").floor == pytest.approx(floor)
+        assert c.kind("output").average > floor
+    s = many.setting  # a further sequence in each of three micro-batches of ten
+    more = answer(case(s, s.only, batch=33.0)).seconds["decode"] - many.answer.seconds["decode"]
+    assert many.kind("output").marginal == pytest.approx(1e6 * more * many.rent / 3, rel=1e-6)
+
+
+def test_rates_of_energy_are_those_of_the_table():
+    """3.92 and 11 pJ a bit, eight bits a byte; their ranges' ends below and above."""
+    low, rates, high = map(energy_rates, ("low", "value", "high"))
+    assert (rates.memory, rates.link) == pytest.approx((31.36e-12, 88e-12))
+    assert (low.memory, high.link) == pytest.approx((20e-12, 176e-12))
+    assert all(a < b < c for a, b, c in zip(low, rates, high, strict=True))

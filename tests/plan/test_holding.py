@@ -47,6 +47,16 @@ def asked(capsys, *options):
     return json.loads(capsys.readouterr().out)
 
 
+def test_hits_at_the_last_moment_pay_later(tmp_path):
+    """Holding for 100 s costs 0.8 of computing: hits at once pay with the first, hits after 100 s each save 0.2 and pay with the fourth."""
+    file = tmp_path / "dear.csv"
+    head = "name,kind,capacity_GB,bandwidth_GBps,usd_per_h,seconds_per_token"
+    file.write_text(f"{head}\nDDR,ddr,1,1e9,28.8,\nagain,recompute,,,3.6,1e-3\n")
+    offer = hw.hold_cache(holds=[100.0], tiers=file, kv_bytes=1000.0).offers[0]
+    assert offer.place.name == "DDR"
+    assert (offer.at_once, offer.at_last) == (1, 4)
+
+
 def test_sys_f4_through_the_verb(capsys, fixture):
     said = asked(capsys, "--hold", "1ms,1s,100s,3h,200000d", "--kv-bytes", "2048B", "--tiers", str(fixture))
     places = {p["name"]: p for p in said["places"]}
@@ -229,6 +239,9 @@ def test_no_rule_beats_the_oracle(worth):
     gaps, k = worth.own.gaps, worth.kv_bytes
     each = [min(float(t.retrieve(k)) + g * float(t.hold(k)) for t in tiers) for g in gaps.tolist()]
     assert best.saves == pytest.approx(512 * float(np.maximum(worth.computing - np.array(each), 0).sum()))
+    cheapest = [min(tiers, key=lambda t: float(t.retrieve(k)) + g * float(t.hold(k))) for g in gaps.tolist()]
+    assert best.retrieving == pytest.approx(512 * sum(float(t.retrieve(k)) for t in cheapest))
+    assert best.holding == pytest.approx(512 * sum(g * float(t.hold(k)) for t, g in zip(cheapest, gaps, strict=True)))
     assert worth.rule(300.0).saves == max(worth.kept(300.0, t).saves for t in tiers)
 
 

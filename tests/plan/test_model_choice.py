@@ -79,11 +79,24 @@ def test_floor_time_and_tier():
     for limits in ({"floor": 0.65}, {"within": 20.0}):
         assert choose_models([fast, slow], WORK, DAY, **limits).shares[0].candidate.account is fast
     assert "quality 0.6 below 0.65" in choose_models([fast, slow], WORK, DAY, floor=0.65).text()
+    assert choose_models([slow], WORK, DAY, floor=0.6).shares[0].candidate.account is slow  # the floor itself is enough
     both = [Account("claude-opus-4-8", "anthropic", t) for t in ("standard", "batch")]
     plain, half = (c.dollars for c in choose_models(both, WORK, DAY).candidates)
     assert half == pytest.approx(plain / 2)
     unknown = choose_models([Account("claude-haiku-4.5"), fast], WORK, DAY, floor=0.1, within=60.0)
     assert unknown.candidates[0].refused == "no quality in the table"
+
+
+def test_a_slip_in_one_row_and_a_limit_of_none():
+    """An unknown name is said in its row and the others answer; a limit of 0 lets nothing through, an empty one everything."""
+    accounts = [Account("nothing-9", requests=5.0), Account("gpt-6-luna", requests=0.0), Account("claude-haiku-4.5")]
+    found = choose_models(accounts, WORK, DAY, rate=40.0)
+    assert found.candidates[0].refused.startswith("unknown priced model 'nothing-9'")
+    assert found.candidates[1].refused == "its limit is 0 requests a minute"
+    assert [(s.candidate.account.model, s.rate) for s in found.shares] == [("claude-haiku-4.5", 40.0)]
+    assert "take any number together" in found.text()
+    with pytest.raises(InputError, match="--floor"):
+        choose_models(accounts, WORK, DAY, floor=math.nan)
 
 
 def test_one_alone_costs_more_than_the_mix():

@@ -19,7 +19,7 @@ from headway.figures import fleet_figure, write_figure
 from headway.hardware import chip
 from headway.plan.capacity import find_capacity
 from headway.plan.fleet_years import Years, read_growth, with_years
-from headway.plan.fleets import Money, plan_fleet, worlds
+from headway.plan.fleets import Money, _interval, plan_fleet, worlds
 from headway.plan.operations import Words
 from headway.plan.replicas import carried, chips_for, layouts
 from headway.plan.slo import read_slo
@@ -93,6 +93,13 @@ def test_money_adds_up(plan):
     faster, slower = plan.found.ratios
     law, peak = f.site.staffing, f.demand.peak_rate
     assert plan.chips == (law.needed(peak / faster), law.needed(peak / slower))
+
+
+def test_slower_passes_take_more_chips(plan):
+    """A large fleet whose replicas carry 1.2 and 0.5 times as much: the more chips are those of the slower passes."""
+    law, large = plan.fleet.site.staffing, plan.fleet.demand.scaled(1000)
+    found = _interval(dataclasses.replace(plan.found, ratios=(1.2, 0.5)), large, plan.fleet.site)
+    assert found == (law.needed(large.peak_rate / 1.2), law.needed(large.peak_rate / 0.5))
 
 
 def test_the_scale_that_pays(plan):
@@ -171,6 +178,10 @@ def test_years_and_generations(plan):
     kinds = {c.contract.generation.name: c.contract.generation for c in found.horizon.cohorts}
     for name, g in kinds.items():
         own = owned_price(chip(name.split()[0]))
+        inputs = {a.name: a.value for a in own.inputs}
+        serves = 1 - inputs["failures"] * inputs["repair"] / 365.25  # chips in repair weigh on what runs, too
+        runs = sum(t.dollars for t in own.terms if t.name in ("power", "replaced"))
+        assert g.running == pytest.approx(runs / serves * HOURS)
         assert g.capital + g.running == pytest.approx(own.per_hour * HOURS)
     assert {name for name, _ in found.ways} == {"all rented", "all bought", "H100 SXM alone", "H200 SXM alone"}
     assert all(cost >= found.horizon.total * 0.95 for _, cost in found.ways)  # whole systems are not part of the choice

@@ -107,6 +107,21 @@ def test_one_price_has_no_cut(sheet):
     assert all(t.cheapest_cut(500) == (1.0, 1, 0.0) for t in only)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "output", "says"),
+    [
+        (1000.0, 40_000.0, "leave no room for a prompt in the 32,768"),
+        (0.0, 100.0, "at least 1 token"),
+        (1000.0, 1.0, "at least 2 tokens"),
+    ],
+)
+def test_a_sheet_needs_room_for_a_prompt(prompt, output, says):
+    """Without it there is no first step to go on from."""
+    asked = Request("mistral-7b", "h100x1", prompt=prompt, output=output)
+    with pytest.raises(InputError, match=says):
+        price_sheet(asked, design_tiers(asked, "standard:1x"))
+
+
 def test_steps_are_read():
     assert read_steps("32k,128k") == [32_000, 128_000]
     for text in ("128k,32k", "32k,32k", "", "x"):
@@ -148,6 +163,16 @@ def test_batch_work_fills_seats_and_the_promises_hold(sheet, traffic):
     assert m.mixed_cost < m.alone_cost
     assert m.part == pytest.approx(m.filled.traffic_rate / (m.filled.traffic_rate + m.filled.batch_rate), rel=0.03)
     assert m.gains(2.0) == pytest.approx(2e-6 * m.filled.batch_rate)
+
+
+def test_a_promise_for_first_tokens_binds(sheet):
+    """Where first tokens may come hardly later than without batch work, fewer seats are given away than their tempo alone allows."""
+    free = fill_seats(ASK, sheet, "poisson:3/s")
+    limit = (free.alone.ttft + free.filled.ttft) / 2
+    tight = fill_seats(ASK, sheet, "poisson:3/s", ttft=limit)
+    assert free.alone.ttft < free.filled.ttft
+    assert tight.filled.ttft <= limit < free.filled.ttft
+    assert tight.filled.seats < free.filled.seats
 
 
 def test_a_fuller_fleet_has_fewer_seats(sheet):

@@ -35,6 +35,20 @@ def test_tiers_are_points_of_the_loaded_machine(sheet):
         assert 0 < t.marginal <= t.at.cost * (1 + 1e-9) < t.price  # never below the marginal cost
 
 
+def test_a_tier_earns_from_the_load_that_pays_its_rent():
+    """At 30 % margin a fleet that is 70 % full just pays; one more sequence costs what it makes the passes of all longer by."""
+    s = setting(ASK)
+    for t in design_tiers(ASK, margin=0.3).tiers:
+        assert t.loses_below == pytest.approx(0.7)
+        assert t.loses_below * t.price == pytest.approx(t.at.cost)
+        if t.at.batch > 10:
+            less = answer(case(s, t.at.layout, batch=t.at.batch - 1))
+            share = math.log(t.at.tpot / less.tpot) / math.log(
+                t.at.batch / (t.at.batch - 1)
+            )  # of the cost, d log t / d log B
+            assert t.marginal / t.at.cost == pytest.approx(share, rel=0.1)
+
+
 def test_speed_costs_and_slowness_saves_so_much_and_no_more(sheet):
     costs, speeds = [p.cost for p in sheet.curve], [p.speed for p in sheet.curve]
     assert costs == sorted(costs, reverse=True)

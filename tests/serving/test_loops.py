@@ -16,6 +16,7 @@ from headway.roofline import (
     Calibration,
 )
 from headway.serving import Workload
+from headway.serving.loops import work
 from headway.serving.loops.workload import queue as _queue
 
 
@@ -173,6 +174,16 @@ def test_prompts_alone_wait_for_each_other():
     found = predict_cases([case(measured(osl=0, batch_or_concurrency=b)) for b in (1, 64, 1024)])
     assert found[0].ttft < 4 * found[0].ttft < found[1].ttft < 8 * found[1].ttft < found[2].ttft
     assert all(np.isnan(p.tpot) and p.output_rate == 0 for p in found)
+
+
+def test_the_work_of_a_prompt_alone_is_its_part_of_full_passes():
+    """One token of output: nothing is decoded, and a prompt's work is a full pass over the prompts in it, however many come."""
+    found = predict_cases([case(measured(osl=1, batch_or_concurrency=b)) for b in (64, 256)])
+    for p in found:
+        w, s = p.case.workload, p.case.setting
+        each, answered = work(w, p.seconds, s.numbers)
+        assert float(each) == pytest.approx(p.seconds["burst"] * float(w.pieces(s.chunk)) / float(w.at_once(s.chunk)))
+        assert float(answered) == 0
 
 
 def test_split_pools_saturate_like_queues():

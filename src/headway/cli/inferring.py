@@ -153,6 +153,8 @@ def own_list(asked: Asked) -> PriceList:
     fast = (_times(parts[0], "--fast"), _times(parts[1], "--fast")) if asked.fast is not None else None
     if fast and fast[1] <= 1:
         raise InputError(f"--fast: a speed of {fast[1]:g}x is not faster than the standard tier")
+    if fast and fast[0] < 1:
+        raise InputError(f"--fast: a price of {fast[0]:g}x is below the standard tier's: nobody would buy that one")
     edges = (*(t[0] for t in tiers), *((window,) if window and tiers else ()))
     inputs, outputs = (
         ((base[0], *(base[0] * t[1] for t in tiers)), (base[1], *(base[1] * t[2] for t in tiers)))

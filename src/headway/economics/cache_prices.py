@@ -8,7 +8,7 @@ from typing import Any
 
 from headway.catalog import Row, catalogue
 from headway.economics.cache_tiers import Option, total_cost
-from headway.economics.from_prices import cache_premium
+from headway.economics.from_prices import cache_premium, hits_to_pay
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -69,7 +69,7 @@ def hits_that_pay(option: Option, computing: Real, kv_bytes: Real, ttl: Real, ev
     """
     kept = write_cost(option, 0.0, kv_bytes, ttl)
     saved = computing - total_cost(option, kv_bytes, every)
-    return _hits(kept, saved)
+    return hits_to_pay(kept, saved)
 
 
 def hits_to_buy(price: float, write: float, hit: float) -> float:
@@ -80,12 +80,7 @@ def hits_to_buy(price: float, write: float, hit: float) -> float:
     price, write, hit : float
         Of plain input, of a write and of a hit, in any one unit. [$/Mtok]
     """
-    return _hits(write - price, price - hit)
-
-
-def _hits(extra: float, saved: float) -> float:
-    """Hits that bring back what a write costs more; one at least, for without any nothing is saved."""
-    return math.inf if not saved > 0 else float(max(math.ceil(extra / saved - 1e-9), 1))
+    return hits_to_pay(write - price, price - hit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,12 @@ def load_curve(text: str) -> LoadCurve:
         return _named(table.rows[number])
     if os.path.isfile(text):
         return LoadCurve(Path(text).name, _read(Path(text)), f"{text}")
-    raise unknown("load curve", text, table.names(), "Or a CSV file with a row per hour and a column 'requests'.")
+    raise unknown(
+        "load curve",
+        text,
+        table.names(),
+        f"Known: {', '.join(table.names())}; or a CSV file with a row per hour and a column 'requests'.",
+    )
 
 
 def _named(row: Row) -> LoadCurve:

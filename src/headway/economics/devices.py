@@ -9,8 +9,8 @@ from pathlib import Path
 from headway.catalog import Row, catalogue, column, from_row, read_csv
 from headway.economics.cache_tiers import LECTURE_DRAINS, Option, Recompute, Tier
 from headway.errors import InputError, quoted
+from headway.units import YEAR
 
-_YEAR = 365.25 * 86400
 KINDS = {k.lower(): k for k in LECTURE_DRAINS}  # the lecture's name of each kind
 
 
@@ -41,7 +41,7 @@ class Device:
         """Rent of the device; bought ones are worth nothing after their years. [$/s]"""
         if self.rent is not None:
             return self.rent
-        return (self.price or 0.0) * self.capacity / (self.years * _YEAR)
+        return (self.price or 0.0) * self.capacity / (self.years * YEAR)
 
     def option(self) -> Option:
         """Return it as a place for caches, or as recomputation."""

@@ -192,4 +192,22 @@ def cache_premium(input_price: Real, write_price: Real, hit_price: Real, ttl_sec
     (write - input)/ttl; one hit saves input - hit, so (write - input)/(input - hit) hits break even, rounded up.
     """
     extra = write_price - input_price
-    return CachePremium(extra / ttl_seconds, np.ceil(extra / (input_price - hit_price)))
+    return CachePremium(extra / ttl_seconds, hits_to_pay(extra, input_price - hit_price))
+
+
+def hits_to_pay(extra: Real, saved: Real) -> Real:
+    """Return the fewest hits that bring back what a write costs more; infinite where a hit saves nothing. [hits]
+
+    Parameters
+    ----------
+    extra, saved : float or array
+        What a write costs above plain input, and what a hit costs below it. [$/Mtok]
+
+    Notes
+    -----
+    One at least: without any hit nothing is saved.
+    """
+    gain = np.asarray(saved, dtype=float)
+    least = np.maximum(np.ceil(extra / np.where(gain > 0, gain, 1.0) - 1e-9), 1.0)  # ratios are not exact
+    found = np.where(gain > 0, least, np.inf)
+    return float(found) if found.ndim == 0 else found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headway.errors import PhysicsError
+from headway.errors import InputError, PhysicsError
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -190,6 +190,13 @@ def check_tariff(
         L*. [tokens]
     margin : float
         Share of the price that must remain above cost. [share]
+
+    Raises
+    ------
+    InputError
+        When the margin is no share below 1.
     """
+    if not 0 <= margin < 1:
+        raise InputError(f"margin: {margin:g}; a share of the price is needed, from 0 to below 1")
     price = np.where(np.asarray(context) <= threshold, 1.0, multiple) * (1 - margin)
     return TariffCheck(price, context_cost(context, goldilocks))

@@ -17,6 +17,8 @@ TIERS = {
     "flex": "flex", "priority": "priority", "fast": "fast", "ultrafast": "ultrafast", "on_demand": STANDARD,
 }  # fmt: skip
 _WRAPPED = ("response", "body", "message", "result", "data")
+_MOST = Decimal(10) ** 15  # tokens of a row: beyond it the log is broken
+_YEARS = range(2000, 2100)  # of a row: elsewhere it counts time in another unit
 _TIMES = ("timestamp", "created_at", "created", "time", "date", "startTime")
 
 
@@ -129,8 +131,11 @@ def _number(tokens: Record, *keys: str) -> Decimal | None:
             found = Decimal(str(value).strip())
         except ArithmeticError:
             found = Decimal("NaN")
+        said = str(value) if isinstance(value, Decimal) else quoted(value)
         if isinstance(value, bool) or not found.is_finite() or found < 0 or found != int(found):
-            raise InputError(f"{key} is {quoted(value)}; a whole number of tokens is needed")
+            raise InputError(f"{key} is {said}; a whole number of tokens is needed")
+        if found > _MOST:
+            raise InputError(f"{key} is {said}; no row has more than {_MOST:,} tokens")
         return Decimal(int(found))
     return None
 
@@ -206,15 +211,20 @@ def _when(value: Any) -> datetime.datetime | None:
     if value is None or isinstance(value, bool):
         return None
     try:
+        found = _read(value)
+    except (ValueError, OverflowError, OSError):
+        found = None
+    if found is None or found.year not in _YEARS:
+        said = str(value) if isinstance(value, Decimal) else quoted(value)
+        raise InputError(f"time is {said}; it reads like 2026-11-01T12:00:00Z, or seconds since 1970")
+    return found.astimezone(datetime.UTC) if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def _read(value: Any) -> datetime.datetime:
+    try:
         number = float(value)
     except (TypeError, ValueError):
         number = None
-    try:
-        if number is not None:
-            return datetime.datetime.fromtimestamp(number / (1000 if number > 1e11 else 1), datetime.UTC)
-        found = datetime.datetime.fromisoformat(str(value))
-    except (ValueError, OverflowError, OSError):
-        raise InputError(
-            f"time is {quoted(value)}; it reads like 2026-11-01T12:00:00Z, or seconds since 1970"
-        ) from None
-    return found.astimezone(datetime.UTC) if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    if number is not None:
+        return datetime.datetime.fromtimestamp(number / (1000 if number > 1e11 else 1), datetime.UTC)
+    return datetime.datetime.fromisoformat(str(value))

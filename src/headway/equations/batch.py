@@ -65,7 +65,7 @@ def _in_lecture_units(**p: Value) -> tuple[Value, ...]:
 
 
 def _cost(interval: Value, batch: Value, chips: Value, price: Value) -> tuple[Value, ...]:
-    return (batching.per_million(batching.cost_per_token(interval, batch, chips, price / 3600)),)
+    return batching.per_million(batching.cost_per_token(interval, batch, chips, price / 3600)), 24 * chips * price
 
 
 def _balance(ratio: Value, active: Value, total: Value, low: Value, high: Value) -> tuple[Value, ...]:
@@ -163,7 +163,8 @@ EQUATIONS = (
     Equation(
         "E4", ("SYS-A5",), _SECTION, "dollars per token", "cost = (t / B) n p", (INTERVAL, BATCH.given(2000.0,
         "lecture 1.3"),
-        CHIPS.given(72.0, "a GB200 rack, lecture 3.2"), PRICE), (Result("cost", "$/Mtok"),), _cost,
+        CHIPS.given(72.0, "a GB200 rack, lecture 3.2"), PRICE), (Result("cost", "$/Mtok"), Result("a_day", "$",
+        "of all chips, busy or not")), _cost,
         ("batching.cost_per_token", "batching.per_million"), "T", "headway plan MODEL --on SYSTEM",
     ),
     Equation(

@@ -35,13 +35,12 @@ def costs_figure(axis: str, found: Sequence[tuple[float, Costs]]) -> Spec:
     ]
     kind = "linear" if axis in ("hits", "load") else "log"
     s = c.setting
+    asked = f"{s.output:,.0f} tokens out" if axis == "context" else f"{s.prompt:,.0f} tokens in, {s.output:,.0f} out"
     return {
         "$schema": SCHEMA,
         "title": {
             "text": f"{s.model.name} on {s.system.name} as {c.answer.case.layout}", "anchor": "start",
-            "subtitle": [
-                f"{s.prompt:,.0f} tokens in, {s.output:,.0f} out; ${c.rent * 3600:,.2f}/h for {units.some(s.system.chips, 'chip')}"
-            ],
+            "subtitle": [f"{asked}; ${c.rent * 3600:,.2f}/h for {units.some(s.system.chips, 'chip')}"],
         },
         "data": {"values": rows}, "width": 520, "height": 320, "config": CONFIG,
         "mark": {"type": "line", "strokeWidth": 2, "tooltip": True},

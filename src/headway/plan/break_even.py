@@ -195,11 +195,12 @@ def rents_of(system: System, on_demand: float | None, reserved: float | None, bu
         When nobody knows a price.
     """
     found: list[Rent] = []
+    many = units.some(system.chips, "chip")
     price = on_demand if on_demand is not None else system.price
     if price is not None:
         per_chip = _per_hour(price)
         note = "given by the user" if on_demand is not None else system.price_note
-        found.append(Rent("on demand", per_chip * system.chips, busy, f"{system.chips} chips at ${per_chip}/h; {note}"))
+        found.append(Rent("on demand", per_chip * system.chips, busy, f"{many} at ${per_chip}/h; {note}"))
     table = catalogue().table("rental_medians")
     known = [n for name in (system.chip.name, system.name) if (n := table.find(name)) is not None]
     row = table.rows[known[0]] if known else {}
@@ -209,9 +210,7 @@ def rents_of(system: System, on_demand: float | None, reserved: float | None, bu
         per_chip = exact(row["three_year_rental_usd_h"]) if row.get("three_year_rental_usd_h") else None
         note = f"rental_medians, {row.get('date', '')}: three years"
     if per_chip is not None:
-        found.append(
-            Rent("reserved", per_chip * system.chips, Decimal(24), f"{system.chips} chips at ${per_chip}/h; {note}")
-        )
+        found.append(Rent("reserved", per_chip * system.chips, Decimal(24), f"{many} at ${per_chip}/h; {note}"))
     if not found:
         raise InputError(
             f"{system.name} has no price in the catalogue: give --price 2.5/h, --reserved-price 1.6/h, or both"

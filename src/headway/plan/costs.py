@@ -20,6 +20,7 @@ from headway.plan.traffic import AtRate, at_rate
 from headway.questions import Request
 from headway.roofline import Load
 from headway.serving import Answer, Setting, answer, case
+from headway.serving.case import beat
 from headway.serving.loops import work
 from headway.serving.loops.workload import decoding, prompts
 from headway.shown import Shown
@@ -179,15 +180,16 @@ def _cost(a: Answer, at: AtRate | None, owned: OwnedPrice | None, hold: tuple[st
     rent = s.system.chips * price
     lengths = (float(w.fresh), float(w.found), s.output)
     second = 1e6 * rent / c.shares  # of one loop, in $ per million seconds
+    full = 1e6 * rent / (c.copies * c.layout.pp)  # the same where every stage of a pipeline has a micro-batch
     kinds: list[TokenCost] = []
     for name, part, length, floor in zip(KINDS, parts, lengths, _floors(a), strict=True):
         share = part / sum(parts)
         more = _one_more(a) if name == "output" else part / length if length else math.nan
         average = 1e6 * share * rent / (rate * length) if length else math.nan
-        least = (
-            min(floor, more) if name == "input" else floor
-        )  # beside answers that wait for memory, multiplying is cheaper yet
-        kinds.append(TokenCost(name, rate * length, share, second * more, average, second * least))
+        least = floor * full
+        if name == "input":  # beside answers that wait for memory, multiplying is cheaper yet
+            least = min(least, more * second)
+        kinds.append(TokenCost(name, rate * length, share, second * more, average, least))
     return Costs(
         a, rate, busy, rent, tuple(kinds), hold, joules(a, rate, busy, answered / alone if alone else 1.0), owned
     )
@@ -228,10 +230,10 @@ def _reading(a: Answer) -> float:
     return max(_prompt(a, abreast, found) - _prompt(a, abreast, 0.0), 0.0) if found else 0.0
 
 
-def _decode(a: Answer, sequences: float) -> float:
+def _decode(a: Answer, sequences: float, waits: float) -> float:
     s = a.case.setting
     load = Load(decoding(sequences, s.prompt, s.output, s.new_tokens).groups, s.skew)
-    return float(s.passes_of(a.case.layout).shortest(load, s.overlap)) * a.case.waits
+    return float(s.passes_of(a.case.layout).shortest(load, s.overlap)) * waits
 
 
 def _made(a: Answer) -> float:
@@ -242,7 +244,7 @@ def _made(a: Answer) -> float:
 def _one_more(a: Answer) -> float:
     """What one more sequence adds to a decode pass, for each token that it makes. [s]"""
     n = max(float(a.case.workload.running), 2.0)  # two contexts stand for the sequences of a pass, one for a single one
-    return (_decode(a, n + 1.0) - _decode(a, n)) / _made(a)
+    return (_decode(a, n + 1.0, a.case.waits) - _decode(a, n, a.case.waits)) / _made(a)
 
 
 def _floors(a: Answer) -> tuple[float, float, float]:
@@ -251,7 +253,9 @@ def _floors(a: Answer) -> tuple[float, float, float]:
     fresh, found = float(w.fresh), float(w.found)
     computed = _prompt(a, FAR, 0.0)
     read = (_prompt(a, FAR, found) - computed) / found if found else math.nan
-    return computed / fresh if fresh else math.nan, read, _decode(a, FAR) / FAR / _made(a)
+    c = a.case
+    waits = beat(c.setting, c.layout, float(c.layout.pp))
+    return computed / fresh if fresh else math.nan, read, _decode(a, FAR, waits) / FAR / _made(a)
 
 
 def costs_against(

@@ -33,10 +33,10 @@ class Account:
     model: str = column("", "as an API names it, or an open-weight model")
     provider: str = column("", "who sells it; empty: the cheapest that does", default="")
     tier: str = column("", "standard, batch, flex, priority, fast or ultrafast", default="standard")
-    requests: float = column("requests/min", "that the account may send", name="requests_per_min", default=0.0)
-    tokens: float = column("tokens/min", "of prompts and answers", name="tokens_per_min", default=0.0)
-    inputs: float = column("tokens/min", "of prompts", name="input_tokens_per_min", default=0.0)
-    outputs: float = column("tokens/min", "of answers", name="output_tokens_per_min", default=0.0)
+    requests: float | None = column("requests/min", "that the account may send", name="requests_per_min", default=None)
+    tokens: float | None = column("tokens/min", "of prompts and answers", name="tokens_per_min", default=None)
+    inputs: float | None = column("tokens/min", "of prompts", name="input_tokens_per_min", default=None)
+    outputs: float | None = column("tokens/min", "of answers", name="output_tokens_per_min", default=None)
     quality: float | None = column("", "on the user's own scale: more is better", default=None)
     speed: float = column("tokens/s", "of an answer", name="tokens_per_s", default=0.0)
     ttft: float = column("s", "to the first token", name="ttft_s", default=0.0)
@@ -219,7 +219,9 @@ def choose_models(
     """
     if work.prompt + work.output <= 0:
         raise InputError("choose needs --prompt and --output, the tokens of a request: --prompt 8k --output 1k")
-    found = [_candidate(a, work, day, floor, within) for a in accounts]
+    if floor is not None and not math.isfinite(floor):
+        raise InputError(f"--floor: {floor:g}; a number on the scale of the table's quality is needed")
+    found = _candidates(accounts, work, day, floor, within)
     shares = _filled(found, rate)
     warnings = price_warnings([c.quote.offer for c in found if c.quote is not None], day)
     return ModelChoice(work, day, rate, floor, within, tuple(found), tuple(shares), tuple(warnings))
@@ -247,6 +249,22 @@ def _filled(found: Sequence[Candidate], rate: float | None) -> list[Share]:
     return shares
 
 
+def _candidates(
+    accounts: Sequence[Account], work: Workload, day: datetime.date, floor: float | None, within: float | None
+) -> list[Candidate]:
+    found: list[Candidate] = []
+    slips: list[InputError] = []
+    for a in accounts:
+        try:
+            found.append(_candidate(a, work, day, floor, within))
+        except InputError as error:  # one row's slip leaves the others their answer
+            slips.append(error)
+            found.append(Candidate(a, None, *_most(a, work), math.nan, str(error).partition(" `")[0]))
+    if slips and len(slips) == len(found):
+        raise slips[0]
+    return found
+
+
 def _candidate(a: Account, work: Workload, day: datetime.date, floor: float | None, within: float | None) -> Candidate:
     mine = dataclasses.replace(work, tier=a.tier)
     best, why = _quoted(a, mine, day)
@@ -256,6 +274,8 @@ def _candidate(a: Account, work: Workload, day: datetime.date, floor: float | No
         why = "no quality in the table" if a.quality is None else f"quality {a.quality:g} below {floor:g}"
     if not why and within is not None and not seconds <= within:
         why = "no tokens_per_s in the table" if math.isnan(seconds) else f"an answer takes {units.seconds(seconds)}"
+    if not why and most == 0:
+        why = f"its limit is 0 {binds}"
     return Candidate(a, best, most, binds, seconds, why)
 
 
@@ -274,7 +294,9 @@ def _most(a: Account, work: Workload) -> tuple[float, str]:
     each = {
         "requests": 1.0, "tokens": float(work.prompt + work.output), "inputs": float(work.prompt), "outputs": float(work.output),
     }  # fmt: skip
-    caps = {said: limit / each[k] for k, said in _PER_MINUTE.items() if (limit := getattr(a, k)) and each[k]}
+    caps = {
+        said: limit / each[k] for k, said in _PER_MINUTE.items() if (limit := getattr(a, k)) is not None and each[k]
+    }
     if not caps:
         return math.inf, ""
     binds = min(caps, key=lambda said: caps[said])

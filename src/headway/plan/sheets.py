@@ -135,6 +135,11 @@ def price_sheet(request: Request, sheet: TierSheet, steps: Sequence[float] = ())
         Longest prompts of each range, the last at the end of the sheet; empty: the request's, and four times that, and so on up to
         the model's longest. [tokens]
 
+    Raises
+    ------
+    InputError
+        When answers alone are longer than the model's context.
+
     Notes
     -----
     A tier keeps its speed at every length, with fewer sequences the longer they are, and stops where one alone is slower or does not
@@ -143,6 +148,10 @@ def price_sheet(request: Request, sheet: TierSheet, steps: Sequence[float] = ())
     """
     s = sheet.setting
     longest = s.model.max_context - s.output
+    if longest < 1:
+        raise InputError(
+            f"--output: answers of {s.output:,.0f} tokens leave no room for a prompt in the {s.model.max_context:,} of {s.model.name}"
+        )
     edges = [min(x, longest) for x in steps] if steps else _edges(s.prompt, longest)
     return tuple(_priced(t, sheet, request.hits or _HITS, list(dict.fromkeys(edges))) for t in sheet.tiers)
 

@@ -16,7 +16,7 @@ from headway.economics import implied_batch_cut
 from headway.errors import InputError, PhysicsError, quoted
 from headway.parallel import Layout
 from headway.plan.choose import fitting_layouts
-from headway.questions import Request
+from headway.questions import Request, decoded
 from headway.serving import Setting, answer, case, setting
 from headway.shown import Shown
 
@@ -294,7 +294,7 @@ def design_tiers(
     Raises
     ------
     InputError
-        For tiers that cannot be read, a system without a price.
+        For tiers that cannot be read, a system without a price, requests without a prompt or an answer.
     PhysicsError
         When the weights do not fit, or no batch is as fast as a tier.
 
@@ -306,6 +306,9 @@ def design_tiers(
     s = setting(request)
     if s.system.price is None:
         raise InputError(f"{s.system.name} has no price: give --price, like --price 2.5/h")
+    if s.prompt < 1:
+        raise InputError(f"--prompt: {s.prompt:g} must be at least 1 token")
+    decoded(s.output)
     if not 0 <= margin < 1:
         raise InputError(f"--margin: {margin:g}; a share of the price is needed, from 0 to below 1")
     wanted = read_tiers(tiers)

@@ -11,7 +11,6 @@ from headway.report.loads import money
 from headway.tables import table_text
 
 _SMALL = 1e-9  # dollars per token below which zeros hide the number
-_YEAR = 365.25 * 86400
 _FAR = 2.0  # times a drain time may differ before it is said
 
 
@@ -73,7 +72,7 @@ def _places(h: Holding) -> list[str]:
 def _time(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return "—" if value is None else "never"
-    return "0" if value <= 0 else f"{value / _YEAR:,.3g} years" if value >= 2 * _YEAR else units.seconds(value)
+    return "0" if value <= 0 else units.seconds(value)
 
 
 def _ranges(h: Holding) -> list[str]:

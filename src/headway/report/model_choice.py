@@ -24,7 +24,11 @@ def choice_text(c: ModelChoice) -> str:
 
 
 def _rate(value: float) -> str:
-    return "any" if math.isinf(value) else f"{value:,.4g}"
+    return "all" if math.isinf(value) else f"{value:,.4g}"
+
+
+def _minute(value: float) -> str:
+    return "any number" if math.isinf(value) else f"{_rate(value)} a minute"
 
 
 def _row(x: Candidate, taken: float | None) -> list[str]:
@@ -40,7 +44,7 @@ def _row(x: Candidate, taken: float | None) -> list[str]:
         quality,
         answer,
         units.dollars(x.dollars),
-        f"{_rate(x.most)} a minute",
+        _minute(x.most),
         x.binds or "—",
         takes,
     ]
@@ -51,7 +55,7 @@ def _chosen(c: ModelChoice) -> list[str]:
     if c.rate is None:
         first = c.shares[0].candidate
         return [
-            f"cheapest   {first.account.model}, {each} a request, {_rate(first.most)} a minute; all together take {_rate(c.most)}"
+            f"cheapest   {first.account.model}, {each} a request, {_minute(first.most)}; all together take {_minute(c.most)}"
         ]
     parts = [f"{s.candidate.account.model} {_rate(s.rate)} ({units.per_cent(s.rate / c.rate)})" for s in c.shares]
     out = [f"choice     {', '.join(parts)}: {each} a request, {units.dollars(c.dollars * c.rate * 60)} an hour"]
@@ -60,5 +64,5 @@ def _chosen(c: ModelChoice) -> list[str]:
         out.append("alone      no model that may takes all of them")
     elif len(c.shares) > 1:
         out.append(f"alone      {alone.account.model} takes all of them at {alone.dollars / c.dollars:.3g}x that")
-    out.append(f"room       those that may take any take {_rate(c.most)} a minute together")
+    out.append(f"room       those that may take any take {_minute(c.most)} together")
     return out
