@@ -75,6 +75,9 @@ def curve(
         ),
     ] = "batch",
     points: Annotated[int, Parameter(help="How many points on the log scale.")] = 25,
+    stacked: Annotated[
+        bool, Parameter(negative="", help="Draw what a pass is spent on as areas that sum to it (with -o).")
+    ] = False,
     json: Json = False,
     csv: Csv = False,
     why: Why = False,
@@ -99,7 +102,8 @@ def curve(
     if out:
         from headway import figures
 
-        figures.write_figure(figures.curve_figure(p, found), out)
+        draw = figures.terms_figure if stacked else figures.curve_figure
+        figures.write_figure(draw(p, found), out)
     rows = curve_rows(p, found)
     if json:
         emit({"plan": plan_record(p), "curve": rows} | ({"why": why_rows(p)} if why else {}))

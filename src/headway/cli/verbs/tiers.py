@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json
+from headway.cli.options import Csv, Folder, Json, Out
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
@@ -58,6 +58,7 @@ def tiers(
     ttft: _Ttft = None,
     json: Json = False,
     csv: Csv = False,
+    out: Out = None,
     catalog: Folder = (),
 ) -> None:
     """Design fast, standard and batch tiers: what speed costs, what to charge, when it loses money, and the market's tiers beside.
@@ -83,6 +84,10 @@ def tiers(
     wait = None if ttft is None else units.parse(ttft, units.SECONDS, "--ttft")
     mixed = fill_seats(request, found, fill, rate=rate, ttft=wait) if fill else None
     kept = promises(request, found) if check else ()
+    if out:
+        from headway import figures
+
+        figures.write_figure(figures.tiers_figure(found), out)
     if json:
         more = {"promises": promises_record(kept)} if check else {}
         more |= {"mixed": mixed_record(mixed)} if mixed else {}
@@ -91,7 +96,7 @@ def tiers(
         emit_csv(tiers_record(found)["curve"])
     else:
         parts = [found.text(), sheet_text(priced, output), *([mixed_text(mixed, found)] if mixed else [])]
-        show("\n".join([*parts, *([promises_text(kept)] if check else [])]))
+        show("\n".join([*parts, *([promises_text(kept)] if check else []), *([f"\nchart written to {out}"] if out else [])]))
 
 
 def _share(text: str) -> float:
