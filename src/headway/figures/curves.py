@@ -92,10 +92,10 @@ def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
         for x, t, c, b in zip(found.x, found.seconds, found.cost, found.batch, strict=True):
             low, high = sure(p, found, float(x), float(t), float(b))
             dollars = None if math.isnan(c) else 1e6 * float(c)
-            sure = {"ms_low": 1e3 * low, "ms_high": 1e3 * high}
+            ends = {"ms_low": 1e3 * low, "ms_high": 1e3 * high}
             if dollars is not None:
-                sure |= {"dollars_low": dollars * low / float(t), "dollars_high": dollars * high / float(t)}
-            rows.append({"plan": name, "batch": float(x) * p.replicas, "ms": 1e3 * float(t), "dollars": dollars} | sure)
+                ends |= {"dollars_low": dollars * low / float(t), "dollars_high": dollars * high / float(t)}
+            rows.append({"plan": name, "batch": float(x) * p.replicas, "ms": 1e3 * float(t), "dollars": dollars} | ends)
     x = {"field": "batch", "type": "quantitative", "scale": LOG, "axis": FEW, "title": "sequences in the system"}
     colour = {"field": "plan", "type": "nominal", "title": None, "legend": {"labelLimit": 400}}
 

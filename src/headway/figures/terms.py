@@ -32,7 +32,13 @@ def terms_figure(plan: Plan, curve: Curve) -> Spec:
     if curve.axis != "batch":
         raise InputError("--stacked goes with --against batch")
     whole = curve_figure(plan, curve)
-    x: Spec = {"field": "batch", "type": "quantitative", "scale": LOG, "axis": FEW, "title": "batch (sequences per pass)"}
+    x: Spec = {
+        "field": "batch",
+        "type": "quantitative",
+        "scale": LOG,
+        "axis": FEW,
+        "title": "batch (sequences per pass)",
+    }
     return {**whole, "hconcat": [_stack(plan, curve, x), *whole["hconcat"][1:]]}
 
 
@@ -52,7 +58,7 @@ def spent_rows(plan: Plan, curve: Curve) -> list[dict[str, Any]]:
 
 
 def _stack(plan: Plan, curve: Curve, x: Spec) -> Spec:
-    rows = [r for r in spent_rows(plan, curve)]
+    rows = spent_rows(plan, curve)
     shown = [n for n in _ORDER if any(r["ms"] > 0 for r in rows if r["term"] == n)]
     y: Spec = {"field": "ms", "type": "quantitative", "stack": "zero", "title": "time of a pass (ms)"}
     colour: Spec = {"field": "term", "type": "nominal", "title": None, "sort": shown,
@@ -64,25 +70,29 @@ def _stack(plan: Plan, curve: Curve, x: Spec) -> Spec:
         "data": {"values": [r for r in rows if r["term"] in shown]}, "mark": {"type": "area", "opacity": 0.85, "clip": True},
         "encoding": {"x": x, "y": y, "color": colour, "order": {"field": "order"}, "tooltip": tips},
     }  # fmt: skip
-    return {"width": 460, "height": 260, "layer": [areas, *_interval(plan, curve, x), *knees(plan, curve)]}
+    behind, before = _interval(plan, curve, x)
+    return {"width": 460, "height": 260, "layer": [*behind, areas, *before, *knees(plan, curve)]}
 
 
-def _interval(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
-    """The step, and its 80 % interval as a band."""
+def _interval(plan: Plan, curve: Curve, x: Spec) -> tuple[list[Spec], list[Spec]]:
+    """What lies behind the areas, the band of the 80 % interval; and before them, the step and the band's lower end."""
     rows: list[Spec] = []
     for a, t, b in zip(curve.x, curve.seconds, curve.batch, strict=True):
         low, high = sure(plan, curve, float(a), float(t), float(b))
         rows.append({"batch": float(a), "step": 1e3 * float(t), "low": 1e3 * low, "high": 1e3 * high})
     data: Spec = {"data": {"values": rows}}
-    line: Spec = {
-        **data, "mark": {"type": "line", "color": COLOURS["step"], "strokeWidth": 2.5, "clip": True},
-        "encoding": {"x": x, "y": {"field": "step", "type": "quantitative"}},
-    }  # fmt: skip
+
+    def line(field: str, **mark: Any) -> Spec:
+        y: Spec = {"field": field, "type": "quantitative"}
+        return {
+            **data,
+            "mark": {"type": "line", "color": COLOURS["step"], "clip": True, **mark},
+            "encoding": {"x": x, "y": y},
+        }
+
+    step = line("step", strokeWidth=2.5)
     if plan.spread is None:
-        return [line]
+        return [], [step]
     ends: Spec = {"y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}}
-    band: Spec = {
-        **data, "mark": {"type": "area", "opacity": 0.16, "color": COLOURS["step"], "clip": True, "tooltip": None},
-        "encoding": {"x": x, **ends},
-    }  # fmt: skip
-    return [band, line]
+    mark: Spec = {"type": "area", "opacity": 0.18, "color": COLOURS["step"], "clip": True}
+    return [{**data, "mark": mark, "encoding": {"x": x, **ends}}], [line("low", strokeWidth=1, strokeDash=[3, 3]), step]

@@ -21,35 +21,34 @@ def tiers_figure(s: TierSheet) -> Spec:
     -----
     A real tier stands at its speed and price relative to its provider's standard tier, on this sheet's standard tier.
     """
-    base = s.standard
     curve = [
-        {"speed": p.speed, "dollars": p.cost, "layout": str(p.layout), "batch": p.batch, "line": "cost"} for p in s.curve
+        {"speed": p.speed, "dollars": p.cost, "layout": str(p.layout), "batch": p.batch, "line": "cost"}
+        for p in s.curve
     ]
     tiers = [
-        {"speed": t.at.speed, "dollars": t.price, "name": t.name, "line": f"price at {s.margin:.0%} margin"} for t in s.tiers
+        {"speed": t.at.speed, "dollars": t.price, "name": t.name, "line": f"price at {s.margin:.0%} margin"}
+        for t in s.tiers
     ]
-    market = [
-        {"speed": base.at.speed * m.speed_times, "dollars": base.price * m.price_times, "name": m.name, "line": "real tier",
-         "source": f"{m.source}, {m.date}"}
-        for m in s.market
-        if math.isfinite(m.speed_times * m.price_times)
-    ]  # fmt: skip
-    x: Spec = {"field": "speed", "type": "quantitative", "scale": LOG, "axis": FEW, "title": "speed of one user (tokens/s)"}
-    y: Spec = {"field": "dollars", "type": "quantitative", "scale": {"type": "log"}, "title": "$ per million output tokens"}
+    market = _market(s)
+    x: Spec = {
+        "field": "speed",
+        "type": "quantitative",
+        "scale": LOG | {"padding": 16},
+        "axis": FEW,
+        "title": "speed of one user (tokens/s)",
+    }
+    y: Spec = {
+        "field": "dollars",
+        "type": "quantitative",
+        "scale": LOG | {"padding": 22},
+        "title": "$ per million output tokens",
+    }
     lines = ["cost", f"price at {s.margin:.0%} margin", *(["real tier"] if market else [])]
     colour: Spec = {"field": "line", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
                     "scale": {"domain": lines, "range": [_COST, _TIER, _MARKET][: len(lines)]}}  # fmt: skip
 
-    def points(rows: list[Spec], shape: str, dy: int) -> list[Spec]:
-        tips = [{"field": f, "type": "nominal"} for f in rows[0] if f != "line"]
-        mark: Spec = {"type": "point", "filled": True, "size": 90, "shape": shape, "opacity": 1}
-        word: Spec = {"type": "text", "dy": dy, "fontSize": 11}
-        where: Spec = {"x": x, "y": y, "color": colour}
-        return [
-            {"data": {"values": rows}, "mark": mark, "encoding": {**where, "tooltip": tips}},
-            {"data": {"values": rows}, "mark": word, "encoding": {**where, "text": {"field": "name"}}},
-        ]
-
+    at: Spec = {"x": x, "y": y, "color": colour}
+    middle = math.sqrt(s.fastest.speed * s.floor.speed)
     tips = [{"field": f, "type": "nominal"} for f in ("speed", "dollars", "layout", "batch")]
     line: Spec = {"type": "line", "strokeWidth": 2.5, "point": {"size": 16}}
     return {
@@ -61,7 +60,46 @@ def tiers_figure(s: TierSheet) -> Spec:
         "width": 560, "height": 340,
         "layer": [
             {"data": {"values": curve}, "mark": line, "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips}},
-            *points(tiers, "square", -12), *(points(market, "diamond", 16) if market else []),
+            *_points(tiers, "square", at, middle), *(_points(market, "diamond", at, middle) if market else []),
         ],
         "config": CONFIG,
     }  # fmt: skip
+
+
+def _market(s: TierSheet) -> list[Spec]:
+    """Real tiers on the sheet's standard one; those that meet in one place are one mark with all their names."""
+    base = s.standard
+    found: list[Spec] = []
+    for m in s.market:
+        if not math.isfinite(m.speed_times * m.price_times):
+            continue
+        at, dollars = base.at.speed * m.speed_times, base.price * m.price_times
+        near = next(
+            (f for f in found if abs(f["speed"] / at - 1) < 0.02 and abs(f["dollars"] / dollars - 1) < 0.05), None
+        )
+        if near:
+            near["name"].append(m.name)
+        else:
+            found.append(
+                {
+                    "speed": at,
+                    "dollars": dollars,
+                    "name": [m.name],
+                    "line": "real tier",
+                    "source": f"{m.source}, {m.date}",
+                }
+            )
+    return found
+
+
+def _points(rows: list[Spec], shape: str, at: Spec, middle: float) -> list[Spec]:
+    """Named marks; names stand towards the middle speed, where there is room."""
+    tips = [{"field": f, "type": "nominal"} for f in rows[0] if f != "line"]
+    mark: Spec = {"type": "point", "filled": True, "size": 90, "shape": shape, "opacity": 1}
+    found: list[Spec] = [{"data": {"values": rows}, "mark": mark, "encoding": {**at, "tooltip": tips}}]
+    for left in (False, True):
+        mine = [r for r in rows if (r["speed"] > middle) == left]
+        word: Spec = {"type": "text", "align": "right" if left else "left", "dx": -9 if left else 9, "fontSize": 11}
+        if mine:
+            found.append({"data": {"values": mine}, "mark": word, "encoding": {**at, "text": {"field": "name"}}})
+    return found

@@ -1,4 +1,4 @@
-"""The page: a server on this machine, whose every answer is a verb's own `--json` and whose every chart is its own `-o` (the ``[web]`` extra)."""
+"""The page: a server whose every answer is a verb's own `--json` and whose every chart is its own `-o` (the ``[web]`` extra)."""
 
 from headway.web.limits import Limits
 

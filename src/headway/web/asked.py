@@ -11,7 +11,7 @@ from typing import Any
 from headway.errors import InputError, near_misses, quoted
 from headway.questions import FIELDS, option_of
 from headway.web.limits import MOST_NUMBERS, MOST_POINTS, MOST_TEXT
-from headway.web.names import PASTED, model_name, plain_text, traffic_name, word
+from headway.web.names import PASTED, model_name, plain_text, sweep_text, traffic_name, word
 from headway.web.offered import OFFERED, Offered, Option, options_of
 
 _TRAFFIC = ("traffic", "fill")
@@ -67,7 +67,7 @@ def read(verb: str, body: Any) -> Asked:
     if verb not in OFFERED:
         raise InputError(f"{quoted(verb)} is no verb of the page; it has {', '.join(OFFERED)}")
     if not isinstance(body, dict):
-        raise InputError("the body must be a JSON object of options, like {\"model\": \"deepseek-v3\", \"system\": \"h200x8\"}")
+        raise InputError('the body must be a JSON object of options, like {"model": "deepseek-v3", "system": "h200x8"}')
     offered = OFFERED[verb]
     known = options_of(offered)
     config = body.get("config") if "model" in known else None
@@ -79,7 +79,9 @@ def read(verb: str, body: Any) -> Asked:
             continue
         if name not in known:
             close = near_misses(str(name), known)
-            raise InputError(f"{verb}: {quoted(name)} is no option of the page{f'; did you mean {close[0]}?' if close else ''}")
+            raise InputError(
+                f"{verb}: {quoted(name)} is no option of the page{f'; did you mean {close[0]}?' if close else ''}"
+            )
         _add(found, known[name], value)
     if config is not None and "model" not in found.values:
         _add(found, known["model"], "pasted")
@@ -141,6 +143,8 @@ def _harmless(o: Option, text: str, pasted: bool) -> str:
         return model_name(text, pasted, counts=not o.asked)
     if o.name in _TRAFFIC:
         return traffic_name(text, _said(o))
+    if o.name == "sweep":
+        return sweep_text(text)
     if o.name in _WORDS:
         return word(text, o.name)
     f = FIELDS.get(o.name) if o.asked else None

@@ -69,12 +69,16 @@ class Gate:
 def name_of(host: str) -> str:
     """Return a Host header's name without its port."""
     if host.startswith("["):
-        return host.split("]")[0].lower() + "]"
+        return host.split("]", maxsplit=1)[0].lower() + "]"
     return host.rsplit(":", 1)[0].lower() if ":" in host else host.lower()
 
 
 async def _say(send: Send, status: int, kind: str, said: str) -> None:
     body = json.dumps({"error": said, "kind": kind}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -11,14 +11,15 @@ from headway.errors import InputError, quoted, unknown
 
 PASTED = "pasted/config.json"  # where a pasted config lies, in the process's own empty folder
 _COUNTS = re.compile(r"\d+(\.\d+)?[kMGBTmb]/\d+(\.\d+)?[kMGBTmb]")
-_VALUE = r"[\w.%~+-]+(/(s|min|h|d))?"
+_VALUE = r"\w[\w.%~+-]*?(/(s|min|h|d|M|Mtok))?"
 _DRAWN = re.compile(rf"[a-z-]+:{_VALUE}(,[a-z_]+={_VALUE})*")  # no value of it can be a path
+_SWEEP = re.compile(rf"[A-Za-z]\w*=[$]?{_VALUE}(\.\.[$]?{_VALUE}(:\d+)?|(,[$]?{_VALUE})*)")
 _PATH = re.compile(r"^[.~/\\]|[\\]|\.(json|gguf|toml|csv|jsonl|gz|parquet)$", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 
 
 def model_name(text: str, pasted: bool, counts: bool = False) -> str:
-    """Return the catalogue's own names of models by comma; the pasted config where one is given and no name.
+    """Return names of models by comma that the catalogue has; the pasted config where one is given and no name.
 
     Parameters
     ----------
@@ -44,11 +45,9 @@ def _one(name: str, pasted: bool, counts: bool) -> str:
     if counts and _COUNTS.fullmatch(name):
         return name
     table = catalogue().table("models")
-    number = None if _PATH.search(name) else table.find(name)
-    if number is None:
+    if _PATH.search(name) or ".." in name or table.find(name) is None:
         raise unknown("model", name, table.names(), "The page takes the catalogue's, or a config.json that you paste.")
-    row = table.rows[number]
-    return row.get("id") or row["file"].removesuffix(".json").replace("--", "/")
+    return name
 
 
 def traffic_name(text: str, option: str) -> str:
@@ -62,7 +61,22 @@ def traffic_name(text: str, option: str) -> str:
     traces = [r["name"] for r in catalogue().table("traces").rows]
     if text in traces or (_DRAWN.fullmatch(text) and ".." not in text):
         return text
-    raise InputError(f"{option}: {quoted(text)} is not known; the page takes poisson:20/s, closed:64, {', '.join(traces)}")
+    raise InputError(
+        f"{option}: {quoted(text)} is not known; the page takes poisson:20/s, closed:64, {', '.join(traces)}"
+    )
+
+
+def sweep_text(text: str) -> str:
+    """Return what an equation is swept over: ``name=a..b`` or ``name=a,b,c``.
+
+    Raises
+    ------
+    InputError
+        When it is neither.
+    """
+    if not _SWEEP.fullmatch(text):
+        raise InputError(f"--sweep {quoted(text)} must look like name=a..b or name=a,b,c, e.g. context=1k..1M")
+    return text
 
 
 def plain_text(text: str, option: str) -> str:

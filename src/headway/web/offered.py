@@ -44,7 +44,21 @@ class Offered:
 
 
 _RUN = ("traffic", "requests", "duration", "start", "rate", "rate_scale", "seed", "policy", "router")
-_PRICES = ("model", "input", "output", "cached", "write_5m", "write_1h", "window", "fast", "active", "chip", "price", "samples", "seed")
+_PRICES = (
+    "model",
+    "input",
+    "output",
+    "cached",
+    "write_5m",
+    "write_1h",
+    "window",
+    "fast",
+    "active",
+    "chip",
+    "price",
+    "samples",
+    "seed",
+)
 OFFERED = {
     o.name: o
     for o in (

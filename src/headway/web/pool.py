@@ -92,7 +92,9 @@ class Lane:
         That a process goes on for a client that has left: a short question ends sooner than a new process starts. [s]
     """
 
-    def __init__(self, limits: Limits, count: int, waiting: int, seconds: float, grace: float, folders: tuple[str, ...]) -> None:
+    def __init__(
+        self, limits: Limits, count: int, waiting: int, seconds: float, grace: float, folders: tuple[str, ...]
+    ) -> None:
         self.seconds, self.grace = seconds, grace
         self._limits, self._folders = limits, folders
         self._slots, self._count = asyncio.Semaphore(count), count
@@ -130,7 +132,9 @@ class Lane:
             raise
         self._after(one, work)
         if not done:
-            return refusal(408, "time", f"this took longer than the {self.seconds:g} s that the server gives such a question")
+            return refusal(
+                408, "time", f"this took longer than the {self.seconds:g} s that the server gives such a question"
+            )
         return work.result()
 
     async def _started(self) -> _Process:

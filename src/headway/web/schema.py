@@ -58,9 +58,7 @@ def _own(o: Option) -> dict[str, Any]:
 
 def schemas() -> dict[str, Any]:
     """Return the schema of every verb on the page, by name, with whether it streams, draws and has a table."""
-    return {
-        name: verb_schema(o) | {"lane": o.lane, "drawn": o.drawn, "table": o.table} for name, o in OFFERED.items()
-    }
+    return {name: verb_schema(o) | {"lane": o.lane, "drawn": o.drawn, "table": o.table} for name, o in OFFERED.items()}
 
 
 def openapi() -> dict[str, Any]:
@@ -69,7 +67,10 @@ def openapi() -> dict[str, Any]:
     for name, o in OFFERED.items():
         body = {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
         failed = {
-            code: {"description": text, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}}
+            code: {
+                "description": text,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
+            }
             for code, text in _ERRORS.items()
         }
         about = verb_schema(o)["description"]
@@ -85,7 +86,9 @@ def openapi() -> dict[str, Any]:
                          "responses": done | failed}
             }  # fmt: skip
     for path, said in (("/api/schema", "the schemas below, by verb"), ("/api/names", "names that the catalogue knows")):
-        paths[path] = {"get": {"summary": said, "responses": {"200": {"description": said, "content": {"application/json": {}}}}}}
+        paths[path] = {
+            "get": {"summary": said, "responses": {"200": {"description": said, "content": {"application/json": {}}}}}
+        }
     refusal = {
         "type": "object", "required": ["error", "kind"],
         "properties": {"error": {"type": "string", "description": "One line."}, "kind": {"type": "string"},
@@ -96,5 +99,3 @@ def openapi() -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": {name: verb_schema(o) for name, o in OFFERED.items()} | {"Refusal": refusal}},
     }  # fmt: skip
-
-

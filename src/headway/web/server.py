@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,13 @@ from headway.web.pool import Answer, BusyError, Pool, refusal
 from headway.web.schema import openapi, schemas
 
 _PAGE = Path(__file__).parent / "page"
-_KINDS = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
 _VIEWS = ("/", "/lecture", "/money")
 _BEAT = 1.0  # seconds between two lines of a stream
 
@@ -41,7 +47,7 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
     pool = Pool(limits, folders)
 
     @contextlib.asynccontextmanager
-    async def living(_: Starlette) -> AsyncIterator[None]:
+    async def living(_: Starlette) -> AsyncGenerator[None]:
         warming = asyncio.ensure_future(pool.lanes["short"].warm())
         try:
             yield
@@ -115,7 +121,9 @@ def _asking(pool: Pool, form: str) -> Any:
             return body
         job = {"verb": verb, "form": form, "body": body}
         if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(_stream(pool, offered.lane, job), media_type="text/event-stream", headers={"cache-control": "no-store"})
+            return StreamingResponse(
+                _stream(pool, offered.lane, job), media_type="text/event-stream", headers={"cache-control": "no-store"}
+            )
         work = asyncio.ensure_future(_asked(pool, offered.lane, job))
         gone = asyncio.ensure_future(_gone(request))
         try:

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from headway.cli.progress import Told, told
 from headway.errors import HeadwayError, InputError, PhysicsError, shortened, visible
 
 _STATUS = {2: 400, 3: 422}
@@ -60,10 +61,16 @@ def _answering(coming: queue.SimpleQueue[str], out: Any, folders: list[str]) -> 
 
     while True:
         job = json.loads(coming.get())
-        say({"done": answer(job, folders, lambda **told: say({"progress": told}))})
+        say(
+            {
+                "done": answer(
+                    job, folders, lambda what, done, of: say({"progress": {"what": what, "done": done, "of": of}})
+                )
+            }
+        )
 
 
-def answer(job: dict[str, Any], folders: list[str], tell: Any) -> dict[str, Any]:
+def answer(job: dict[str, Any], folders: list[str], tell: Told) -> dict[str, Any]:
     """Return status and body of a question.
 
     Parameters
@@ -73,7 +80,7 @@ def answer(job: dict[str, Any], folders: list[str], tell: Any) -> dict[str, Any]
     folders : list of str
         Of the user's own catalogue.
     tell : callable
-        Gets ``what``, ``done`` and ``of`` while it runs.
+        Gets what is done, how much of it, and of how much, while it runs.
     """
     from headway.catalog import use
 
@@ -111,8 +118,7 @@ def _refused(error: HeadwayError, job: dict[str, Any]) -> dict[str, Any]:
     return _failed(status, "malformed" if status == 400 else "lost", said)
 
 
-def _of_verb(job: dict[str, Any], tell: Any, folders: list[str]) -> dict[str, Any]:
-    from headway.cli import progress
+def _of_verb(job: dict[str, Any], tell: Told, folders: list[str]) -> dict[str, Any]:
     from headway.web.asked import read
     from headway.web.in_python import program
 
@@ -125,10 +131,10 @@ def _of_verb(job: dict[str, Any], tell: Any, folders: list[str]) -> dict[str, An
     if form == "csv":
         if not a.offered.table:
             raise InputError(f"{a.offered.name} has no table")
-        return _ok(_printed([*a.words("--csv"), *own], tell, progress))
+        return _ok(_printed([*a.words("--csv"), *own], tell))
     chart = Path("chart.json") if form == "view" and _drawn(a) else None
     words = [*a.words("--json", *(["-o", str(chart)] if chart else [])), *own]
-    record = _printed(words, tell, progress)
+    record = _printed(words, tell)
     if form == "record":
         return _ok(json.loads(record))
     figure = json.loads(chart.read_text(encoding="utf-8")) if chart else None
@@ -140,7 +146,7 @@ def _drawn(a: Any) -> bool:
     return a.offered.drawn and (a.offered.name != "ask" or "sweep" in a.values)
 
 
-def _printed(words: list[str], tell: Any, progress: Any) -> str:
+def _printed(words: list[str], tell: Told) -> str:
     """What the verb prints; every error of the command line's own words is one of input."""
     from cyclopts import CycloptsError
 
@@ -148,7 +154,7 @@ def _printed(words: list[str], tell: Any, progress: Any) -> str:
 
     said = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), progress.told(lambda what, done, of: tell(what=what, done=done, of=of)):
+        with contextlib.redirect_stdout(said), told(tell):
             app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         raise InputError(" ".join(str(error).split())) from None

@@ -96,7 +96,11 @@ def tiers(
         emit_csv(tiers_record(found)["curve"])
     else:
         parts = [found.text(), sheet_text(priced, output), *([mixed_text(mixed, found)] if mixed else [])]
-        show("\n".join([*parts, *([promises_text(kept)] if check else []), *([f"\nchart written to {out}"] if out else [])]))
+        show(
+            "\n".join(
+                [*parts, *([promises_text(kept)] if check else []), *([f"\nchart written to {out}"] if out else [])]
+            )
+        )
 
 
 def _share(text: str) -> float:

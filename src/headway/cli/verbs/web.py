@@ -12,7 +12,9 @@ from headway.cli.options import Folder
 def web(
     *,
     port: Annotated[int, Parameter(help="Port to listen on; 0: one that is free.")] = 8017,
-    host: Annotated[str, Parameter(help="Address to listen on; others than this machine's own reach the network.")] = "127.0.0.1",
+    host: Annotated[
+        str, Parameter(help="Address to listen on; others than this machine's own reach the network.")
+    ] = "127.0.0.1",
     open_: Annotated[bool, Parameter(name="--open", negative="", help="Open the browser.")] = False,
     workers: Annotated[int, Parameter(help="Processes for short questions, and as many for long ones.")] = 2,
     seconds: Annotated[str, Parameter(help="Longest time of a long question. [5min]")] = "5min",

@@ -11,13 +11,13 @@ import { given, pasted, remember } from "./state.js";
 const START = { model: "deepseek-v3", system: "gb200-nvl72", context: "32k" };
 const FIRST = ["model", "system", "context", "output", "precision", "engine", "layout", "price"];
 const OWN = {
-  with_model: { type: "string", description: "Another model, side by side." },
-  with_system: { type: "string", description: "Another system, side by side." },
+  with_model: { type: "string", title: "beside: another model", description: "Another model, side by side." },
+  with_system: { type: "string", title: "beside: another system", description: "Another system, side by side." },
 };
 
 export function open(place, schemas, names) {
   const { against, points, stacked, ...asked } = schemas.curve.properties;
-  const properties = { ...asked, lines: { type: "boolean", description: "Each resource's own time as lines (log scales) instead of areas that sum to the step." }, ...OWN };
+  const properties = { ...asked, lines: { type: "boolean", title: "terms as lines", description: "Each resource's own time as lines (log scales) instead of areas that sum to the step." }, ...OWN };
   const order = [...Object.keys(properties)];
   const chart = new Chart("batch");
   const other = new Chart("comparison");
@@ -72,7 +72,7 @@ export function open(place, schemas, names) {
     chart.figure.setAttribute("aria-busy", "true");
     try {
       const found = await ask("curve", body());
-      answer = found.answer;
+      answer = { ...found.answer, curve: withPoint(found.answer) };
       fill(trouble);
       batch.max = answer.curve.length - 1;
       const index = nearestTo(Number(values.at) || answer.plan.balance_batch.cheap || answer.plan.decode.batch);
@@ -156,6 +156,14 @@ export function open(place, schemas, names) {
       run();
     },
   };
+}
+
+// The curve with the point that the plan recommends, or was asked for, in its place.
+function withPoint({ plan, curve }) {
+  const d = plan.decode;
+  const [low, high] = plan.interval_80?.decode_step_s || [null, null];
+  const rows = curve.filter((r) => r.batch !== d.batch);
+  return [...rows, { ...d, step_low_s: low, step_high_s: high }].sort((a, b) => a.batch - b.batch);
 }
 
 function here(row, answer) {

@@ -14,13 +14,13 @@ const mapped = (value, change) => Array.isArray(value) ? value.map((v) => mapped
   : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, k === "values" ? v : mapped(v, change)]))
     : typeof value === "string" ? change(value) : value;
 
-function coloured(spec) {
+function coloured(spec, room) {
   const [text, line] = dark() ? ["#d8dde2", "#46505a"] : ["#33393f", "#c9d0d6"];
   const found = dark() ? mapped(spec, (s) => DARK[s] || s) : spec;
   const config = {
     ...found.config, background: "transparent", font: "system-ui, sans-serif",
     axis: { ...found.config?.axis, labelColor: text, titleColor: text, tickColor: line, domainColor: line, gridColor: line, titleFontWeight: 500 },
-    legend: { labelColor: text, titleColor: text, orient: "bottom", columns: 3, labelLimit: 260 }, text: { color: text }, title: { color: text },
+    legend: { labelColor: text, titleColor: text, orient: "bottom", columns: room < NARROW ? 3 : 6, labelLimit: 260, symbolOpacity: 1 }, text: { color: text }, title: { color: text },
     rule: { color: text }, view: { stroke: null },
   };
   return { ...found, config };
@@ -32,7 +32,7 @@ const NARROW = 620;
 const sized = (unit, width) => (typeof unit.width === "number" ? { ...unit, width: Math.max(width, 160) } : unit);
 
 function fitted(spec, room) {
-  const { title, ...rest } = spec;
+  const { title, $schema, ...rest } = spec; // the title stands above the chart as text
   if (rest.hconcat) {
     if (room < NARROW) return { ...rest, hconcat: undefined, vconcat: rest.hconcat.map((u) => fitted(sized(u, room - AXIS), room)) };
     const all = rest.hconcat.reduce((sum, u) => sum + (u.width || 300), 0);
@@ -54,7 +54,7 @@ function held(spec, rows, colour) {
     const x = { field: "batch", type: "quantitative" };
     const select = { type: "point", on: "pointerdown, [pointerdown, window:pointerup] > pointermove", nearest: true, fields: ["batch"], clear: false };
     return { ...base, layer: [...base.layer,
-      { data: { name: "here" }, mark: { type: "rule", color: colour, strokeWidth: 2.5 }, encoding: { x } },
+      { data: { name: "here", values: rows.slice(0, 1) }, mark: { type: "rule", color: colour, strokeWidth: 2.5 }, encoding: { x } },
       { data: { values: rows }, params: [{ name: `pick${(n += 1)}`, select }], mark: { type: "point", opacity: 0, size: 1 }, encoding: { x } }] };
   };
   const key = ["hconcat", "vconcat"].find((k) => spec[k]);
@@ -90,7 +90,7 @@ export class Chart {
     const turn = (this.turn = (this.turn || 0) + 1);
     this.width = this.plot.clientWidth;
     const { rows, picked } = this.given;
-    let spec = fitted(coloured(structuredClone(this.spec)), this.width);
+    let spec = fitted(coloured(structuredClone(this.spec), this.width), this.width);
     let picks = () => 0;
     if (rows) [spec, picks] = held(spec, rows, dark() ? "#ff9d5c" : "#c2500a");
     const place = el("div");
@@ -122,7 +122,7 @@ export class Chart {
   // As `-o FILE.svg` draws it: light, with its title, at its own size.
   async whole() {
     const w = await vega();
-    const spec = { background: "white", ...this.spec };
+    const { $schema, ...spec } = { background: "white", ...this.spec };
     return (await w.vegaEmbed(el("div"), spec, { ...EMBED, renderer: "svg" })).view;
   }
 

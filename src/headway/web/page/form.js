@@ -76,7 +76,8 @@ export function makeForm(properties, values, names, { first, rest = true, change
   const row = (name) => {
     const entry = properties[name];
     const [box, options] = control(name, entry, values[name], names, changed);
-    const title = name.replaceAll("_", " ") + (entry.unit ? ` [${entry.unit}]` : "");
+    const typed = String((entry.examples || [])[0] || "").includes("/"); // its unit is typed with it: 4.49/h
+    const title = (entry.title || name.replaceAll("_", " ")) + (entry.unit && !typed ? ` [${entry.unit}]` : "");
     const knob = box.type === "text" && first.includes(name) && (entry.unit || entry.type !== "string") ? slider(box, entry, changed, title) : null;
     return el(box.type === "checkbox" ? "div.field.tick" : "div.field", {},
       el("label", { for: box.id }, title), box, options, knob, el("small", { id: `${box.id}-about` }, entry.description || ""));
