@@ -11,7 +11,7 @@ from typing import Any
 from headway.errors import InputError, near_misses, quoted
 from headway.questions import FIELDS, option_of
 from headway.web.limits import MOST_NUMBERS, MOST_POINTS, MOST_TEXT
-from headway.web.names import PASTED, model_name, plain_text, sweep_text, traffic_name, word
+from headway.web.names import PASTED, model_name, plain_text, seller_name, sweep_text, traffic_name, word
 from headway.web.offered import OFFERED, Offered, Option, options_of
 
 _TRAFFIC = ("traffic", "fill")
@@ -71,26 +71,24 @@ def read(verb: str, body: Any) -> Asked:
     offered = OFFERED[verb]
     known = options_of(offered)
     config = body.get("config") if "model" in known else None
+    if "config" in body and "model" not in known:
+        raise InputError(f"{verb} takes no config.json")
     if config is not None and not isinstance(config, dict):
         raise InputError("config must be the object of a config.json")
     found = Asked(offered, {}, config=config)
-    for name, value in body.items():
-        if value is None or (name == "config" and "model" in known):
-            continue
-        if name not in known:
+    for name in body:
+        if name not in known and name != "config":
             close = near_misses(str(name), known)
             raise InputError(
                 f"{verb}: {quoted(name)} is no option of the page{f'; did you mean {close[0]}?' if close else ''}"
             )
-        _add(found, known[name], value)
-    if config is not None and "model" not in found.values:
-        _add(found, known["model"], "pasted")
+    given = {"model": "pasted", **body} if config is not None else body
+    for name, o in known.items():  # words stand in the order of the command line
+        if given.get(name) is not None:
+            _add(found, o, given[name])
     missing = [n for n, o in known.items() if o.needed and n not in found.values]
     if missing:
         raise InputError(f"{verb} needs {' and '.join(missing)}")
-    order = list(known)
-    found.placed.sort(key=lambda w: 1 if "=" in w else 0)
-    found.values.update({k: found.values.pop(k) for k in sorted(found.values, key=order.index)})
     return found
 
 
@@ -107,19 +105,27 @@ def _add(found: Asked, o: Option, value: Any) -> None:
             found.options.append(o.said if value else f"--no-{o.said.removeprefix('--')}")
         found.values[o.name] = value
         return
-    text = _text(o, value, found.config is not None)
+    text = _text(o, value)
     if text == "":
         return
+    text = _harmless(found, o, text)
     found.values[o.name] = text
+    if not o.said and text.startswith("-"):
+        raise InputError(f"{o.name}: {quoted(text)} is an option; the page takes a name there")
     if o.said:
         found.options.append(f"{o.said}={text}")
     else:
-        found.placed.insert(0, text)
+        found.placed.append(text)
 
 
-def _text(o: Option, value: Any, pasted: bool) -> str:
+def _text(o: Option, value: Any) -> str:
     """The words of a value; an empty one is left out."""
-    if o.kind == "array" and isinstance(value, list) and all(isinstance(x, str) for x in value):
+    if (
+        o.asked
+        and FIELDS[o.name].kind == "names"
+        and isinstance(value, list)
+        and all(isinstance(x, str) for x in value)
+    ):
         value = ",".join(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InputError(f"{_said(o)} is {quoted(value)}; it must be text or a number")
@@ -130,17 +136,19 @@ def _text(o: Option, value: Any, pasted: bool) -> str:
         raise InputError(f"{_said(o)}: at most {MOST_TEXT} printable characters")
     if o.choices and text not in o.choices:
         raise InputError(f"{_said(o)}: {quoted(text)} is not known; accepted: {', '.join(o.choices)}")
-    if text == "":
-        return text
-    if o.name == "points" and not (text.isdigit() and 2 <= int(text) <= MOST_POINTS):
+    if text and o.name == "points" and not (text.isdigit() and 2 <= int(text) <= MOST_POINTS):
         raise InputError(f"--points: {quoted(text)} must be in 2..{MOST_POINTS} on the page")
-    return _harmless(o, text, pasted)
+    return text
 
 
-def _harmless(o: Option, text: str, pasted: bool) -> str:
+def _harmless(found: Asked, o: Option, text: str) -> str:
     """A text that cannot name a file."""
-    if o.name == "model" and not (o.asked is False and o.about.startswith("MODEL or PROVIDER")):
-        return model_name(text, pasted, counts=not o.asked)
+    if o.name == "model":
+        return (
+            seller_name(text)
+            if found.offered.name == "infer"
+            else model_name(text, found.config is not None, counts=not o.asked)
+        )
     if o.name in _TRAFFIC:
         return traffic_name(text, _said(o))
     if o.name == "sweep":

@@ -14,7 +14,10 @@ _COUNTS = re.compile(r"\d+(\.\d+)?[kMGBTmb]/\d+(\.\d+)?[kMGBTmb]")
 _VALUE = r"\w[\w.%~+-]*?(/(s|min|h|d|M|Mtok))?"
 _DRAWN = re.compile(rf"[a-z-]+:{_VALUE}(,[a-z_]+={_VALUE})*")  # no value of it can be a path
 _SWEEP = re.compile(rf"[A-Za-z]\w*=[$]?{_VALUE}(\.\.[$]?{_VALUE}(:\d+)?|(,[$]?{_VALUE})*)")
-_PATH = re.compile(r"^[.~/\\]|[\\]|\.(json|gguf|toml|csv|jsonl|gz|parquet)$", re.IGNORECASE)
+_FILE = re.compile(r"^[.~/]|\\|:|\.(json|gguf|csv)$", re.IGNORECASE)
+_PATH = re.compile(
+    r"^[.~/]|\\|/(?!(s|min|h|hr|hour|d|day|M|Mtok)\b)|\.(json|gguf|toml|csv|jsonl|gz|parquet)$", re.IGNORECASE
+)
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 
 
@@ -45,7 +48,7 @@ def _one(name: str, pasted: bool, counts: bool) -> str:
     if counts and _COUNTS.fullmatch(name):
         return name
     table = catalogue().table("models")
-    if _PATH.search(name) or ".." in name or table.find(name) is None:
+    if _FILE.search(name) or ".." in name or table.find(name) is None:
         raise unknown("model", name, table.names(), "The page takes the catalogue's, or a config.json that you paste.")
     return name
 
@@ -64,6 +67,21 @@ def traffic_name(text: str, option: str) -> str:
     raise InputError(
         f"{option}: {quoted(text)} is not known; the page takes poisson:20/s, closed:64, {', '.join(traces)}"
     )
+
+
+def seller_name(text: str) -> str:
+    """Return MODEL or PROVIDER/MODEL of the price lists.
+
+    Raises
+    ------
+    InputError
+        When it looks like a file.
+    """
+    if _FILE.search(text) or ".." in text or text.count("/") > 1 or "//" in text:
+        raise InputError(
+            f"{quoted(text)} looks like a file; the page takes a model of the price lists, like openai/gpt-5.5"
+        )
+    return text
 
 
 def sweep_text(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from headway.web.gate import App, Gate
@@ -30,6 +30,7 @@ _KINDS = {
     ".txt": "text/plain",
 }
 _VIEWS = ("/", "/lecture", "/money")
+_LONG = 2000  # bytes of an answer that are worth packing
 _BEAT = 1.0  # seconds between two lines of a stream
 
 
@@ -94,18 +95,18 @@ def _file(plain: bytes, packed: bytes, kind: str) -> Any:
 
 
 def _documents() -> list[Route]:
-    async def described(_: Request) -> Response:
-        return JSONResponse(openapi())
+    async def described(request: Request) -> Response:
+        return _packed(request, openapi())
 
-    async def listed(_: Request) -> Response:
-        return JSONResponse(schemas())
+    async def listed(request: Request) -> Response:
+        return _packed(request, schemas())
 
     return [Route("/openapi.json", described), Route("/api/schema", listed)]
 
 
 def _names(pool: Pool) -> Any:
-    async def answer(_: Request) -> Response:
-        return _response(await _asked(pool, "short", {"verb": "", "form": "names", "body": {}}), "record")
+    async def answer(request: Request) -> Response:
+        return _response(await _asked(pool, "short", {"verb": "", "form": "names", "body": {}}), "record", request)
 
     return answer
 
@@ -132,7 +133,7 @@ def _asking(pool: Pool, form: str) -> Any:
             gone.cancel()
             if not work.done():
                 work.cancel()
-        return _response(work.result(), form) if work.done() else Response(status_code=499)
+        return _response(work.result(), form, request) if work.done() else Response(status_code=499)
 
     return answer
 
@@ -166,12 +167,20 @@ async def _asked(pool: Pool, lane: str, job: dict[str, Any], tell: Any = None) -
         return refusal(429, "busy", "as many questions as the server takes are waiting; ask again in a moment")
 
 
-def _response(answer: Answer, form: str) -> Response:
+def _response(answer: Answer, form: str, request: Request | None = None) -> Response:
     status, body = answer["status"], answer["body"]
     headers = {"cache-control": "no-store", **({"retry-after": "2"} if status in (429, 503) else {})}
     if form == "csv" and status == 200:
         return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
-    return JSONResponse(body, status_code=status, headers=headers)
+    return _packed(request, body, status, headers)
+
+
+def _packed(request: Request | None, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON, packed where it is long and the client unpacks it."""
+    text, headers = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), headers or {}
+    if request is not None and len(text) > _LONG and "gzip" in request.headers.get("accept-encoding", ""):
+        text, headers = gzip.compress(text, 4), {**headers, "content-encoding": "gzip", "vary": "accept-encoding"}
+    return Response(text, status_code=status, media_type="application/json", headers=headers)
 
 
 async def _stream(pool: Pool, lane: str, job: dict[str, Any]) -> AsyncGenerator[str, None]:

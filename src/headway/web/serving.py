@@ -61,6 +61,7 @@ def _listening(host: str, port: int) -> socket.socket:
         found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
+        found.listen(1024)  # from now on nobody is turned away
     except OSError as error:
         raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror or error})") from None
     return found

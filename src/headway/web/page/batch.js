@@ -78,9 +78,9 @@ export function open(place, schemas, names) {
       const index = nearestTo(Number(values.at) || answer.plan.balance_batch.cheap || answer.plan.decode.batch);
       same.show(found);
       results.hidden = false;
+      say(answer.plan);
       await chart.draw(found.figure, { rows: answer.curve.map((r) => ({ batch: r.batch })), here: answer.curve[index].batch, picked: (b) => stand(nearestTo(b)) });
       stand(index, false);
-      say(answer.plan);
     } catch (error) {
       if (!error.kind) throw error;
       answer = null;

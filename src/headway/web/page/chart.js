@@ -67,7 +67,7 @@ const EMBED = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, d
 export class Chart {
   constructor(name) {
     this.name = name;
-    this.plot = el("div.plot");
+    this.plot = el("div.plot", { tabindex: "0" });
     this.caption = el("figcaption");
     this.figure = el("figure", {}, this.caption, this.plot);
     this.spec = null;
@@ -116,7 +116,7 @@ export class Chart {
 
   move(batch) {
     this.batch = batch;
-    if (this.found && this.given.rows && batch !== null) this.found.view.data("here", [{ batch }]).run();
+    if (this.found && this.given.rows && batch !== null) this.found.view.data("here", [{ batch }]).runAsync();
   }
 
   // As `-o FILE.svg` draws it: light, with its title, at its own size.

@@ -7,29 +7,33 @@ const STEPS = 4; // of a slider in an octave
 const OCTAVES = 7; // of a slider to each side of the example
 let lists = 0;
 
-// A slider beside a number as people write it: in equal ratios around where it starts, or from 0 to 1 for a share.
+// A slider beside a number as people write it: in equal ratios from what stands there, or from 0 to 1 for a share.
 export function slider(input, entry, moved, about) {
-  const start = QUANTITY.exec(String(input.value || entry.default || (entry.examples || [])[0] || ""));
-  if (!start || !(Number(start[1]) > 0 || entry.exclusiveMaximum <= 1.01)) return null;
   const share = entry.exclusiveMaximum !== undefined && entry.exclusiveMaximum <= 1.01;
-  const [base, suffix] = [Number(start[1]), start[2]];
-  const whole = entry.type === "integer" || entry.whole;
+  const start = () => QUANTITY.exec(String(input.value || entry.default || (entry.examples || [])[0] || ""));
+  if (!share && !(Number(start()?.[1]) > 0)) return null;
   const knob = el("input", {
     type: "range", "aria-label": `${about}, slider`, ...(share ? { min: 0, max: 0.95, step: 0.05, value: input.value || 0 }
       : { min: -OCTAVES * STEPS, max: OCTAVES * STEPS, step: 1, value: 0 }),
   });
+  let [said, at, base, suffix] = [null, 0, 1, ""];
   const text = () => {
     if (share) return String(Number(knob.value));
-    const found = base * 2 ** (knob.value / STEPS);
-    return `${whole ? Math.max(Math.round(found), 1) : Number(found.toPrecision(found >= 100 && !suffix ? 3 : 2))}${suffix}`;
+    if (input.value !== said || said === null) { // somebody has typed: from there on
+      const now = start() || [null, 1, ""];
+      [base, suffix] = [Number(now[1]) / 2 ** (at / STEPS), now[2]];
+    }
+    at = Number(knob.value);
+    const found = base * 2 ** (at / STEPS);
+    return `${entry.type === "integer" ? Math.max(Math.round(found), 1) : Number(found.toPrecision(found >= 100 && !suffix ? 3 : 2))}${suffix}`;
   };
-  const say = () => { input.value = text(); knob.setAttribute("aria-valuetext", input.value); };
-  knob.addEventListener("input", () => { say(); moved(true); });
-  knob.addEventListener("change", () => { say(); moved(false); });
-  input.addEventListener("input", () => {
-    const now = QUANTITY.exec(input.value);
-    if (now && now[2] === suffix) knob.value = share ? now[1] : Math.round(Math.log2(Number(now[1]) / base) * STEPS);
-  });
+  const say = (moving) => {
+    said = input.value = text();
+    knob.setAttribute("aria-valuetext", said);
+    moved(moving);
+  };
+  knob.addEventListener("input", () => say(true));
+  knob.addEventListener("change", () => moved(false));
   return knob;
 }
 
@@ -72,7 +76,9 @@ export function written(form, properties) {
   return found;
 }
 
-export function makeForm(properties, values, names, { first, rest = true, changed, about }) {
+export function makeForm(properties, values, names, { first, rest = true, changed: tell, about }) {
+  let last = 0; // Enter in a field is a change and then a submission: one question
+  const changed = (moving) => { last = performance.now(); tell(moving); };
   const row = (name) => {
     const entry = properties[name];
     const [box, options] = control(name, entry, values[name], names, changed);
@@ -86,7 +92,7 @@ export function makeForm(properties, values, names, { first, rest = true, change
   const later = rest ? known.filter((n) => !first.includes(n)) : [];
   const more = el("details", {}, el("summary", {}, `All options (${later.length} more)`), later.map(row));
   more.open = later.some((n) => n in values);
-  const form = el("form", { "aria-label": about, onsubmit: (e) => { e.preventDefault(); changed(false); } },
+  const form = el("form", { "aria-label": about, onsubmit: (e) => { e.preventDefault(); if (performance.now() - last > 100) changed(false); } },
     first.filter((n) => n in properties).map(row), later.length ? more : null,
     el("button.go", { type: "submit" }, "Answer"));
   return form;
