@@ -19,6 +19,7 @@ $(READY): pyproject.toml
 demo: $(READY)  ## a real plan, then the lecture's headlines
 	@$(BIN)/headway plan deepseek-v3 --on gb200-nvl72 --context 32k
 	@$(BIN)/headway lecture
+	@echo && echo "The same as a page, with sliders: $(BIN)/headway web --open"
 
 test: check browser  ## what CI runs
 	@$(BIN)/python -m pytest -n auto

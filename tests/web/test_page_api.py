@@ -246,7 +246,7 @@ def test_no_field_takes_a_path(verb):
         if quantity or o.kind == "object":
             continue
         for place in PLACES:
-            with pytest.raises(InputError, match="."):
+            with pytest.raises(InputError, match=r"."):
                 assert (name, place) == read(verb, {**QUESTIONS[verb], name: place})
 
 

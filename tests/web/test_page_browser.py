@@ -9,14 +9,14 @@ import statistics
 from pathlib import Path
 
 import pytest
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-if BROWSER is None:
-    pytest.skip("no Chromium here: `make browser` installs Debian's", allow_module_level=True)
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium here: `make browser` installs Debian's"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 SMALL = "/?model=llama-3.1-8b&system=h100x1&prompt=500&output=100"
 
 

@@ -120,7 +120,17 @@ def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
 
 
 def sure(plan: Plan, curve: Curve, x: float, seconds: float, batch: float) -> tuple[float, float]:
-    """80 % interval of a point's time; itself where nothing is estimated."""
+    """Return the 80 % interval of a point's time; itself where nothing is estimated. [s]
+
+    Parameters
+    ----------
+    plan : Plan
+    curve : Curve
+    x, batch : float
+        Place on its axis, and sequences there. [sequences or tokens]
+    seconds : float
+        Time of the pass there. [s]
+    """
     spread, _ = plan.spread_at(curve.axis, x, batch)
     return spread.around(seconds) if spread else (seconds, seconds)
 
@@ -163,7 +173,7 @@ def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
 
 
 def knees(plan: Plan, curve: Curve) -> list[Spec]:
-    """Vertical rules where the subject changes: balance batch, operating batch; named in place."""
+    """Return vertical rules where the subject changes: balance batch, operating batch; named in place."""
     marks = [("operating", plan.point.batch), ("balance", plan.balance_weights), ("memory full", plan.max_batch)]
     inside: list[Spec] = []
     for name, at_batch in marks:

@@ -21,14 +21,8 @@ def tiers_figure(s: TierSheet) -> Spec:
     -----
     A real tier stands at its speed and price relative to its provider's standard tier, on this sheet's standard tier.
     """
-    curve = [
-        {"speed": p.speed, "dollars": p.cost, "layout": str(p.layout), "batch": p.batch, "line": "cost"}
-        for p in s.curve
-    ]
-    tiers = [
-        {"speed": t.at.speed, "dollars": t.price, "name": t.name, "line": f"price at {s.margin:.0%} margin"}
-        for t in s.tiers
-    ]
+    price = f"price at {s.margin:.0%} margin"
+    tiers: list[Spec] = [{"speed": t.at.speed, "dollars": t.price, "name": t.name, "line": price} for t in s.tiers]
     market = _market(s)
     x: Spec = {
         "field": "speed",
@@ -43,7 +37,7 @@ def tiers_figure(s: TierSheet) -> Spec:
         "scale": LOG | {"padding": 22},
         "title": "$ per million output tokens",
     }
-    lines = ["cost", f"price at {s.margin:.0%} margin", *(["real tier"] if market else [])]
+    lines = ["cost", price, *(["real tier"] if market else [])]
     colour: Spec = {"field": "line", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
                     "scale": {"domain": lines, "range": [_COST, _TIER, _MARKET][: len(lines)]}}  # fmt: skip
 
@@ -59,7 +53,7 @@ def tiers_figure(s: TierSheet) -> Spec:
         },
         "width": 560, "height": 340,
         "layer": [
-            {"data": {"values": curve}, "mark": line, "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips}},
+            {"data": {"values": _curve(s)}, "mark": line, "encoding": {"x": x, "y": y, "color": colour, "tooltip": tips}},
             *_points(tiers, "square", at, middle), *(_points(market, "diamond", at, middle) if market else []),
         ],
         "config": CONFIG,
@@ -90,6 +84,13 @@ def _market(s: TierSheet) -> list[Spec]:
                 }
             )
     return found
+
+
+def _curve(s: TierSheet) -> list[Spec]:
+    return [
+        {"speed": p.speed, "dollars": p.cost, "layout": str(p.layout), "batch": p.batch, "line": "cost"}
+        for p in s.curve
+    ]
 
 
 def _points(rows: list[Spec], shape: str, at: Spec, middle: float) -> list[Spec]:

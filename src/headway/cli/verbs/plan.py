@@ -12,6 +12,10 @@ from headway.cli.output import emit, emit_csv, names
 from headway.cli.terminal import show
 from headway.questions import Request
 
+_Stacked = Annotated[
+    bool, Parameter(negative="", help="Draw what a pass is spent on as areas that sum to it (with -o).")
+]
+
 
 @asks(Request)
 def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Out = None, catalog: Folder = ()) -> None:
@@ -75,9 +79,7 @@ def curve(
         ),
     ] = "batch",
     points: Annotated[int, Parameter(help="How many points on the log scale.")] = 25,
-    stacked: Annotated[
-        bool, Parameter(negative="", help="Draw what a pass is spent on as areas that sum to it (with -o).")
-    ] = False,
+    stacked: _Stacked = False,
     json: Json = False,
     csv: Csv = False,
     why: Why = False,

@@ -3,7 +3,7 @@
 import { ask, newest } from "./api.js";
 import { Chart, vega } from "./chart.js";
 import { el, fill } from "./dom.js";
-import { makeForm, written } from "./form.js";
+import { makeForm, show, written } from "./form.js";
 import { between, shown } from "./numbers.js";
 import { facts, grid, paste, refused, sameThing, whyOf } from "./parts.js";
 import { given, pasted, remember } from "./state.js";
@@ -141,18 +141,13 @@ export function open(place, schemas, names) {
     el("aside", {}, form, paste(() => take({ model: "pasted" }), pasted)),
     el("div", {}, el("h1", {}, "Batch"),
       el("p.lead", {}, "One forward pass serves a whole batch: its weights are read once for all, so a larger batch costs less per token until compute or the KV cache takes over. Left: what the pass's time is spent on; right: what a token costs, with the interval that holds four measurements in five."),
-      trouble, results)));
+      el("button.jump", { type: "button", onclick: () => form.scrollIntoView() }, "Change the question"), trouble, results)));
   vega();
   run();
   return {
     moved() {
       values = state();
-      for (const [name, entry] of Object.entries(properties)) {
-        const box = form.elements.namedItem(name);
-        if (!box) continue;
-        if (box.type === "checkbox") box.checked = name in values ? String(values[name]) === "true" : Boolean(entry.default);
-        else box.value = values[name] ?? (box.tagName === "SELECT" ? entry.default ?? "" : "");
-      }
+      show(form, properties, values);
       run();
     },
   };

@@ -20,7 +20,8 @@ function coloured(spec, room) {
   const config = {
     ...found.config, background: "transparent", font: "system-ui, sans-serif",
     axis: { ...found.config?.axis, labelColor: text, titleColor: text, tickColor: line, domainColor: line, gridColor: line, titleFontWeight: 500 },
-    legend: { labelColor: text, titleColor: text, orient: "bottom", columns: room < NARROW ? 3 : 6, labelLimit: 260, symbolOpacity: 1 }, text: { color: text }, title: { color: text },
+    legend: { labelColor: text, titleColor: text, orient: "bottom", columns: room < NARROW ? 3 : 6, labelLimit: 260, symbolOpacity: 1,
+      layout: { bottom: { direction: room < NARROW ? "vertical" : "horizontal", anchor: "start" } } }, text: { color: text }, title: { color: text },
     rule: { color: text }, view: { stroke: null },
   };
   return { ...found, config };
@@ -31,7 +32,11 @@ const NARROW = 620;
 
 const sized = (unit, width) => (typeof unit.width === "number" ? { ...unit, width: Math.max(width, 160) } : unit);
 
-function fitted(spec, room) {
+// Where there is no room for long names in a chart they stand in the table and under the pointer alone.
+const short = (layer) => layer.mark?.type !== "text" || !(layer.data?.values || []).some((v) => [v[layer.encoding?.text?.field]].flat().some((n) => String(n).length > 16));
+
+function fitted(whole, room) {
+  const spec = whole.layer && room < NARROW ? { ...whole, layer: whole.layer.filter(short) } : whole;
   const { title, $schema, ...rest } = spec; // the title stands above the chart as text
   if (rest.hconcat) {
     if (room < NARROW) return { ...rest, hconcat: undefined, vconcat: rest.hconcat.map((u) => fitted(sized(u, room - AXIS), room)) };

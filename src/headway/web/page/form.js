@@ -76,6 +76,16 @@ export function written(form, properties) {
   return found;
 }
 
+// Put an address's values on the form.
+export function show(form, properties, values) {
+  for (const [name, entry] of Object.entries(properties)) {
+    const box = form.elements.namedItem(name);
+    if (!box) continue;
+    if (box.type === "checkbox") box.checked = name in values ? String(values[name]) === "true" : Boolean(entry.default);
+    else box.value = values[name] ?? (box.tagName === "SELECT" ? entry.default ?? "" : "");
+  }
+}
+
 export function makeForm(properties, values, names, { first, rest = true, changed: tell, about }) {
   let last = 0; // Enter in a field is a change and then a submission: one question
   const changed = (moving) => { last = performance.now(); tell(moving); };

@@ -3,7 +3,7 @@
 import { ask, newest, stream } from "./api.js";
 import { Chart } from "./chart.js";
 import { el, fill } from "./dom.js";
-import { makeForm, written } from "./form.js";
+import { makeForm, show, written } from "./form.js";
 import { shown } from "./numbers.js";
 import { facts, grid, paste, progress, refused, sameThing } from "./parts.js";
 import { given, pasted, remember } from "./state.js";
@@ -91,18 +91,13 @@ export function open(place, schemas, names) {
   fill(place, el("div.view", {}, el("aside", {}, form, paste(() => take({ model: "pasted" }), pasted)),
     el("div", {}, el("h1", {}, "Money"),
       el("p.lead", {}, "A faster answer needs a smaller batch, and a smaller batch costs more per token: the line is the cheapest way to every speed, squares are tiers you could sell, diamonds real ones. Below: what a token of input, cached input and output costs where they share passes."),
-      el("h2", {}, "Price of speed"), bar.box, trouble, results, el("h2", {}, "Cost of tokens"), otherTrouble, otherResults)));
+      el("button.jump", { type: "button", onclick: () => form.scrollIntoView() }, "Change the question"), el("h2", {}, "Price of speed"), bar.box, trouble, results, el("h2", {}, "Cost of tokens"), otherTrouble, otherResults)));
   run(false);
   return {
     leave: () => stop?.abort(),
     moved() {
       values = state();
-      for (const [name, entry] of Object.entries(properties)) {
-        const box = form.elements.namedItem(name);
-        if (!box) continue;
-        if (box.type === "checkbox") box.checked = name in values ? String(values[name]) === "true" : Boolean(entry.default);
-        else box.value = values[name] ?? (box.tagName === "SELECT" ? entry.default ?? "" : "");
-      }
+      show(form, properties, values);
       run(false);
     },
   };
