@@ -33,7 +33,7 @@ check: $(READY)
 types: $(READY)  ## annotations and array shapes checked at run time, over the tests of the physics and of single files
 	@HEADWAY_TYPES=1 $(BIN)/python -m pytest -n auto $(TYPED)
 
-fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times
+fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times, 5,000 questions to the page
 	@$(BIN)/python fuzz/run.py
 
 mutants: $(READY)  ## a sample of mutations of the physics and the money against the behaviour tests of their rooms; an hour

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import json
 from collections.abc import AsyncGenerator
@@ -95,11 +96,13 @@ def _file(plain: bytes, packed: bytes, kind: str) -> Any:
 
 
 def _documents() -> list[Route]:
+    described_once, listed_once = functools.cache(openapi), functools.cache(schemas)
+
     async def described(request: Request) -> Response:
-        return _packed(request, openapi())
+        return _packed(request, described_once())
 
     async def listed(request: Request) -> Response:
-        return _packed(request, schemas())
+        return _packed(request, listed_once())
 
     return [Route("/openapi.json", described), Route("/api/schema", listed)]
 
