@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,12 +19,15 @@ from pathlib import Path
 import httpx
 import pytest
 from page_server import serving
+from starlette.applications import Starlette
 
 import headway as hw
 from headway.cli import app
 from headway.errors import InputError
 from headway.questions import FIELDS, Query, Request, fields_of
+from headway.web import server
 from headway.web.asked import read
+from headway.web.gate import ANY_ADDRESS, LOOPBACK, Gate
 from headway.web.offered import OFFERED, options_of
 
 SMALL = {"model": "llama-3.1-8b", "system": "h100x1", "prompt": "500", "output": 100}
@@ -309,6 +316,21 @@ def test_other_hosts_and_sites_are_refused(page):
     assert page.client.post("/api/ask", content="{}", headers={"content-type": "text/plain"}).status_code == 415
 
 
+@pytest.mark.parametrize(("host", "hosts", "status"), [
+    ("10.1.2.3:8017", (*LOOPBACK, ANY_ADDRESS), 404), ("[fe80::1]", (*LOOPBACK, ANY_ADDRESS), 404),
+    ("evil.example", (*LOOPBACK, ANY_ADDRESS), 403),
+    ("10.1.2.3", LOOPBACK, 403), ("mine.example", (*LOOPBACK, "mine.example"), 404),
+])  # fmt: skip
+def test_a_server_for_the_network_takes_addresses_and_no_other_names(host, hosts, status):
+    transport = httpx.ASGITransport(Gate(Starlette(), hosts))
+
+    async def asked():
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return (await client.get("/", headers={"host": host})).status_code
+
+    assert asyncio.run(asked()) == status
+
+
 def test_it_listens_on_this_machine_alone(page):
     port = page.client.base_url.port
     listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:] if line.split()[3] == "0A"]
@@ -444,3 +466,40 @@ def test_hostile_questions_get_an_answer_each(page):
         assert found.status_code in (200, 400, 408, 422), (verb, body, found.text[:300])
         assert "Traceback" not in found.text
         assert time.monotonic() - start < 10
+
+
+def test_without_the_extra_one_line_names_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert app.run(["web", "--port", "0"]) == 2
+    assert capsys.readouterr().err == "headway: the page needs the [web] extra: pip install 'headway[web]'\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--port", "99999"],
+        ["--host", "nonsense.invalid"],
+        ["--workers", "0"],
+        ["--memory", "much"],
+        ["--catalog", "/nope"],
+    ],
+)
+def test_options_that_cannot_be(words, capsys):
+    assert app.run(["web", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_vega_is_bundled_with_its_licence():
+    """What `make vega` writes: it says what it is, and where its licence stands."""
+    folder = Path(server.__file__).parent / "page"
+    code = gzip.decompress((folder / "vega.js.gz").read_bytes()).decode()
+    assert re.match(r"// Vega \d.+BSD-3-Clause, see LICENSE-vega.txt", code)
+    assert "University of Washington Interactive Data Lab" in (folder / "LICENSE-vega.txt").read_text()
+    assert "window.vegaEmbed" in code
+
+
+def test_nothing_is_fetched_from_elsewhere():
+    """No address of another machine in the page's own files, but for names of schemas and of SVG."""
+    folder = Path(server.__file__).parent / "page"
+    for file in [*folder.glob("*.js"), *folder.glob("*.css"), *folder.glob("*.html")]:
+        assert re.findall(r"https?://(?!www\.w3\.org)", file.read_text()) == [], file

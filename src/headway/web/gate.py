@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -12,6 +13,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+ANY_ADDRESS = "any address"  # as a host: numbers cannot be made to point elsewhere, names can
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 POLICY = "; ".join(
     ("default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'", "base-uri 'none'",
@@ -51,7 +53,8 @@ class Gate:
 
     def _refused(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str, str] | None:
         host = headers.get("host", "")
-        if "*" not in self.hosts and name_of(host) not in self.hosts:
+        name = name_of(host)
+        if name not in self.hosts and not (ANY_ADDRESS in self.hosts and _is_address(name)):
             return 403, "host", "this server answers to its own names only; `headway web --host NAME` adds one"
         if scope["method"] in ("GET", "HEAD"):
             return None
@@ -71,6 +74,14 @@ def name_of(host: str) -> str:
     if host.startswith("["):
         return host.split("]", maxsplit=1)[0].lower() + "]"
     return host.rsplit(":", 1)[0].lower() if ":" in host else host.lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 async def _say(send: Send, status: int, kind: str, said: str) -> None:

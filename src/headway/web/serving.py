@@ -6,7 +6,7 @@ import socket
 import webbrowser
 
 from headway.errors import InputError
-from headway.web.gate import LOOPBACK
+from headway.web.gate import ANY_ADDRESS, LOOPBACK
 from headway.web.limits import Limits
 
 
@@ -40,8 +40,8 @@ def serve(host: str, port: int, limits: Limits, folders: tuple[str, ...] = (), *
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/"
     hosts = LOOPBACK if host in ("127.0.0.1", "::1", "localhost") else (*LOOPBACK, shown.lower())
-    if host in ("0.0.0.0", "::"):  # whoever says so wants every name of this machine
-        hosts = (*LOOPBACK, socket.gethostname().lower(), *_addresses())
+    if host in ("0.0.0.0", "::"):  # whoever says so is reached by this machine's name, or by any of its addresses
+        hosts = (*LOOPBACK, socket.gethostname().lower(), ANY_ADDRESS)
     print(f"headway is at {address}  (Ctrl+C ends it)", flush=True)
     if open_it:
         webbrowser.open(address)
@@ -65,11 +65,3 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror or error})") from None
     return found
-
-
-def _addresses() -> tuple[str, ...]:
-    """Addresses of this machine, as far as its own name says."""
-    try:
-        return tuple({str(a[4][0]) for a in socket.getaddrinfo(socket.gethostname(), None)})
-    except OSError:
-        return ()

@@ -6,11 +6,13 @@ const scaled = (x, steps) => {
   return `${few(x / factor)} ${suffix}`;
 };
 
+const dollars = (x) => (Math.abs(x) >= 1000 ? `$${Math.round(x).toLocaleString("en")}` : Math.abs(x) >= 1 ? `$${x.toFixed(2)}` : `$${few(x)}`);
+
 const KINDS = {
   s: (x) => scaled(x, [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]]),
   bytes: (x) => scaled(x, [[1e15, "PB"], [1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "bytes"]]),
-  "$/Mtok": (x) => `$${few(x)}/Mtok`,
-  $: (x) => `$${few(x)}`,
+  "$/Mtok": (x) => `${dollars(x)}/Mtok`,
+  $: dollars,
   share: (x) => `${few(100 * x)} %`,
   x: (x) => `${few(x)}x`,
   "tok/s": (x) => `${few(x)} tok/s`,
