@@ -5,22 +5,23 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz mutants bench docs accuracy profiles format clean
+.PHONY: demo test check types fuzz mutants bench vega browser docs accuracy profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "headway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 demo")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade uv
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[plots,fit,cluster,parquet,lab]' --group dev
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[plots,fit,cluster,parquet,lab,web]' --group dev
 	@$(BIN)/python -m compileall -q src
 	@touch $(READY)
 
 demo: $(READY)  ## a real plan, then the lecture's headlines
 	@$(BIN)/headway plan deepseek-v3 --on gb200-nvl72 --context 32k
 	@$(BIN)/headway lecture
+	@echo && echo "The same as a page, with sliders: $(BIN)/headway web --open"
 
-test: check  ## what CI runs
+test: check browser  ## what CI runs
 	@$(BIN)/python -m pytest -n auto
 
 check: $(READY)
@@ -32,7 +33,7 @@ check: $(READY)
 types: $(READY)  ## annotations and array shapes checked at run time, over the tests of the physics and of single files
 	@HEADWAY_TYPES=1 $(BIN)/python -m pytest -n auto $(TYPED)
 
-fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times
+fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times, 5,000 questions to the page
 	@$(BIN)/python fuzz/run.py
 
 mutants: $(READY)  ## a sample of mutations of the physics and the money against the behaviour tests of their rooms; an hour
@@ -41,6 +42,12 @@ mutants: $(READY)  ## a sample of mutations of the physics and the money against
 
 bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s
+
+vega: $(READY)  ## bundle Vega for the page anew, from the vl-convert of the [plots] extra
+	@$(BIN)/python docs/vega.py
+
+browser:  ## Debian's Chromium, for the tests of the page; they say so where it cannot be had
+	@test -x /usr/bin/chromium || (apt-get update -q && apt-get install -y -q chromium) >/dev/null 2>&1 || echo "no Chromium here: the tests of the page in a browser are skipped"
 
 docs: $(READY)  ## regenerate the generated parts of README and docs
 	@$(BIN)/python docs/generate.py

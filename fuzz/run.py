@@ -1,4 +1,4 @@
-"""`make fuzz`: mutated configs and tables, and grids killed at random times. Prints what went wrong; exit 1 if anything did.
+"""`make fuzz`: mutated configs and tables, grids killed at random times, hostile questions to the page. Prints what went wrong; exit 1 if anything did.
 
 A config must be read or refused in one line within two seconds, and a key that is only misspelt must never change the
 weights or the cache. A row of a table must be answered or refused, never end in a fault of headway's own. A grid that is
@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+
+from page import calls  # the file beside this one
 
 from headway.catalog import SHIPPED, catalogue
 from headway.errors import InputError
@@ -213,11 +215,12 @@ def kills(count, rng, folder):
 
 
 def main():
-    """Run all three."""
+    """Run all four."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--configs", type=int, default=20_000)
     options.add_argument("--tables", type=int, default=3_000)
     options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--calls", type=int, default=5_000)
     options.add_argument("--seed", type=int, default=None)
     given = options.parse_args()
     seed = random.randrange(10**9) if given.seed is None else given.seed
@@ -226,7 +229,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name, run in (
             ("configs", lambda r: configs(given.configs, r)), ("tables", lambda r: tables(given.tables, r)),
-            ("kills", lambda r: kills(given.kills, r, Path(folder))),
+            ("kills", lambda r: kills(given.kills, r, Path(folder))), ("page", lambda r: calls(given.calls, r)),
         ):  # fmt: skip
             found, seen = run(random.Random(f"{seed} {name}"))
             print(f"{name}: {dict(seen)}, {len(found)} wrong")

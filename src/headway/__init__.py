@@ -54,6 +54,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
     from headway.figures import simulation_figure as simulation_figure
+    from headway.figures import terms_figure as terms_figure
+    from headway.figures import tiers_figure as tiers_figure
     from headway.figures import trains_figure as trains_figure
     from headway.figures import write_figure as write_figure
     from headway.front import calibrate as calibrate
@@ -248,6 +250,8 @@ _HOME = {
     "tiny": ("headway.lab", "tiny"),
     "touched_experts": ("headway.models", "touched_experts"),
     "trains": ("headway.plan.trains", "trains"),
+    "terms_figure": ("headway.figures", "terms_figure"),
+    "tiers_figure": ("headway.figures", "tiers_figure"),
     "trains_figure": ("headway.figures", "trains_figure"),
     "Usage": ("headway.economics", "Usage"),
     "use": ("headway.catalog", "use"),

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+
+Told = Callable[[str, int, int | None], None]
+_listening: ContextVar[Told | None] = ContextVar("progress", default=None)
+
+
+@contextlib.contextmanager
+def told(listener: Told) -> Generator[None]:
+    """Tell `listener` how far computations in this block are: what, how much is done, and of how much."""
+    token = _listening.set(listener)
+    try:
+        yield
+    finally:
+        _listening.reset(token)
 
 
 class Bar:
@@ -15,6 +30,9 @@ class Bar:
 
     def __call__(self, done: int, of: int | None = None, label: str = "") -> None:
         """Show how far it is, and what was done last; a whole bar without a label stays."""
+        listener = _listening.get()
+        if listener is not None:
+            listener(f"{self.what} {label}".strip(), done, of)
         if not self.shown:
             return
         if of:

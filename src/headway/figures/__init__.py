@@ -14,6 +14,8 @@ from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
+from headway.figures.terms import terms_figure
+from headway.figures.tiers import tiers_figure
 from headway.figures.trains import trains_figure
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
     "racks_figure",
     "search_figure",
     "simulation_figure",
+    "terms_figure",
+    "tiers_figure",
     "trains_figure",
     "write_figure",
 ]

@@ -79,7 +79,7 @@ def _latency_panel(plan: Plan, curve: Curve, x: Spec) -> Spec:
                     "strokeWidth": {"condition": {"test": "datum.line == 'step'", "value": 3}, "value": 1.5},
                 },
             },
-            *(_knees(plan, curve) if key == "batch" else []),
+            *(knees(plan, curve) if key == "batch" else []),
         ],
     }
 
@@ -90,12 +90,12 @@ def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
     rows: list[Spec] = []
     for name, (p, found) in zip(names, pairs, strict=True):
         for x, t, c, b in zip(found.x, found.seconds, found.cost, found.batch, strict=True):
-            low, high = _sure(p, found, float(x), float(t), float(b))
+            low, high = sure(p, found, float(x), float(t), float(b))
             dollars = None if math.isnan(c) else 1e6 * float(c)
-            sure = {"ms_low": 1e3 * low, "ms_high": 1e3 * high}
+            ends = {"ms_low": 1e3 * low, "ms_high": 1e3 * high}
             if dollars is not None:
-                sure |= {"dollars_low": dollars * low / float(t), "dollars_high": dollars * high / float(t)}
-            rows.append({"plan": name, "batch": float(x) * p.replicas, "ms": 1e3 * float(t), "dollars": dollars} | sure)
+                ends |= {"dollars_low": dollars * low / float(t), "dollars_high": dollars * high / float(t)}
+            rows.append({"plan": name, "batch": float(x) * p.replicas, "ms": 1e3 * float(t), "dollars": dollars} | ends)
     x = {"field": "batch", "type": "quantitative", "scale": LOG, "axis": FEW, "title": "sequences in the system"}
     colour = {"field": "plan", "type": "nominal", "title": None, "legend": {"labelLimit": 400}}
 
@@ -119,8 +119,18 @@ def comparison_figure(pairs: Sequence[tuple[Plan, Curve]]) -> Spec:
     return {"$schema": SCHEMA, "title": title, "data": {"values": rows}, "hconcat": panels, "config": CONFIG}
 
 
-def _sure(plan: Plan, curve: Curve, x: float, seconds: float, batch: float) -> tuple[float, float]:
-    """80 % interval of a point's time; itself where nothing is estimated."""
+def sure(plan: Plan, curve: Curve, x: float, seconds: float, batch: float) -> tuple[float, float]:
+    """Return the 80 % interval of a point's time; itself where nothing is estimated. [s]
+
+    Parameters
+    ----------
+    plan : Plan
+    curve : Curve
+    x, batch : float
+        Place on its axis, and sequences there. [sequences or tokens]
+    seconds : float
+        Time of the pass there. [s]
+    """
     spread, _ = plan.spread_at(curve.axis, x, batch)
     return spread.around(seconds) if spread else (seconds, seconds)
 
@@ -155,15 +165,15 @@ def _band(plan: Plan, curve: Curve, x: Spec) -> list[Spec]:
         return []
     rows: list[Spec] = []
     for a, t, b in zip(curve.x, curve.seconds, curve.batch, strict=True):
-        low, high = _sure(plan, curve, float(a), float(t), float(b))
+        low, high = sure(plan, curve, float(a), float(t), float(b))
         rows.append({curve.axis: float(a), "low": 1e3 * low, "high": 1e3 * high})
     y: Spec = {"field": "low", "type": "quantitative", "scale": {"type": "log"}, "title": "time of a pass (ms)"}
     mark: Spec = {"type": "area", "opacity": 0.18, "color": COLOURS["step"], "clip": True}
     return [{"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "high"}}}]
 
 
-def _knees(plan: Plan, curve: Curve) -> list[Spec]:
-    """Vertical rules where the subject changes: balance batch, operating batch; named in place."""
+def knees(plan: Plan, curve: Curve) -> list[Spec]:
+    """Return vertical rules where the subject changes: balance batch, operating batch; named in place."""
     marks = [("operating", plan.point.batch), ("balance", plan.balance_weights), ("memory full", plan.max_batch)]
     inside: list[Spec] = []
     for name, at_batch in marks:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from typing import Any
 
+from headway.catalog import catalogue
 from headway.equations import Asked, Equation, equations
 from headway.numeric import finite
 
@@ -20,7 +23,38 @@ def equation_record(e: Equation) -> dict[str, Any]:
         ],
         "results": [{"name": r.name, "unit": r.unit, "about": r.about} for r in e.results],
         "functions": [f"headway.{f}" for f in e.functions], "better": e.better, "note": e.note,
+        "derivation": derivation(e), "disputed": disputed(e),
     }  # fmt: skip
+
+
+def derivation(e: Equation) -> list[dict[str, str]]:
+    """Return what each function behind an equation says of itself: its first line, and the notes that derive the formula."""
+    found: list[dict[str, str]] = []
+    for name in e.functions:
+        text = inspect.getdoc(_named(name)) or ""
+        notes = (
+            text.partition("\nNotes\n-----\n")[2].split("\n\nExamples\n")[0].split("\n>>>")[0].replace(".. math::", "")
+        )
+        found.append(
+            {"function": f"headway.{name}", "says": text.split("\n\n")[0].replace("\n", " "), "notes": notes.strip()}
+        )
+    return found
+
+
+def _named(name: str) -> Any:
+    """A function or a class, or a method of one, by its place in headway."""
+    room, _, last = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(f"headway.{room}"), last)
+    except ModuleNotFoundError:
+        return getattr(_named(room), last)
+
+
+def disputed(e: Equation) -> list[dict[str, str]]:
+    """Return the claims of the register on which sources disagree about an equation, or that limit it."""
+    ids = {e.id, *e.aliases}
+    rows = [r for r in catalogue().table("claims").rows if ids & set(r["equations"].split("|"))]
+    return [{k: r[k] for k in ("id", "topic", "versions", "used", "reason")} for r in rows]
 
 
 def listed_records() -> list[dict[str, Any]]:
@@ -49,6 +83,7 @@ def asked_record(a: Asked) -> dict[str, Any]:
         "table": [{k: plain_value(v) for k, v in row.items()} for row in a.table], "swept": a.swept,
         "sweep": swept_rows(a),
         "functions": [f"headway.{f}" for f in e.functions], "better": e.better, "note": e.note,
+        "derivation": derivation(e), "disputed": disputed(e),
     }  # fmt: skip
 
 

@@ -12,6 +12,10 @@ from headway.cli.output import emit, emit_csv, names
 from headway.cli.terminal import show
 from headway.questions import Request
 
+_Stacked = Annotated[
+    bool, Parameter(negative="", help="Draw what a pass is spent on as areas that sum to it (with -o).")
+]
+
 
 @asks(Request)
 def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Out = None, catalog: Folder = ()) -> None:
@@ -75,6 +79,7 @@ def curve(
         ),
     ] = "batch",
     points: Annotated[int, Parameter(help="How many points on the log scale.")] = 25,
+    stacked: _Stacked = False,
     json: Json = False,
     csv: Csv = False,
     why: Why = False,
@@ -99,7 +104,8 @@ def curve(
     if out:
         from headway import figures
 
-        figures.write_figure(figures.curve_figure(p, found), out)
+        draw = figures.terms_figure if stacked else figures.curve_figure
+        figures.write_figure(draw(p, found), out)
     rows = curve_rows(p, found)
     if json:
         emit({"plan": plan_record(p), "curve": rows} | ({"why": why_rows(p)} if why else {}))

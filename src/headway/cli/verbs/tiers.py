@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json
+from headway.cli.options import Csv, Folder, Json, Out
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
+
+if TYPE_CHECKING:
+    from headway.plan.mixed import Mixed
+    from headway.plan.promises import Promise
+    from headway.plan.sheets import PricedTier
+    from headway.plan.tiers import TierSheet
 
 _OTHERS = ("batch", "concurrency", "arrivals", "load")
 _Tiers = Annotated[
@@ -58,6 +65,7 @@ def tiers(
     ttft: _Ttft = None,
     json: Json = False,
     csv: Csv = False,
+    out: Out = None,
     catalog: Folder = (),
 ) -> None:
     """Design fast, standard and batch tiers: what speed costs, what to charge, when it loses money, and the market's tiers beside.
@@ -71,8 +79,6 @@ def tiers(
     from headway.plan.sheets import price_sheet, read_steps
     from headway.plan.tiers import design_tiers
     from headway.records.tiers import mixed_record, promises_record, sheet_record, tiers_record
-    from headway.report.sheets import mixed_text, sheet_text
-    from headway.report.tiers import promises_text
 
     use(catalog)
     speed = None if standard is None else units.parse(standard, units.COUNT, "--standard")
@@ -83,6 +89,8 @@ def tiers(
     wait = None if ttft is None else units.parse(ttft, units.SECONDS, "--ttft")
     mixed = fill_seats(request, found, fill, rate=rate, ttft=wait) if fill else None
     kept = promises(request, found) if check else ()
+    if out:
+        _draw(found, out)
     if json:
         more = {"promises": promises_record(kept)} if check else {}
         more |= {"mixed": mixed_record(mixed)} if mixed else {}
@@ -90,8 +98,25 @@ def tiers(
     elif csv:
         emit_csv(tiers_record(found)["curve"])
     else:
-        parts = [found.text(), sheet_text(priced, output), *([mixed_text(mixed, found)] if mixed else [])]
-        show("\n".join([*parts, *([promises_text(kept)] if check else [])]))
+        _show(found, priced, mixed, kept if check else None, out)
+
+
+def _draw(found: TierSheet, out: str) -> None:
+    from headway import figures
+
+    figures.write_figure(figures.tiers_figure(found), out)
+
+
+def _show(
+    found: TierSheet, priced: Sequence[PricedTier], mixed: Mixed | None, kept: Sequence[Promise] | None, out: str | None
+) -> None:
+    from headway.report.sheets import mixed_text, sheet_text
+    from headway.report.tiers import promises_text
+
+    parts = [found.text(), sheet_text(priced, found.setting.output)]
+    parts += [mixed_text(mixed, found)] if mixed else []
+    parts += [promises_text(kept)] if kept is not None else []
+    show("\n".join([*parts, *([f"\nchart written to {out}"] if out else [])]))
 
 
 def _share(text: str) -> float:
