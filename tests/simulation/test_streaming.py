@@ -165,7 +165,7 @@ def test_sums_are_those_of_the_whole():
     for name, quantiles in whole.quantiles.items():
         for a, b in zip(found.quantiles[name], quantiles, strict=True):
             if b.known and name != "queued":
-                assert a.value == pytest.approx(b.value, rel=0.02), (name, b.share)
+                assert b.low * 0.998 <= a.value <= b.high * 1.002, (name, b.share)  # ranks against interpolation
 
 
 def test_sketches_are_within_a_thousandth():
