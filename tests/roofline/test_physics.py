@@ -28,7 +28,7 @@ def _between(field):
     low, high, unit = (field.metadata[k] for k in ("low", "high", "unit"))
     if field.name == "chunk_tokens":
         return st.sampled_from([512.0, 8192.0])
-    top = {"s": 1e-4, "times": 4.0, "bytes": 1e6, "ranks": 64.0}.get(unit, high)
+    top = min({"s": 1e-4, "times": 4.0, "bytes": 1e6, "ranks": 64.0}.get(unit, high), high)
     return st.floats(max(low, 0.05) if unit == "share" and low > 0 else low, top)
 
 
@@ -228,6 +228,7 @@ def test_calibration_refuses_what_would_beat_physics():
     for bad in (
         {"memory_efficiency": 1.2},
         {"expert_imbalance": -0.5},
+        {"expert_imbalance": 1.5},
         {"kernel_seconds": -1e-6},
         {"network_overlap": 1.5},
     ):

@@ -63,8 +63,12 @@ class Calibration:
         0.0, "times", "that temporaries between kernels go through memory (lecture E24: 0)"
     )
     expert_imbalance: Real = _number(
-        0.0, "times", "the busiest chip's excess of experts and tokens under uniform routing (0: even, over 1: skewed)"
-    )
+        0.0,
+        "times",
+        "the busiest chip's excess of experts and tokens under uniform routing (0: even, 1: all of it; skew is the load's)",
+        0.0,
+        1.0,
+    )  # of more than all of it a larger batch could be the faster one: the excess shrinks faster than the load grows
     kernel_seconds: Real = _time("per kernel: launch, ramp and tail")
     attention_seconds: Real = _time("per attention kernel, beyond a plain one")
     quantise_seconds: Real = _time(
