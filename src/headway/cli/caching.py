@@ -30,11 +30,11 @@ def held(asked: dict[str, Any], hold: str, tiers: str | None, kv_bytes: str | No
     """Answer where a cache is held."""
     from headway import units
     from headway.plan.holding import hold_cache
-    from headway.plan.operations import share
+    from headway.plan.operations import margin as read_margin
 
     request = _request(asked, (), "without both, say the cache of a token as --kv-bytes 70kB and nothing of a model")
     k = None if kv_bytes is None else units.parse(kv_bytes, units.BYTES, "--kv-bytes")
-    part = 0.0 if margin in (None, "0", "0%") else share(margin, "--margin")
+    part = 0.0 if margin is None else read_margin(margin)
     return hold_cache(request, holds=_times(hold, "--hold"), tiers=tiers, kv_bytes=k, margin=part)
 
 

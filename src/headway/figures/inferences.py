@@ -61,20 +61,9 @@ def _panel(c: Calibration, q: str) -> Spec:
 def _layers(rows: list[dict[str, Any]], domain: list[float], name: str) -> list[Spec]:
     """The right answers as a line, intervals as bars, medians as dots."""
     axis: Spec = {"labelOverlap": True, "format": "~s", "tickCount": 5}
-    x: Spec = {
-        "field": "truth",
-        "type": "quantitative",
-        "title": f"true {name}",
-        "scale": _LOG | {"domain": domain},
-        "axis": axis,
-    }
-    y: Spec = {
-        "field": "low",
-        "type": "quantitative",
-        "title": f"inferred {name}",
-        "scale": _LOG | {"domain": domain},
-        "axis": axis,
-    }
+    same: Spec = {"type": "quantitative", "scale": _LOG | {"domain": domain}, "axis": axis}
+    x: Spec = {"field": "truth", "title": f"true {name}", **same}
+    y: Spec = {"field": "low", "title": f"inferred {name}", **same}
     colour: Spec = {
         "field": "state",
         "type": "nominal",

@@ -6,11 +6,11 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from headway.batching import FAR, expected_tokens
+from headway.batching import FAR
 from headway.economics import OwnedPrice
 from headway.errors import InputError, PhysicsError
 from headway.plan.answer import Plan
@@ -20,7 +20,7 @@ from headway.plan.traffic import AtRate, at_rate
 from headway.questions import Request
 from headway.roofline import Load
 from headway.serving import Answer, Setting, answer, case
-from headway.serving.case import beat
+from headway.serving.case import beat, decode_tokens
 from headway.serving.loops import work
 from headway.serving.loops.workload import decoding, prompts
 from headway.shown import Shown
@@ -151,6 +151,28 @@ def _of(plan: Plan, request: Request, owned: OwnedPrice | None) -> Costs:
     return _cost(at.answer if at else plan.loaded, at, owned, plan.cached)
 
 
+class _Spent(NamedTuple):
+    """What passes of a load are spent on.
+
+    Attributes
+    ----------
+    rate, rent : float
+        [requests/s, $/s]
+    parts : tuple of float
+        Of a request: its computed prompt, its found part, its answer. [s]
+    passes : float
+        Decode passes for each token over those of the load's mean. [times]
+    busy : float
+        Of the time, passes run. [share]
+    """
+
+    rate: float
+    rent: float
+    parts: tuple[float, float, float]
+    passes: float
+    busy: float
+
+
 def token_costs(a: Answer) -> tuple[TokenCost, TokenCost, TokenCost]:
     """Return what input, cached input and output cost where every seat is taken.
 
@@ -158,41 +180,47 @@ def token_costs(a: Answer) -> tuple[TokenCost, TokenCost, TokenCost]:
     ----------
     a : Answer
     """
-    fresh, cached, output = _cost(a, None, None, None).kinds
-    return fresh, cached, output
+    return _kinds(a, _spent(a, None, None))
 
 
 def _cost(a: Answer, at: AtRate | None, owned: OwnedPrice | None, hold: tuple[str, float] | None) -> Costs:
-    c, s, w = a.case, a.case.setting, a.case.workload
+    found = _spent(a, at, owned)
+    energy = joules(a, found.rate, found.busy, found.passes)
+    return Costs(a, found.rate, found.busy, found.rent, _kinds(a, found), hold, energy, owned)
+
+
+def _spent(a: Answer, at: AtRate | None, owned: OwnedPrice | None) -> _Spent:
+    c, s = a.case, a.case.setting
     price = owned.price if owned else s.system.price
     if price is None:
         raise InputError(f"no price is known for {s.system.name}: give one with --price 2.5/h, or --owned")
     if s.output < 1:
         raise InputError("--output: costs are per token of input and output; at least 1 of each is needed")
     rate = a.output_rate / s.output if at is None else at.rate
-    prompt, answered = (float(x) for x in work(w, a.seconds, s.numbers))
-    alone = answered
-    if at is not None:
-        answered = max(occupied(at.in_flight, round(c.shares)) / rate - prompt, 0.0)
+    prompt, alone = (float(x) for x in work(c.workload, a.seconds, s.numbers))
+    answered = alone if at is None else max(occupied(at.in_flight, round(c.shares)) / rate - prompt, 0.0)
     read = min(_reading(a), prompt)
     parts = (prompt - read, read, answered)
     busy = min(rate / c.shares * sum(parts), 1.0)
-    rent = s.system.chips * price
-    lengths = (float(w.fresh), float(w.found), s.output)
-    second = 1e6 * rent / c.shares  # of one loop, in $ per million seconds
-    full = 1e6 * rent / (c.copies * c.layout.pp)  # the same where every stage of a pipeline has a micro-batch
+    return _Spent(rate, s.system.chips * price, parts, answered / alone if alone else 1.0, busy)
+
+
+def _kinds(a: Answer, spent: _Spent) -> tuple[TokenCost, TokenCost, TokenCost]:
+    c, w = a.case, a.case.workload
+    lengths = (float(w.fresh), float(w.found), c.setting.output)
+    second = 1e6 * spent.rent / c.shares  # of one loop, in $ per million seconds
+    full = 1e6 * spent.rent / (c.copies * c.layout.pp)  # the same where every stage of a pipeline has a micro-batch
     kinds: list[TokenCost] = []
-    for name, part, length, floor in zip(KINDS, parts, lengths, _floors(a), strict=True):
-        share = part / sum(parts)
+    for name, part, length, floor in zip(KINDS, spent.parts, lengths, _floors(a), strict=True):
+        share = part / sum(spent.parts)
         more = _one_more(a) if name == "output" else part / length if length else math.nan
-        average = 1e6 * share * rent / (rate * length) if length else math.nan
+        average = 1e6 * share * spent.rent / (spent.rate * length) if length else math.nan
         least = floor * full
         if name == "input":  # beside answers that wait for memory, multiplying is cheaper yet
             least = min(least, more * second)
-        kinds.append(TokenCost(name, rate * length, share, second * more, average, least))
-    return Costs(
-        a, rate, busy, rent, tuple(kinds), hold, joules(a, rate, busy, answered / alone if alone else 1.0), owned
-    )
+        kinds.append(TokenCost(name, spent.rate * length, share, second * more, average, least))
+    fresh, cached, output = kinds
+    return fresh, cached, output
 
 
 def occupied(in_flight: float, places: int) -> float:
@@ -236,15 +264,10 @@ def _decode(a: Answer, sequences: float, waits: float) -> float:
     return float(s.passes_of(a.case.layout).shortest(load, s.overlap)) * waits
 
 
-def _made(a: Answer) -> float:
-    s = a.case.setting
-    return float(expected_tokens(s.numbers.draft_acceptance, s.drafts))
-
-
 def _one_more(a: Answer) -> float:
     """What one more sequence adds to a decode pass, for each token that it makes. [s]"""
     n = max(float(a.case.workload.running), 2.0)  # two contexts stand for the sequences of a pass, one for a single one
-    return (_decode(a, n + 1.0, a.case.waits) - _decode(a, n, a.case.waits)) / _made(a)
+    return (_decode(a, n + 1.0, a.case.waits) - _decode(a, n, a.case.waits)) / decode_tokens(a.case.setting)
 
 
 def _floors(a: Answer) -> tuple[float, float, float]:
@@ -255,7 +278,7 @@ def _floors(a: Answer) -> tuple[float, float, float]:
     read = (_prompt(a, FAR, found) - computed) / found if found else math.nan
     c = a.case
     waits = beat(c.setting, c.layout, float(c.layout.pp))
-    return computed / fresh if fresh else math.nan, read, _decode(a, FAR, waits) / FAR / _made(a)
+    return computed / fresh if fresh else math.nan, read, _decode(a, FAR, waits) / FAR / decode_tokens(a.case.setting)
 
 
 def costs_against(

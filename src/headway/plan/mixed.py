@@ -148,7 +148,7 @@ def fill_seats(
     """
     chosen = next((t for t in sheet.tiers if t.name == tier), None)
     if chosen is None:
-        raise InputError(f"--beside {tier}: no such tier on the sheet; it has {', '.join(t.name for t in sheet.tiers)}")
+        raise InputError(f"tier {tier!r} is not on the sheet; it has {', '.join(t.name for t in sheet.tiers)}")
     flow = _flow(request, sheet, chosen, traffic, count, rate, seed)
     play = _Play(sheet, chosen, flow, seed)
     alone = play.run(0.0)

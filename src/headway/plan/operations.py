@@ -72,6 +72,17 @@ def share(text: str | float, where: str) -> float:
     return found
 
 
+def margin(text: str) -> float:
+    """Read a margin: a share, or none. [share]
+
+    Parameters
+    ----------
+    text : str
+        ``50%``, ``0.5``, ``0``.
+    """
+    return 0.0 if text in ("0", "0%") else share(text, "--margin")
+
+
 def policy(text: str) -> Policy | None:
     """Return a scheduler by name; None for ``engine``: the engine's own.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,12 +15,14 @@ from headway import units
 from headway.economics import PriceSheet, Usage, bill
 from headway.economics.bills import ContextStep, Prices
 from headway.errors import InputError
+from headway.parallel import Layout
 from headway.plan.costs import TokenCost, token_costs
 from headway.plan.make import cheapest_place
 from headway.plan.tiers import Designed, Speed, SpeedCurve, TierSheet
 from headway.questions import Request
 from headway.serving import Answer, Setting, answer, case
 
+Curves = Callable[[float, Layout], SpeedCurve | None]  # (prompt, layout); None where memory does not hold one sequence
 _FURTHER = 4.0  # from one step of the context to the next, where nobody says any
 _HITS = 0.5  # share of a prompt that is found, where cached input is priced and nobody says how much
 _WITHIN = 5  # lengths of prompts within a range at which costs are looked at
@@ -153,7 +156,13 @@ def price_sheet(request: Request, sheet: TierSheet, steps: Sequence[float] = ())
             f"--output: answers of {s.output:,.0f} tokens leave no room for a prompt in the {s.model.max_context:,} of {s.model.name}"
         )
     edges = [min(x, longest) for x in steps] if steps else _edges(s.prompt, longest)
-    return tuple(_priced(t, sheet, request.hits or _HITS, list(dict.fromkeys(edges))) for t in sheet.tiers)
+
+    @functools.cache  # tiers that lie alike share their curves
+    def curve(prompt: float, layout: Layout) -> SpeedCurve | None:
+        there = dataclasses.replace(s, prompt=prompt)
+        return SpeedCurve(there, layout) if there.account(layout).holds >= 1 else None
+
+    return tuple(_priced(t, sheet, request.hits or _HITS, list(dict.fromkeys(edges)), curve) for t in sheet.tiers)
 
 
 def _edges(prompt: float, longest: float) -> list[float]:
@@ -163,11 +172,11 @@ def _edges(prompt: float, longest: float) -> list[float]:
     return [*found, longest]
 
 
-def _priced(t: Designed, sheet: TierSheet, hits: float, edges: Sequence[float]) -> PricedTier:
+def _priced(t: Designed, sheet: TierSheet, hits: float, edges: Sequence[float], curve: Curves) -> PricedTier:
     found: list[PricedRange] = []
     for upto in edges:
         s = dataclasses.replace(sheet.setting, prompt=upto)
-        at = _running(t, s, sheet)
+        at = _running(t, curve(upto, t.at.layout), sheet)
         if at is None:
             before = f"beyond {found[-1].upto:,.0f} tokens" if found else "at any length"
             speed = f"of {units.some(upto, 'token')} keeps {units.rate(t.at.speed)} tok/s or fits"
@@ -178,7 +187,7 @@ def _priced(t: Designed, sheet: TierSheet, hits: float, edges: Sequence[float]) 
         most = [k.average for k in there]
         for shorter in np.geomspace(found[-1].upto if found else 1.0, upto, _WITHIN)[:-1].tolist():
             mine = dataclasses.replace(sheet.setting, prompt=shorter)
-            run = _running(t, mine, sheet)
+            run = _running(t, curve(shorter, t.at.layout), sheet)
             if run is not None:
                 most = [max(x, k.average) for x, k in zip(most, _costs(mine, run, hits), strict=True)]
         most[1] += kept
@@ -204,11 +213,10 @@ def _average(k: TokenCost) -> float:
     return k.average if k.rate else 0.0
 
 
-def _running(t: Designed, s: Setting, sheet: TierSheet) -> Speed | None:
+def _running(t: Designed, curve: SpeedCurve | None, sheet: TierSheet) -> Speed | None:
     """How a tier runs prompts of some length: at its speed, or, where its only aim is the lowest cost, at that."""
-    if s.account(t.at.layout).holds < 1:
+    if curve is None:
         return None
-    curve = SpeedCurve(s, t.at.layout)
     if t.at == sheet.floor:
         return min(curve.points, key=lambda p: p.cost)
     return curve.of_speed(t.at.tpot)

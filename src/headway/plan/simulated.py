@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,20 @@ def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | 
     window : str or None
         ``count``, ``duration``, ``start``, ``rate``, ``scale``.
     """
+    found = arriving(traffic, seed=seed, **arriving_options(request, traffic, window))
+    return with_means(request, found), found
+
+
+def arriving_options(request: Request, traffic: str, window: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return options of traffic: its window, and the request's lengths, or a plan's where neither it nor the traffic says any.
+
+    Parameters
+    ----------
+    request : Request
+    traffic : str
+    window : mapping
+        As of `asked_for`.
+    """
     options: dict[str, Any] = {k: v for k, v in window.items() if v is not None}
     for name in ("prompt", "output"):
         length = getattr(request, name)
@@ -52,11 +67,21 @@ def asked_for(request: Request, traffic: str, *, seed: int = 0, **window: str | 
     ):
         where = setting(request)  # what a plan would take
         options = {"prompt": int(where.prompt), "output": int(where.output)} | options
-    found = arriving(traffic, seed=seed, **options)
+    return options
+
+
+def with_means(request: Request, found: Requests) -> Request:
+    """Return a request with the mean lengths of traffic where it states none.
+
+    Parameters
+    ----------
+    request : Request
+    found : Requests
+    """
     if request.context is None and request.prompt is None and request.output is None:
         means = {"prompt": float(found.prompt.mean()), "output": float(found.output.mean())}
-        request = dataclasses.replace(request, **means)
-    return request, found
+        return dataclasses.replace(request, **means)
+    return request
 
 
 @dataclass(frozen=True)

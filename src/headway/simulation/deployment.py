@@ -138,6 +138,20 @@ class Deployment:
         """Micro-batches that a replica works on at a time. [1]"""
         return self.layout.pp
 
+    def paid(self, span: float, rented: float) -> float:
+        """Return the chip-seconds that are paid: of the whole system, or under an autoscaler of the replicas that were open. [s]
+
+        Parameters
+        ----------
+        span : float
+            Of the run. [s]
+        rented : float
+            Replica-seconds. [s]
+        """
+        if self.operation.autoscale is None:
+            return self.setting.system.chips * span
+        return rented * self.layout.chips / self.lanes
+
     def run(
         self,
         requests: Requests,

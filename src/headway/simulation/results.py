@@ -207,10 +207,7 @@ class Simulated(Shown):
     @property
     def paid(self) -> float:
         """Chip-seconds that are paid. [s]"""
-        d = self.deployment
-        if d.operation.autoscale is None:
-            return d.setting.system.chips * self.span
-        return float(self.log.rented.sum()) * d.layout.chips / d.lanes
+        return self.deployment.paid(self.span, float(self.log.rented.sum()))
 
     @functools.cached_property
     def _under_way(self) -> float:

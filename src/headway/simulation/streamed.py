@@ -30,8 +30,8 @@ class Tally:
     ----------
     come, ended, rejected, turned_away, preempted, left : int
         Requests; `left` of them are under way. [requests]
-    prompt, output, cached : float
-        Of those that ended: prompts, answers; found of all prompts that boarded. [tokens]
+    prompt, output : float
+        Of those that ended. [tokens]
     first, last, now : float
         First and last arrival, and the end. [s]
     under_way, aboard, compute, memory : float
@@ -57,7 +57,6 @@ class Tally:
     left: int = 0
     prompt: float = 0.0
     output: float = 0.0
-    cached: float = 0.0
     first: float = math.inf
     last: float = 0.0
     now: float = 0.0
@@ -91,7 +90,6 @@ class Tally:
         self.preempted += int(log.preempted.sum())
         self.prompt += float(log.requests.prompt[s.ended].sum())
         self.output += float(log.requests.output[s.ended].sum())
-        self.cached += float(log.cached.sum())
         self.first = min(self.first, float(np.min(log.arrival, initial=math.inf, where=np.isfinite(log.arrival))))
         self.now, self.rented = log.now, float(log.rented.sum())
         for p, u in zip(log.passes, s.work, strict=True):
@@ -169,10 +167,7 @@ class Streamed(Shown):
     @property
     def paid(self) -> float:
         """Chip-seconds that are paid. [s]"""
-        d = self.deployment
-        if d.operation.autoscale is None:
-            return d.setting.system.chips * self.span
-        return self.tally.rented * d.layout.chips / d.lanes
+        return self.deployment.paid(self.span, self.tally.rented)
 
     @property
     def busy(self) -> float:

@@ -82,13 +82,12 @@ def fleet(
     from headway.catalog import use
     from headway.cli.fleeting import Ahead, look
     from headway.plan.fleets import Money
-    from headway.plan.operations import share
+    from headway.plan.operations import margin as read_margin
     from headway.plan.slo import share_of
 
     use(catalog)
     many = units.parse(users, units.COUNT, "--users"), units.parse(requests_per_day, units.COUNT, "--requests-per-day")
     ahead = Ahead(years, growth, generations, price_fall, start)
     limits = {"ttft": ttft, "tpot": tpot, "within": share_of(within), "curve": load_curve, "seeds": seeds, "seed": seed}
-    kept = 0.0 if margin in ("0", "0%") else share(margin, "--margin")
-    money = Money(None, sell, kept, elastic, spare)
+    money = Money(None, sell, read_margin(margin), elastic, spare)
     look(Request(**given(asked)), many, limits, money, (owned, assume), ahead, json=json, csv=csv, out=out)

@@ -75,6 +75,7 @@ def tiers(
     from headway import units
     from headway.catalog import use
     from headway.plan.mixed import fill_seats
+    from headway.plan.operations import margin as read_margin
     from headway.plan.promises import promises
     from headway.plan.sheets import price_sheet, read_steps
     from headway.plan.tiers import design_tiers
@@ -82,9 +83,8 @@ def tiers(
 
     use(catalog)
     speed = None if standard is None else units.parse(standard, units.COUNT, "--standard")
-    wanted = 0.0 if margin in ("0", "0%") else _share(margin)
     request = Request(**given(asked))
-    found = design_tiers(request, tiers, standard=speed, margin=wanted)
+    found = design_tiers(request, tiers, standard=speed, margin=read_margin(margin))
     priced, output = price_sheet(request, found, read_steps(steps) if steps else ()), found.setting.output
     wait = None if ttft is None else units.parse(ttft, units.SECONDS, "--ttft")
     mixed = fill_seats(request, found, fill, rate=rate, ttft=wait) if fill else None
@@ -117,9 +117,3 @@ def _show(
     parts += [mixed_text(mixed, found)] if mixed else []
     parts += [promises_text(kept)] if kept is not None else []
     show("\n".join([*parts, *([f"\nchart written to {out}"] if out else [])]))
-
-
-def _share(text: str) -> float:
-    from headway.plan.operations import share
-
-    return share(text, "--margin")

@@ -103,7 +103,7 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     n, step = w.running, seconds.get("decode", 0.0)
     pieces = w.pieces(c.chunk_tokens)
     least = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast  # where every group has a prompt
-    extra, gathered = _gathered(w, seconds, c, made, alone)
+    extra, gathered = _gathered(w, seconds, c, made, alone, least)
     x = _answer_seconds(n, made * step, extra, alone)
     each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
     full = step + least * each
@@ -114,31 +114,26 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     apart = np.maximum(pulled_apart(w, made, c.run_rounds) * each / n, 1.0)  # steps over those that the groups take
     group = np.maximum(np.minimum(each, n) - 1.0, 0.0) * extra / apart**2
     wait = np.maximum(np.maximum(waits, group), behind)
-    burst = np.maximum(pieces * seconds.get("burst", 0.0) / w.at_once(c.chunk_tokens), extra)  # seconds per prompt
+    burst = np.maximum(_full(w, seconds, c), extra)  # seconds per prompt
     start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
     wait = np.maximum(wait, gathered)  # whoever waits for others of its pass queues meanwhile
     return _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x)
 
 
-def _gathered(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> tuple[Real, Real]:
+def _gathered(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, least: Real) -> tuple[Real, Real]:
     """What a prompt adds to the passes of its data-parallel groups, and how long it waits for others. [s, s]
 
     All groups take a pass together: a prompt of one of them holds all of them up, unless others have prompts, too. By chance those
     share a pass that came in the time of the one before. An engine that gathers (`Workload.gather`) waits so many passes for each
     group to have one, and by its evidence nearly all have: prompts come to groups at random, so that it takes G (1 + 1/2 + ... +
     1/G) of them (the coupon collector's). The first waits for all of that, the others for half on average.
+    `least` is what a prompt adds where every group has one.
     """
     n, step, groups = w.running, seconds.get("decode", 0.0), w.abreast
-    pieces, whole = w.pieces(c.chunk_tokens), np.maximum(seconds.get("mixed", step) - step, 0.0)
-    slope = np.maximum(seconds.get("burst", 0.0) - seconds.get("prefill", 0.0), 0.0) / np.maximum(
-        w.at_once(c.chunk_tokens) - 1.0, 1e-9
-    )
-    rise = slope / np.maximum(
-        seconds.get("prefill", 0.0), 1e-12
-    )  # of a pass by one more prompt, over that of the first
+    every = np.maximum(_together(w, seconds, c, groups), 1e-12)
 
     def added(some: Real) -> Real:
-        return pieces * whole * (1 + rise * (some - 1)) / (1 + rise * (groups - 1)) / some
+        return least * _together(w, seconds, c, some) / every
 
     some, took, long, rate = groups, 0.0 * step, step, 0.0 * step
     for _ in range(_ROUNDS):
@@ -146,11 +141,10 @@ def _gathered(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) 
         rate = n / np.maximum(_answer_seconds(n, made * step, extra, alone) + alone + took, 1e-12)
         until_all = groups * (np.log(groups) + 0.5772 + 0.5 / groups) / np.maximum(rate, 1e-12)
         took = np.where(n > groups, np.minimum(w.gather * step, np.where(groups > 1, until_all, 0.0)), 0.0)
-        come = np.maximum(
-            rate * long, 1e-9
-        )  # prompts in the time of a pass: those of a Poisson variable that are not none
+        # prompts in the time of a pass: those of a Poisson variable that are not none
+        come = np.maximum(rate * long, 1e-9)
         some = np.where(np.asarray(w.gather) > 0, groups, np.clip(come / -np.expm1(-come), 1.0, groups))
-        long = step - np.expm1(-come) * some * added(some) / pieces
+        long = step - np.expm1(-come) * some * added(some) / w.pieces(c.chunk_tokens)
     waited = took * (1 + rate * took / 2) / (1 + rate * took)
     return added(some), waited
 
