@@ -59,6 +59,7 @@ def where(condition: Any, a: Real, b: Real) -> Real:
     Parameters
     ----------
     condition : bool or array
+        [1]
     a, b : float or array
         Both of one unit. [any]
     """

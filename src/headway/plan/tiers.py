@@ -243,14 +243,7 @@ def design_tiers(
     Cost is t(B)/B (lecture E4) with everything that a loaded step has; a tier's speed decides its batch, and its batch its cost.
     Past the batch of the lowest cost a slower tier saves nothing.
     """
-    s = setting(request)
-    if s.system.price is None:
-        raise InputError(f"{s.system.name} has no price: give --price, like --price 2.5/h")
-    if s.prompt < 1:
-        raise InputError(f"--prompt: {s.prompt:g} must be at least 1 token")
-    decoded(s.output)
-    if not 0 <= margin < 1:
-        raise InputError(f"--margin: {margin:g}; a share of the price is needed, from 0 to below 1")
+    s = _asked(request, margin)
     wanted = read_tiers(tiers or USUAL)
     curves = [SpeedCurve(s, c) for c in fitting_layouts(s, request)]
     curve = envelope(curves)
@@ -270,6 +263,18 @@ def design_tiers(
     measure = next(t for t in found if t.name == "standard")
     priced = tuple(_paying(t, measure) for t in found)
     return TierSheet(s, curve, priced, _market(curves, curve, base), margin, tuple(beyond))
+
+
+def _asked(request: Request, margin: float) -> Setting:
+    s = setting(request)
+    if s.system.price is None:
+        raise InputError(f"{s.system.name} has no price: give --price, like --price 2.5/h")
+    if s.prompt < 1:
+        raise InputError(f"--prompt: {s.prompt:g} must be at least 1 token")
+    decoded(s.output)
+    if not 0 <= margin < 1:
+        raise InputError(f"--margin: {margin:g}; a share of the price is needed, from 0 to below 1")
+    return s
 
 
 def _designed(

@@ -72,20 +72,7 @@ class CompiledStep:
                 self._kernels.append(found[0])
         self._wires: list[tuple[int, Wire, Callable[[float], Real] | None]] = []
         self._at_times: list[tuple[int, Real]] = []  # latencies of what not every pass sends
-        for send in step.sends:
-            found = wire(send.kind, transfer(send, send.payload, chip), c)
-            linear, ramp, outside, latency = (
-                number(x) for x in (found.linear, found.ramp, found.outside, found.latency)
-            )
-            law = Wire(linear, ramp, outside, latency, found.at_once)
-            name = "tokens" if send.carries == "new" else send.carries
-            key = () if name == "logits" else (send.ways,)
-            meter = self._meters.add(name, carried(send.carries, send.ways), send.groups, *key)
-            if send.carries in ALWAYS:
-                overhead = overhead + law.latency
-            else:
-                self._at_times.append((meter, law.latency))
-            self._wires.append((meter, law, send.crowding))
+        overhead = overhead + self._join_chips()
         self._sequences = self._meters.add("one", one, step.groups)
         self._constant = number(overhead)
         self._per_sequence = c.sequence_seconds
@@ -104,6 +91,20 @@ class CompiledStep:
         grows = set(self.context_meters)
         self._grow = [k for k in self._kernels if any(m in grows for m, _, _ in k.more)]
         self._stay = [k for k in self._kernels if not any(m in grows for m, _, _ in k.more)]
+
+    def _join_chips(self) -> Real:
+        """Take in the collectives; returns the latencies of those that every pass has. [s]"""
+        latency: Real = 0.0
+        for send in self.step.sends:
+            found = wire(send.kind, transfer(send, send.payload, self.chip), self.calibration)
+            law = Wire._make(number(x) for x in found)
+            name = "tokens" if send.carries == "new" else send.carries
+            key = () if name == "logits" else (send.ways,)
+            meter = self._meters.add(name, carried(send.carries, send.ways), send.groups, *key)
+            latency = latency + (law.latency if send.carries in ALWAYS else 0.0)
+            self._at_times += [] if send.carries in ALWAYS else [(meter, law.latency)]
+            self._wires.append((meter, law, send.crowding))
+        return latency
 
     @property
     def amounts(self) -> Sequence[Amount]:
