@@ -27,7 +27,7 @@ from headway.errors import InputError
 from headway.questions import FIELDS, Query, Request, fields_of
 from headway.web import server
 from headway.web.asked import read
-from headway.web.gate import ANY_ADDRESS, LOOPBACK, Gate
+from headway.gate import ANY_ADDRESS, LOOPBACK, Gate
 from headway.web.offered import OFFERED, options_of
 
 SMALL = {"model": "llama-3.1-8b", "system": "h100x1", "prompt": "500", "output": 100}
@@ -323,7 +323,7 @@ def test_other_hosts_and_sites_are_refused(page):
     ("10.1.2.3", LOOPBACK, 403), ("mine.example", (*LOOPBACK, "mine.example"), 404),
 ])  # fmt: skip
 def test_a_server_for_the_network_takes_addresses_and_no_other_names(host, hosts, status):
-    transport = httpx.ASGITransport(Gate(Starlette(), hosts))
+    transport = httpx.ASGITransport(Gate(Starlette(), hosts, 1_000_000))
 
     async def asked():
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:

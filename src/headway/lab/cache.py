@@ -83,7 +83,9 @@ def _empty_pages(read: Attend, batch: int, capacity: int, place: Place, rng: np.
 
 
 def _page(pages: Cache) -> int:
-    """Entries of a page."""
+    """Entries of a page: all pages are in the tables, unless a larger pool says the offsets of a page's entries."""
+    if "offsets" in pages:
+        return len(pages["offsets"])
     return len(pages["keys" if "keys" in pages else "entries"]) // max(pages["table"].size, 1)
 
 

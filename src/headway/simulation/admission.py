@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headway.errors import InputError
@@ -45,7 +45,7 @@ class Waiting:
     Parameters
     ----------
     admission : Admission
-    tier : sequence of int
+    tier : sequence or dict of int
         Of each request, by its index; empty: all of the first. [1]
     tiers : int
         How many there are. [1]
@@ -65,7 +65,7 @@ class Waiting:
         "turned_away",
     )
 
-    def __init__(self, admission: Admission, tier: Sequence[int], tiers: int) -> None:
+    def __init__(self, admission: Admission, tier: Sequence[int] | Mapping[int, int], tiers: int) -> None:
         self.rules, self.tier, self.tiers = admission, tier, tiers
         self.seats = list(admission.seats)[:tiers] or [ENDLESS] * tiers
         self.running = [0] * tiers
@@ -163,6 +163,25 @@ class Waiting:
             The request. [1]
         """
         self.running[self.tier_of(who)] -= 1
+
+    def give_up(self, who: int) -> bool:
+        """Take out one who waits and does not want to any more; False where it does not wait.
+
+        Parameters
+        ----------
+        who : int
+            The request. [1]
+        """
+        again, fresh = self._again[self.tier_of(who)], self._fresh[self.tier_of(who)]
+        if who in again:
+            again.remove(who)
+        else:
+            here = next((one for one in fresh if one[1] == who), None)
+            if here is None:
+                return False
+            fresh.remove(here)
+        self.count -= 1
+        return True
 
     @property
     def since(self) -> float:

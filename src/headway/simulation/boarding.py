@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
 from headway.errors import InputError
-from headway.roofline import PassClock
 from headway.simulation.admission import Waiting
+from headway.simulation.clocks import Clock
 from headway.simulation.decoding import Aboard, Decoding, Law
 from headway.simulation.drafting import Drafting
 from headway.simulation.habits import USUAL, Habits, Transfer
@@ -26,7 +26,7 @@ class Boarding:
 
     Parameters
     ----------
-    clock : PassClock
+    clock : Clock
     limits : Limits
     policy : Policy
     requests : Listed
@@ -45,7 +45,7 @@ class Boarding:
 
     def __init__(
         self,
-        clock: PassClock,
+        clock: Clock,
         limits: Limits,
         policy: Policy,
         requests: Listed,

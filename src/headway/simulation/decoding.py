@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from headway.roofline import PassClock
 from headway.simulation.blocks import Blocks
+from headway.simulation.clocks import Clock
 
 _STRAIGHT = 1e-9  # of a slope: a smaller change is rounding
 _BENDS = 64  # places at which a read law may bend; one that bends at more is curved, and is summed anew at every pass
@@ -39,12 +39,12 @@ class Law(NamedTuple):
 _NOBODY: list[int] = []  # not to be changed
 
 
-def laws(clock: PassClock, longest: int, new: int = 1) -> list[Law]:
+def laws(clock: Clock, longest: int, new: int = 1) -> list[Law]:
     """Return the laws of a clock's context meters up to a length.
 
     Parameters
     ----------
-    clock : PassClock
+    clock : Clock
     longest, new : int
         Longest cache of any sequence; new tokens of each in a pass. [tokens]
     """
@@ -131,7 +131,7 @@ class Decoding:
 
     Parameters
     ----------
-    clock : PassClock
+    clock : Clock
     laws : sequence of Law
     blocks : Blocks
         From which they grow.
@@ -178,7 +178,7 @@ class Decoding:
         "slopes",
     )
 
-    def __init__(self, clock: PassClock, laws: Sequence[Law], blocks: Blocks, grows: bool) -> None:
+    def __init__(self, clock: Clock, laws: Sequence[Law], blocks: Blocks, grows: bool) -> None:
         self._clock, self._laws, self._blocks, self._grows = clock, laws, blocks, grows
         self._straight = [(law.meter, law.table) for law in laws if not law.curved]
         self._meters = tuple(law.meter for law in laws)

@@ -13,6 +13,7 @@ from headway.roofline import PassClock
 from headway.serving import Setting, beat, joining, refused
 from headway.simulation.admission import ENDLESS
 from headway.simulation.autoscaling import Autoscale
+from headway.simulation.clocks import Clock
 from headway.simulation.drafting import Drafts
 from headway.simulation.driving import Watch
 from headway.simulation.habits import Habits, Transfer
@@ -99,7 +100,7 @@ class Deployment:
     prompt_layout: Layout | None = None
 
     @property
-    def clock(self) -> PassClock:
+    def clock(self) -> Clock:
         """Of its passes."""
         return self.engine.clock
 

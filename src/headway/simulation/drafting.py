@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from headway.errors import InputError
-from headway.roofline import PassClock
 from headway.simulation.blocks import Blocks
+from headway.simulation.clocks import Clock
 from headway.simulation.decoding import Law
 
 _DRAWN = 1 << 14  # numbers drawn at a time
@@ -60,7 +60,7 @@ class Drafting:
 
     Parameters
     ----------
-    clock : PassClock
+    clock : Clock
     laws : sequence of Law
         Of passes with so many new tokens of each sequence.
     blocks : Blocks
@@ -70,7 +70,7 @@ class Drafting:
     drafts : Drafts
     """
 
-    def __init__(self, clock: PassClock, laws: Sequence[Law], blocks: Blocks, grows: bool, drafts: Drafts) -> None:
+    def __init__(self, clock: Clock, laws: Sequence[Law], blocks: Blocks, grows: bool, drafts: Drafts) -> None:
         self._clock, self._laws, self._blocks, self._grows = clock, laws, blocks, grows
         self.new, self._drawn = 1 + drafts.length, accepted(drafts)
         one = clock.amounts_of(self.new, 0.0, self.new)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from headway.roofline import PassClock
 from headway.simulation.blocks import Blocks
+from headway.simulation.clocks import Clock
 from headway.simulation.decoding import Aboard
 from headway.simulation.limits import Limits
 from headway.simulation.prefixes import Found, Prefix, Prefixes
@@ -19,7 +19,7 @@ class Memory:
 
     Parameters
     ----------
-    clock : PassClock
+    clock : Clock
         Says what computing a prompt takes, beside which bringing its cache up must be worth it.
     limits : Limits
     requests : Listed
@@ -35,7 +35,7 @@ class Memory:
         "prefixes",
     )
 
-    def __init__(self, clock: PassClock, limits: Limits, requests: Listed, rules: Prefix | None) -> None:
+    def __init__(self, clock: Clock, limits: Limits, requests: Listed, rules: Prefix | None) -> None:
         self._clock, self._limits, self._requests = clock, limits, requests
         self.blocks = Blocks(limits.blocks, limits.block)
         self.prefixes: Prefixes | None = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.roofline import PassClock
 from headway.simulation.autoscaling import Autoscale, Scaled
 from headway.simulation.boarding import NEVER
+from headway.simulation.clocks import Clock
 from headway.simulation.decoding import laws
 from headway.simulation.driving import Watch, drive
 from headway.simulation.habits import USUAL, Habits
@@ -93,7 +93,7 @@ class Engine:
 
     Attributes
     ----------
-    clock : PassClock
+    clock : Clock
     limits : Limits
         Of each replica.
     policy : Policy
@@ -104,7 +104,7 @@ class Engine:
         None: round robin.
     """
 
-    clock: PassClock
+    clock: Clock
     limits: Limits
     policy: Policy
     habits: Habits = USUAL
@@ -137,7 +137,7 @@ class Engine:
 
 
 def simulate(
-    clock: PassClock,
+    clock: Clock,
     limits: Limits,
     policy: Policy,
     requests: Requests,

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from headway.web.gate import App, Gate
+from headway.gate import App, Gate
 from headway.web.limits import MOST_BODY, Limits
 from headway.web.offered import OFFERED
 from headway.web.pool import Answer, BusyError, Pool, refusal
@@ -63,7 +63,7 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
         routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form), methods=["POST"]))
     inner = Starlette(routes=routes, lifespan=living)
     inner.state.pool = pool
-    return Gate(inner, hosts)
+    return Gate(inner, hosts, MOST_BODY)
 
 
 def _static() -> list[Route]:

@@ -1,0 +1,1 @@
+"""The lab engine: a tiny serving engine of the lab's networks, with the simulator's schedulers. For learning and testing, no rival of vLLM."""
