@@ -180,7 +180,9 @@ class Engine:
                 f"{len(prompt):,} tokens of prompt and {ask.most:,} of answer are more than this model's {limits.context:,}"
             )
         if -(-max(whole - 1, limits.reserve) // limits.block) > limits.blocks:
-            raise InputError(f"{whole:,} tokens take more than the {limits.blocks:,} blocks of {limits.block} of the KV pool")
+            raise InputError(
+                f"{whole:,} tokens take more than the {limits.blocks:,} blocks of {limits.block} of the KV pool"
+            )
         units = identities(prompt, limits.block) if self.settings.keeps else []
         with self._changed:
             if self.fault:

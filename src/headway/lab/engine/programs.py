@@ -15,6 +15,7 @@ import numpy as np
 from headway.errors import InputError
 from headway.lab.engine.pages import Seat
 from headway.lab.engine.scheduling import Departure
+from headway.lab.engine.settings import LEAST, rounded
 from headway.lab.needs import QUICK
 from headway.lab.networks import Network, head, looked_up, network, run_layer
 from headway.lab.running import Pass
@@ -22,18 +23,6 @@ from headway.models import Architecture
 from headway.simulation.limits import Limits
 
 Array = Any
-LEAST = 16  # tokens of the smallest program for prompts
-
-
-def rounded(size: int, least: int = 1) -> int:
-    """Return the power of two, at least `least`, that a size is rounded up to.
-
-    Parameters
-    ----------
-    size, least : int
-        [1]
-    """
-    return max(1 << max(size - 1, 0).bit_length(), least)
 
 
 class Programs:
@@ -59,7 +48,9 @@ class Programs:
         if any(s.read is None for s in self.net.shapes):
             raise InputError(f"{model.name}: the lab engine serves attention with a paged cache, no recurrent states")
         if model.vocabulary != 256:
-            raise InputError(f"{model.name}: the lab engine's tokens are the 256 bytes, not {model.vocabulary:,} tokens")
+            raise InputError(
+                f"{model.name}: the lab engine's tokens are the 256 bytes, not {model.vocabulary:,} tokens"
+            )
         self.weights = jax.tree.map(jnp.asarray, self.net.weights(seed))
         self.columns = -(-limits.context // limits.block)
         self.pools = _pools(self.net, limits)
@@ -75,8 +66,9 @@ class Programs:
         """
         sizes = [(1 << i, 1) for i in range(rounded(self.limits.sequences).bit_length())]
         sizes += [(1, 1 << i) for i in range(LEAST.bit_length() - 1, rounded(longest, LEAST).bit_length())]
-        for rows, tokens in sizes:
-            self._program(rows, tokens)
+        nobody = Seat(-1, [0], 1)
+        for rows, tokens in sizes:  # each has run once: the first run of a program is slow
+            self._run(rows, tokens, [(nobody, 0)])
         return len(sizes)
 
     def _program(self, rows: int, tokens: int) -> Any:
@@ -122,7 +114,9 @@ class Programs:
                 given[i, :new] = seat.tokens(new)
                 positions[i, :new] = seat.done + np.arange(new)
                 lengths[i], last[i] = seat.done, new - 1
-        logits, self.pools = self._program(rows, tokens)(self.weights, self.pools, table, given, positions, lengths, last)
+        logits, self.pools = self._program(rows, tokens)(
+            self.weights, self.pools, table, given, positions, lengths, last
+        )
         return np.asarray(logits)
 
 

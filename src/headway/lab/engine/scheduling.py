@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from headway.lab.engine.pages import Pages, Seat
 from headway.simulation.admission import Admission, Waiting
 from headway.simulation.boarding import NEVER
 from headway.simulation.limits import Limits
 from headway.simulation.policies import Policy
-
-from headway.lab.engine.pages import Pages, Seat
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,9 @@ class Scheduler:
         Prompts' blocks are found again.
     """
 
-    def __init__(self, policy: Policy, limits: Limits, tiers: int = 1, admission: Admission | None = None, keeps: bool = True):
+    def __init__(
+        self, policy: Policy, limits: Limits, tiers: int = 1, admission: Admission | None = None, keeps: bool = True
+    ):
         self.policy, self.limits, self.budget = policy, limits, limits.tokens
         self.seats: dict[int, Seat] = {}
         self._tier: dict[int, int] = {}

@@ -13,6 +13,18 @@ from headway.simulation.policies import Chunked, DecodeFirst, Departures, Policy
 
 TIERS = ("priority", "default", "flex", "batch")  # of the server, the most urgent first
 POLICIES = ("chunked", "prefill-first", "decode-first", "departures", "static")
+LEAST = 16  # tokens of the smallest program for prompts
+
+
+def rounded(size: int, least: int = 1) -> int:
+    """Return the power of two, at least `least`, that a size is rounded up to.
+
+    Parameters
+    ----------
+    size, least : int
+        [1]
+    """
+    return max(1 << max(size - 1, 0).bit_length(), least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +144,9 @@ def limits_of(
         if not 1 <= value <= most:
             raise InputError(f"{name}: {value:,} must be in 1..{most:,}")
     if policy.mixes and tokens < sequences:
-        raise InputError(f"tokens of a pass: {tokens:,} are fewer than the {sequences:,} sequences that may decode in it")
+        raise InputError(
+            f"tokens of a pass: {tokens:,} are fewer than the {sequences:,} sequences that may decode in it"
+        )
     return Limits(
         tokens=tokens, sequences=sequences, blocks=blocks, block=block, jump=False, reserve=context if policy.padded else 0,
         context=context,
