@@ -300,11 +300,14 @@ class Engine:
         if extra:
             self._sleep(extra)
         end = s.now = self.now
-        row |= {"seconds": end - start, "sequences": len(left.riders) + len(left.chunks), "preempted": before}
+        row |= {
+            "seconds": end - start, "sequences": len(left.riders) + len(left.chunks), "preempted": before, "made": list(told),
+            "ended": [x.who for x in ended],
+        }  # fmt: skip
         self.passes += 1
-        self._tell(texts, {x.who for x in ended}, stops, end)
         for w in self.watchers:
             w.passed(self, row)
+        self._tell(texts, {x.who for x in ended}, stops, end)
 
     def _drawn(self, one: Under, scores: Any) -> int:
         """The next token: the likeliest, or by chance, of those that keep the text a text."""
