@@ -90,7 +90,7 @@ def test_tiers_have_lines_of_their_own(found):
 
 
 def test_requests_one_by_one(found):
-    bars = requests_panel(found)["data"]["values"]
+    bars = requests_panel(found.log)["data"]["values"]
     spent, who = collections.Counter(), sorted({b["request"] for b in bars})
     assert who == list(range(170, 230))
     for b in bars:
@@ -104,13 +104,13 @@ def test_requests_one_by_one(found):
 
 def test_requests_that_come_rarely_are_no_specks():
     s = hw.simulate(ASK, traffic("poisson:0.1/s", count="200", prompt=512, output=128))
-    panel = requests_panel(s)
+    panel = requests_panel(s.log)
     assert len({b["request"] for b in panel["data"]["values"]}) == 8
     assert panel["title"]["text"].startswith("8 requests one by one")
 
 
 def test_the_heat_map_holds_all_of_the_time(found):
-    panel = batch_panel(found)
+    panel = batch_panel(found.log)
     column = collections.Counter()
     for cell in panel["data"]["values"]:
         column[cell["from"]] += cell["share"]
@@ -120,9 +120,9 @@ def test_the_heat_map_holds_all_of_the_time(found):
 
 
 def test_strips_are_the_timeline(found):
-    names = [panel["encoding"]["y"]["title"] for panel in strips(found)["vconcat"]]
+    names = [panel["encoding"]["y"]["title"] for panel in strips(found.log)["vconcat"]]
     assert names == ["requests/s", "tok/s", "decoding", "blocks", "waiting"]
-    tokens = strips(found)["vconcat"][1]["data"]["values"]
+    tokens = strips(found.log)["vconcat"][1]["data"]["values"]
     width = tokens[1]["at"] - tokens[0]["at"]
     assert sum(t["value"] for t in tokens[:-1]) * width == pytest.approx(400 * 128)
 

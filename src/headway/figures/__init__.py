@@ -4,6 +4,7 @@ from headway.figures.break_even import break_even_figure
 from headway.figures.capacities import capacity_figure
 from headway.figures.costs import costs_figure
 from headway.figures.curves import against_measured, comparison_figure, curve_figure
+from headway.figures.engine import engine_figure
 from headway.figures.equations import asked_figure
 from headway.figures.fleets import fleet_figure
 from headway.figures.gantt import gantt, racks_figure
@@ -32,6 +33,7 @@ __all__ = [
     "comparison_figure",
     "costs_figure",
     "curve_figure",
+    "engine_figure",
     "fleet_figure",
     "gantt",
     "holding_figure",

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from headway import units
 from headway.figures.style import FEW, Spec
-from headway.simulation.results import Simulated
-from headway.simulation.run import Passes
+from headway.simulation.run import Log, Passes
 from headway.simulation.timeline import Timeline, moments, spread, timeline
 
 Floats = NDArray[np.float64]
@@ -39,15 +38,15 @@ def _time(field: str, first: float, last: float, title: bool = True) -> tuple[Sp
             "scale": {"domain": domain, "nice": False, "zero": False}}, size  # fmt: skip
 
 
-def requests_panel(s: Simulated) -> Spec | None:
+def requests_panel(log: Log) -> Spec | None:
     """Return some requests in a row as bars: queued, prompt, decode.
 
     Parameters
     ----------
-    s : Simulated
+    log : Log
     """
-    log, r = s.log, s.log.requests
-    shown = _in_a_row(s)
+    r = log.requests
+    shown = _in_a_row(log)
     if not len(shown):
         return None
     ends = np.nan_to_num(log.end[shown], nan=log.now)
@@ -85,9 +84,8 @@ def requests_panel(s: Simulated) -> Spec | None:
     }  # fmt: skip
 
 
-def _in_a_row(s: Simulated) -> NDArray[np.int64]:
+def _in_a_row(log: Log) -> NDArray[np.int64]:
     """Requests from the middle of the run, in order of arrival; fewer where they come so rarely that each would be a speck."""
-    log = s.log
     came = np.flatnonzero(np.isfinite(log.arrival))
     came = came[np.argsort(log.arrival[came], kind="stable")]
     if not len(came):
@@ -105,14 +103,13 @@ def _title(text: str) -> Spec:
     return {"text": text, "anchor": "start", "frame": "group", "fontSize": 12}
 
 
-def batch_panel(s: Simulated) -> Spec | None:
+def batch_panel(log: Log) -> Spec | None:
     """Return how much of the time passes of each decoding batch took, as a heat map.
 
     Parameters
     ----------
-    s : Simulated
+    log : Log
     """
-    log = s.log
     edges = moments(log, _COLUMNS)
     most = max((int(p.decoding.max()) for p in log.passes if len(p.decoding)), default=-1)
     if len(edges) < 2 or most < 0:
@@ -145,14 +142,14 @@ def batch_panel(s: Simulated) -> Spec | None:
     }  # fmt: skip
 
 
-def strips(s: Simulated) -> Spec | None:
+def strips(log: Log) -> Spec | None:
     """Return what came, was made, ran and waited over time: one low panel each.
 
     Parameters
     ----------
-    s : Simulated
+    log : Log
     """
-    found = timeline(s.log, min(max(len(s.log.requests) // _EACH, _FEWEST), _BINS))
+    found = timeline(log, min(max(len(log.requests) // _EACH, _FEWEST), _BINS))
     if not found.bin:
         return None
     lines: list[tuple[str, dict[str, Floats]]] = [

@@ -30,7 +30,7 @@ def simulation_figure(s: Simulated) -> Spec:
         "$schema": SCHEMA,
         "title": {"text": f"{s.deployment.setting.model.name} on {s.deployment.setting.system.name}: {_traffic(s)}",
                   "subtitle": _about(s), "anchor": "start", "offset": 14},
-        "vconcat": [p for p in (_times(s), requests_panel(s), batch_panel(s), strips(s)) if p],
+        "vconcat": [p for p in (_times(s), requests_panel(s.log), batch_panel(s.log), strips(s.log)) if p],
         "spacing": 26,
         "config": CONFIG,
     }  # fmt: skip

@@ -35,7 +35,7 @@ def trains_figure(t: Timetables) -> Spec:
             "anchor": "start",
             "offset": 14,
         },
-        "vconcat": [_panel(t, w) for w in t.ways],
+        "vconcat": [trains_panel(drawn(w), t.seats, _title(t, w)) for w in t.ways],
         "config": CONFIG,
     }  # fmt: skip
 
@@ -78,8 +78,17 @@ def _waits(rows: list[dict[str, Any]], scale: float) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _panel(t: Timetables, w: Way) -> Spec:
-    rows = drawn(w)
+def trains_panel(rows: list[dict[str, Any]], seats: int, named: str) -> Spec:
+    """Return trains one under the other, each with its riders.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of each: ``departs_s``, ``rides_s``, ``riders``, ``boarded``, and ``arrivals_s`` of those who board. [s, requests]
+    seats : int
+        [requests]
+    named : str
+    """
     first = min([rows[0]["departs_s"], *(a for x in rows for a in x["arrivals_s"])])
     last = rows[-1]["departs_s"]
     span = last - first or rows[-1]["rides_s"]
@@ -98,7 +107,7 @@ def _panel(t: Timetables, w: Way) -> Spec:
                     "scale": {"domain": ["stay aboard", "board", "free seats"], "range": [_STAY, _BOARD, _SEATS]}}  # fmt: skip
     tips = [{"field": f, "type": "quantitative"} for f in ("riders", "boarded", "start")]
     bars: Spec = {
-        "data": {"values": _bars(rows, t.seats, end, scale)}, "mark": {"type": "rect", "clip": True},
+        "data": {"values": _bars(rows, seats, end, scale)}, "mark": {"type": "rect", "clip": True},
         "encoding": {"x": x, "x2": {"field": "end"}, "y": y, "y2": {"field": "high"}, "color": colour, "tooltip": tips},
     }  # fmt: skip
     edges: Spec = {
@@ -124,6 +133,6 @@ def _panel(t: Timetables, w: Way) -> Spec:
             {"mark": words | {"color": "#222"}, "encoding": label},
         ],
     }
-    title: Spec = {"text": _title(t, w), "anchor": "start", "fontSize": 12}
+    title: Spec = {"text": named, "anchor": "start", "fontSize": 12}
     return {"title": title, "width": 640, "height": 20 * len(rows),
             "layer": [bars, edges, {"data": {"values": _waits(rows, scale)}, "layer": [lines, dots]}, riders]}  # fmt: skip

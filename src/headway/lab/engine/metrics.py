@@ -89,7 +89,7 @@ class Metrics(Watcher):
         labels = ["block_size", "num_gpu_blocks", "enable_prefix_caching"]
         info = Gauge("vllm:cache_config_info", "The KV pool.", labels, registry=self.registry)
         info.labels(str(limits.block), str(limits.blocks), str(s.pages.keeps)).set(1)
-        self._prompt = self._made(Counter, "prompt_tokens", "Prompt tokens computed.")
+        self._prompt = self._made(Counter, "prompt_tokens", "Prompt tokens of requests, found ones included.")
         self._generation = self._made(Counter, "generation_tokens", "Tokens made.")
         self._queries = self._made(Counter, "prefix_cache_queries", "Prompt tokens looked up in the prefix cache.")
         self._hits = self._made(Counter, "prefix_cache_hits", "Prompt tokens found in the prefix cache.")
@@ -118,7 +118,6 @@ class Metrics(Watcher):
 
     def passed(self, engine: Engine, row: dict[str, Any]) -> None:
         """Count a pass."""
-        self._prompt.inc(row["prompt_tokens"])
         self._generation.inc(len(row["made"]))
         self._iteration.observe(row["tokens"])
         self._preempted.inc(row["preempted"] - self._lost)
@@ -129,9 +128,18 @@ class Metrics(Watcher):
             if before is not None:
                 self._tpot.observe(end - before)
                 self._itl.observe(end - before)
+            else:
+                self._first(engine, engine.under[who])
             self._last[who] = end
         for who in row["ended"]:
             self._last.pop(who, None)
+
+    def _first(self, engine: Engine, one: Under) -> None:
+        """A prompt is computed, with what of it was found."""
+        self._prompt.inc(len(one.seat.prompt))
+        if engine.scheduler.pages.keeps:
+            self._queries.inc(len(one.seat.prompt))
+            self._hits.inc(one.seat.cached)
 
     def ended(self, engine: Engine, one: Under) -> None:
         """Count a request."""
@@ -139,9 +147,6 @@ class Metrics(Watcher):
         self._ended.labels(self._model, one.why).inc()
         if not math.isnan(one.start):
             self._queue.observe(one.start - one.arrival)
-            if engine.scheduler.pages.keeps:
-                self._queries.inc(len(one.seat.prompt))
-                self._hits.inc(one.seat.cached)
         if not math.isnan(one.first):
             self._ttft.observe(one.first - one.arrival)
             self._prefill.observe(one.first - one.start)
