@@ -95,6 +95,7 @@ def demonstration_text(d: Demonstration) -> str:
             table_text(["check", "wanted", "found", ""], checks, left=True),
             "",
             table_text([h.replace("_", " ") for h in heads], body),
+            *(["", *d.notes] if d.notes else []),
         ]
     )
 

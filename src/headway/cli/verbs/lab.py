@@ -15,7 +15,7 @@ def lab(
     name: Annotated[
         str,
         Parameter(
-            help="audit, or a system: decode, attention, prefill (or its id, B2); none lists them.", show_default=False
+            help="audit, or a system: decode, experts, ... (or its id, B2); none lists them.", show_default=False
         ),
     ] = "",
     model: Annotated[
@@ -28,7 +28,7 @@ def lab(
     layout: Annotated[
         str | None,
         Parameter(
-            help="Of audit, by comma: one way of cutting over up to 8 host devices (tp8, dp8ep8, dp4, cp4, pp2)."
+            help="Of audit, by comma: one way of cutting over up to 8 host devices (tp8, dp8ep8, dp4, cp4, pp2); of dispatch dpNepN."
         ),
     ] = None,
     leave_out: Annotated[
@@ -56,7 +56,7 @@ def lab(
     elif name.lower() == "audit":
         _audit(names(model), names(layout or ""), leave_out or "", json, csv, out)
     else:
-        _demonstrate(name, model, {"--layout": layout, "--leave-out": leave_out}, json, csv, out)
+        _demonstrate(name, model, {"layout": layout, "leave-out": leave_out}, json, csv, out)
 
 
 def _listed(json: bool) -> None:
@@ -98,14 +98,10 @@ def _audit(models: list[str], layouts: list[str], leave_out: str, json: bool, cs
         show(text + (f"\n\nchart written to {out}" if out else ""))
 
 
-def _demonstrate(name: str, model: str, others: dict[str, str | None], json: bool, csv: bool, out: str | None) -> None:
-    from headway.errors import InputError
+def _demonstrate(name: str, model: str, options: dict[str, Any], json: bool, csv: bool, out: str | None) -> None:
     from headway.lab import demonstrate
 
-    for option, value in others.items():
-        if value is not None:
-            raise InputError(f"{option}: belongs to `headway lab audit`")
-    d = demonstrate(name, model)
+    d = demonstrate(name, model, **options)
     if out:
         from headway import figures
 
