@@ -27,7 +27,7 @@ def lab_figure(d: Demonstration) -> Spec:
         "offset": 12,
     }
     drawn = (
-        {"vconcat": [gantt(p) for p in d.plays]}
+        {"vconcat": [gantt(p, tokens=3 if p.name == "decode" else 0) for p in d.plays]}
         if d.plays
         else _map(d.picture)
         if d.picture.kind == "map"

@@ -153,7 +153,7 @@ class Demonstration(Shown):
     notes : tuple of str
         What to do with it, a line each.
     plays : tuple of Play
-        Schedules as they ran, drawn instead of the picture. [s]
+        Schedules as they ran, drawn instead of the picture. [mean times of a stage, or of a forward]
     """
 
     RECORD: ClassVar[str] = "headway.records.lab:demonstration_record"

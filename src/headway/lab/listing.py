@@ -42,6 +42,8 @@ SYSTEMS = (
            "mixtures:experts"),
     System("dispatch", "SYS-C3", "dispatch and combine over host devices: who sends what to whom, across racks", _QWEN,
            "dispatching:dispatch", ("layout",)),
+    System("pipeline", "SYS-D2", "a decode pipeline over host devices, by micro-batches", _LLAMA, "pipelines:pipeline"),
+    System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, zero-bubble", _LLAMA, "schedules:schedules"),
 )  # fmt: skip
 _AUDIT = "programs against formulas: FLOPs, bytes, entries, collectives, by family and layout"
 # Tensor, expert, data, context and pipeline parallelism; a dense model has no experts to spread.

@@ -101,6 +101,8 @@ def demonstration_text(d: Demonstration) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if not isinstance(value, int | float):
         return str(value)
     if value and abs(value) < 0.01:
