@@ -8,6 +8,7 @@ from headway.lab.findings import Audit, Demonstration, Picture
 
 _COLOURS = ("#2e86ab", "#d1495b", "#3a9d5d", "#b58900", "#7d5ba6", "#777777")
 _WIDE, _HIGH = 620, 320
+_SOLID, _DASHED = [1, 0], [6, 5]  # lines that lie on each other are both seen
 _MARKED = 200  # points: more of them are lines alone
 _COUNTED, _LEFT = "as counted", "less what is explained"
 
@@ -60,6 +61,9 @@ def _lines(p: Picture) -> Spec:
     values = [{"line": line, "x": x, "y": y} for line, x, y in p.points if not powers or (x > 0 and y > 0)]
     names = list(dict.fromkeys(v["line"] for v in values))
     scale: Spec = {"type": "log", "nice": False} if powers else {}
+    ticks = "~s" if powers else "~g"
+    dash: Spec = {"field": "line", "type": "nominal", "legend": None, "scale": {
+        "domain": names, "range": [_SOLID if i % 2 == 0 else _DASHED for i in range(len(names))]}}  # fmt: skip
     colour: Spec = {
         "field": "line", "type": "nominal", "title": None, "legend": {"orient": "bottom", "columns": 3, "labelLimit": 260},
         "scale": {"domain": names, "range": [*_COLOURS]},
@@ -68,10 +72,10 @@ def _lines(p: Picture) -> Spec:
         "width": _WIDE, "height": _HIGH, "data": {"values": values},
         "mark": {"type": "line", "point": len(values) < _MARKED, "strokeWidth": 2},
         "encoding": {
-            "x": {"field": "x", "type": "quantitative", "title": p.x, "scale": scale, "axis": {"format": "~s"}},
+            "x": {"field": "x", "type": "quantitative", "title": p.x, "scale": scale, "axis": {"format": ticks}},
             "y": {"field": "y", "type": "quantitative", "title": p.y, "scale": {"type": "log"} if powers else {},
-                  "axis": {"format": "~s"}},
-            "color": colour,
+                  "axis": {"format": ticks}},
+            "color": colour, "strokeDash": dash,
         },
     }  # fmt: skip
 

@@ -44,6 +44,12 @@ SYSTEMS = (
            "dispatching:dispatch", ("layout",)),
     System("pipeline", "SYS-D2", "a decode pipeline over host devices, by micro-batches", _LLAMA, "pipelines:pipeline"),
     System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, zero-bubble", _LLAMA, "schedules:schedules"),
+    System("cipher", "SYS-G1", "Feistel networks over bits and reals, there and back", "", "ciphers:cipher"),
+    System("avalanche", "SYS-G2", "what small differences become in a cipher and in a network", _LLAMA, "avalanches:avalanche"),
+    System("reversible", "SYS-G3", "a reversible transformer that trains, beside an ordinary one", _LLAMA, "trades:reversible",
+           ("steps", "keep")),
+    System("speculate", "SYS-H4", "speculative decoding: the same tokens in fewer passes", _LLAMA, "drafting:speculate"),
+    System("trade", "SYS-G4", "memory for compute and compute for memory, both ways", _LLAMA, "trades:trade"),
 )  # fmt: skip
 _AUDIT = "programs against formulas: FLOPs, bytes, entries, collectives, by family and layout"
 # Tensor, expert, data, context and pipeline parallelism; a dense model has no experts to spread.

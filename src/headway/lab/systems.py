@@ -109,6 +109,19 @@ def _traced(net: Network, weights: Any, new: int, context: int) -> Any:
     return jax.make_jaxpr(one)(weights, cache, tokens), kept[-1]
 
 
+def products(net: Network, weights: Any, new: int, context: int) -> dict[str, float]:
+    """Return the FLOPs of products of a pass on one sequence, by row. [FLOP]
+
+    Parameters
+    ----------
+    net : Network
+    weights : dict
+    new, context : int
+        Tokens of the pass, and of the cache. [tokens]
+    """
+    return {name: found for name, (found, _) in asked_flops(_traced(net, weights, new, context)[0]).items()}
+
+
 def _products(net: Network, weights: Any, new: int, context: int) -> float:
     """FLOPs of a pass on one sequence: of products, and of the update of recurrent states."""
     jaxpr, _ = _traced(net, weights, new, context)
