@@ -105,6 +105,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.holding import hold_cache as hold_cache
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
+    from headway.plan.lifetime import Lifetime as Lifetime
+    from headway.plan.lifetime import lifetime_plan as lifetime_plan
     from headway.plan.model_choice import ModelChoice as ModelChoice
     from headway.plan.model_choice import choose_models as choose_models
     from headway.plan.prompt_cache import PromptCache as PromptCache
@@ -249,6 +251,8 @@ _HOME = {
     "systems": ("headway.hardware", "systems"),
     "TierSheet": ("headway.plan.tiers", "TierSheet"),
     "Timetables": ("headway.plan.trains", "Timetables"),
+    "Lifetime": ("headway.plan.lifetime", "Lifetime"),
+    "lifetime_plan": ("headway.plan.lifetime", "lifetime_plan"),
     "design_tiers": ("headway.plan.tiers", "design_tiers"),
     "TrainingPlan": ("headway.plan.train", "TrainingPlan"),
     "TrainingQuestion": ("headway.plan.train", "TrainingQuestion"),

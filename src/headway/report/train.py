@@ -87,7 +87,7 @@ def _run(t: TrainingPlan) -> list[str]:
     run, g, r = t.run, t.goodput, t.reliability
     money = "no price: --price"
     if run.dollars is not None:
-        money = f"{_dollars(run.dollars)} at {units.dollars((t.system.price or 0) * 3600)}/h a chip"
+        money = f"{units.large_dollars(run.dollars)} at {units.dollars((t.system.price or 0) * 3600)}/h a chip"
     energy = "" if run.joules is None else f", {run.joules / 3.6e9:,.3g} MWh at the chips' rated power"
     return [
         f"run         {_days(run.seconds)} for {run.steps:,.0f} steps, {money}{energy}",
@@ -96,10 +96,6 @@ def _run(t: TrainingPlan) -> list[str]:
         f"{units.per_cent(g.checkpoints)}, work done again {units.per_cent(g.lost)}, restarts {units.per_cent(g.restarts)}",
         f"checkpoint  {run.checkpoint_bytes / 1e12:,.3g} TB in {units.seconds(r.checkpoint)}, every {_days(r.interval)} (Young and Daly)",
     ]
-
-
-def _dollars(value: float) -> str:
-    return f"${value / 1e6:,.3g} million" if value >= 1e6 else units.dollars(value)
 
 
 def _days(seconds: float) -> str:
