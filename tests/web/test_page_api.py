@@ -42,6 +42,17 @@ QUESTIONS = {
     "search": {"model": "llama-3.1-8b", "systems": ["h100x1"], "prompt": 500, "output": 100},
     "simulate": {**SMALL, "traffic": "closed:4", "requests": "20"},
     "infer": {"model": "openai/gpt-5.5", "samples": "2k"},
+    "bill": {
+        "models": "llama-3.1-70b",
+        "against": "h200x8",
+        "prompt": "2k",
+        "output": "500",
+        "tpot": "50ms",
+        "hits": "0",
+    },
+    "predict": {
+        "cases": "system,model,batch,isl,osl,mean_tpot_ms\nH100-SXM,llama-3.1-8b,8,1000,200,8.5\nH100-SXM,llama-3.1-8b,1,1000,200,\n"
+    },
 }
 
 
@@ -51,7 +62,9 @@ def printed(capsys, words):
 
 
 @pytest.mark.parametrize("verb", OFFERED)
-def test_the_record_is_that_of_the_command_line(page, capsys, verb):
+def test_the_record_is_that_of_the_command_line(page, capsys, verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases.csv").write_text(QUESTIONS[verb].get("cases", ""))
     found = page.ask(verb, "/view", **QUESTIONS[verb])
     assert found.status_code == 200, found.text
     said = found.json()

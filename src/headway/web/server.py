@@ -30,7 +30,11 @@ _KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
 }
-_VIEWS = ("/", "/lecture", "/money")
+_VIEWS = ("/", "/lecture", "/layouts", "/traffic", "/money", "/money/self-host", "/money/infer", "/yours")
+FIRST = {  # what the page opens with
+    "model": "deepseek-v3", "system": "gb200-nvl72", "context": "32k", "points": 49, "stacked": True, "why": True,
+}  # fmt: skip
+_FIRST = {"verb": "curve", "form": "view", "body": FIRST}
 _LONG = 2000  # bytes of an answer that are worth packing
 _BEAT = 1.0  # seconds between two lines of a stream
 
@@ -50,14 +54,14 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
 
     @contextlib.asynccontextmanager
     async def living(_: Starlette) -> AsyncGenerator[None]:
-        warming = asyncio.ensure_future(pool.lanes["short"].warm())
+        warming = asyncio.ensure_future(pool.lanes["short"].warm(_FIRST))
         try:
             yield
         finally:
             warming.cancel()
             pool.close()
 
-    routes = [*_static(), *_documents(), Route("/api/names", _names(pool))]
+    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool))]
     for form in ("record", "view", "csv"):
         suffix = "" if form == "record" else f"/{form}"
         routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form), methods=["POST"]))
@@ -110,6 +114,24 @@ def _documents() -> list[Route]:
 def _names(pool: Pool) -> Any:
     async def answer(request: Request) -> Response:
         return _response(await _asked(pool, "short", {"verb": "", "form": "names", "body": {}}), "record", request)
+
+    return answer
+
+
+def _start(pool: Pool) -> Any:
+    """Schemas, names and the first question with its answer, all in one: the first chart waits for one answer only."""
+    known: dict[str, Answer] = {}
+    asked = {"names": {"verb": "", "form": "names", "body": {}}, "first": _FIRST}
+
+    async def answer(request: Request) -> Response:
+        for name, job in asked.items():
+            if name not in known:
+                found = await _asked(pool, "short", dict(job))
+                if found["status"] != 200 and name == "names":
+                    return _response(found, "record", request)
+                known[name] = found
+        first = {"body": FIRST, "found": known["first"]["body"] if known["first"]["status"] == 200 else None}
+        return _packed(request, {"schemas": schemas(), "names": known["names"]["body"], "first": first})
 
     return answer
 
