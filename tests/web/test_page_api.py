@@ -240,6 +240,76 @@ def test_a_pasted_config_is_a_model(page, capsys, tmp_path):
     assert page.ask("plan", model="pasted", system="h100x1").status_code == 400
 
 
+CHIP = {"memory": "192GB", "bandwidth": "8TB/s", "compute": "2.2PFLOP/s", "link": "900GB/s", "price": "3/h"}
+
+
+def test_a_typed_chip_is_a_system(page, capsys, tmp_path):
+    said = page.ask("plan", "/view", model="llama-3.1-8b", system="mychipx8", prompt="500", own_chip=CHIP).json()
+    [(name, text)] = said["files"].items()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / name).write_text(text)
+    assert said["command"].endswith("--catalog ./mine")
+    words = shlex.split(said["command"])[1:-1]
+    assert said["answer"] == json.loads(printed(capsys, [*words, str(tmp_path / "mine"), "--json"]))
+    assert said["answer"]["system"]["price_dollars_per_chip_hour"] == pytest.approx(3)
+    assert "use('./mine')" in said["python"]
+    gone = page.ask("plan", model="llama-3.1-8b", system="mychipx8", prompt="500")  # nothing of it stays for the next
+    assert gone.status_code == 400
+
+
+@pytest.mark.parametrize(("chip", "says"), [
+    ({"memory": "80GB"}, "own_chip needs bandwidth and compute"), ({**CHIP, "bandwdth": "1TB/s"}, "did you mean bandwidth"),
+    ({**CHIP, "memory": "80 apples"}, "own_chip memory"), ({**CHIP, "price": True}, "own_chip price"), ("fast", "must be an object"),
+    ({**CHIP, "memory": "1e308"}, "own_chip memory"), ({**CHIP, "price": {"a": 1}}, "own_chip price"),
+])  # fmt: skip
+def test_chips_that_are_none(chip, says):
+    with pytest.raises(InputError, match=says):
+        read("plan", {**SMALL, "system": "mychip", "own_chip": chip})
+
+
+def test_files_go_with_verbs_that_take_them(page):
+    for verb, field in (("lecture", "own_chip"), ("plan", "cases"), ("infer", "config"), ("catalog", "config")):
+        found = page.ask(verb, **{**QUESTIONS[verb], field: {}})
+        assert found.status_code == 400, (verb, field)
+        assert "takes no" in found.json()["error"]
+    assert "needs cases" in page.ask("predict").json()["error"]
+    assert page.ask("predict", cases=["a"]).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/etc/passwd",
+        "~/x",
+        "./config.json",
+        "../x",
+        "a/../b",
+        "pasted/config.json",
+        "C:\\\\x",
+        "x.GGUF",
+        "model.safetensors",
+    ],
+)
+def test_no_cell_of_a_table_is_a_path(page, tmp_path, place):
+    table = f'system,model,batch,isl,osl,engine\nH100-SXM,"{place}",8,1000,200,\n'
+    with pytest.raises(InputError, match="line 2"):
+        read("predict", {"cases": table})
+
+
+def test_no_table_makes_the_server_ask_a_hub(page):
+    rows = page.ask("predict", cases="system,model,batch,isl,osl\nH100-SXM,some-org/some-model,8,1000,200\n").json()
+    assert rows[0]["predicted_tpot_ms"] == ""
+    assert "some-org/some-model" in rows[0]["refused"]
+
+
+def test_the_page_starts_with_an_answer(page):
+    start = page.client.get("/api/start").json()
+    first = start["first"]
+    assert first["found"] == page.ask("curve", "/view", **first["body"]).json()
+    assert start["schemas"] == page.client.get("/api/schema").json()
+    assert start["names"] == page.client.get("/api/names").json()
+
+
 # --- the machine that serves it ---
 
 

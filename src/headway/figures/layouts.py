@@ -19,14 +19,13 @@ _SAID = {
     "expert": "expert group", "tensor": "tensor slice",
 }  # fmt: skip
 _POOLS = {"all": "PA", "prompts": "P", "answers": "A", "idle": "-"}
-_MOST = 60  # options that can be opened, and chips of one that are drawn
-_CHIPS = 288
+_CHIPS, _ALL = 288, 24_000  # chips that are drawn: of an option, and of all that can be opened
 _SIDE = 30  # of a chip [pixels]
 _ACROSS = 12  # chips
 
 
 def opened(answer: SearchAnswer) -> list[Option]:
-    """Return the options that a chart can open: the best first, then its frontiers, then the runners-up.
+    """Return the options that a chart can open: the best first, then its frontiers, then the runners-up; of very large systems some.
 
     Parameters
     ----------
@@ -35,7 +34,8 @@ def opened(answer: SearchAnswer) -> list[Option]:
     every = [answer.best, *answer.by_cost, *answer.frontier, *answer.losers]
     found = {(o.system, o.index): o for o in reversed(every)}
     order = list(dict.fromkeys((o.system, o.index) for o in every))
-    kept = order if len(order) <= _MOST else [order[0], *order[1 :: math.ceil((len(order) - 1) / (_MOST - 1))]]
+    most = max(int(_ALL / min(max(o.chips for o in every), _CHIPS)), 2)
+    kept = order if len(order) <= most else [order[0], *order[1 :: math.ceil((len(order) - 1) / (most - 1))]]
     return [found[k] for k in kept]
 
 

@@ -83,6 +83,10 @@ def _panel(
     answer: SearchAnswer, every: Sequence[dict[str, Any]], line: Sequence[Option], field: str, title: str
 ) -> Spec:
     best = _line(line), _line([answer.best])
+    kept = {name_of(o) for o in opened(answer)}
+    for d in best[0]:
+        if d["option"] not in kept:
+            del d["option"]  # of a very large system not every point opens
     open_ = _line([o for o in opened(answer) if field != "dollars" or o.per_mtok])
     shown = [*every, *best[0], *best[1], *open_]
     users = [d[k] for d in shown for k in ("user", "user_low", "user_high") if k in d]

@@ -39,7 +39,8 @@ def departures_record(s: Simulated) -> dict[str, Any] | None:
     r = log.requests
     return {
         "replica": replica, "seats": int(p.decoding[first:last].max()), "more_requests": len(there) - len(told),
-        "departs_s": leaves.tolist(), "rides_s": rides.tolist(), "decoding": p.decoding[runs].tolist(), "tokens": p.tokens[runs].tolist(),
+        "departs_s": leaves.tolist(), "rides_s": rides.tolist(), "decoding": p.decoding[runs].tolist(),
+        "tokens": (p.tokens // np.maximum(p.count, 1))[runs].tolist(),
         "requests": {
             "request": told.tolist(), "prompt": r.prompt[told].tolist(), "output": r.output[told].tolist(),
             **{

@@ -7,7 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const [WIDE, HIGH, STATION, END] = [1000, 210, 190, 860]; // of the picture; where trains leave and arrive
 const [ROWS, CELL, MOST] = [4, 17, 96]; // seats of a train
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]; // times slower than real
-const LOOK = 1.4; // seconds that a train should be seen
+const LOOK = 1; // seconds that a train should be seen
 
 const make = (name, attributes, ...children) => {
   const found = document.createElementNS(SVG, name);
@@ -42,11 +42,16 @@ export class Trains {
       first: t.requests.first_token_s[i] ?? Infinity, end: t.requests.end_s[i] ?? Infinity }));
     this.begin = t.departs_s[0];
     this.seats();
-    const typical = [...t.rides_s].sort((a, b) => a - b)[Math.floor(t.rides_s.length / 2)];
+    const typical = t.rides_s.reduce((a, b) => a + b, 0) / t.rides_s.length;
     this.speed.value = SPEEDS.reduce((best, s) => (Math.abs(Math.log(s * typical / LOOK)) < Math.abs(Math.log(best * typical / LOOK)) ? s : best));
     this.go.hidden = still.matches;
-    this.at(0, still.matches ? 0.5 : 0);
-    if (!still.matches) this.play();
+    if (still.matches) this.at(this.busiest()); else { this.at(0); this.play(); }
+  }
+
+  // The train with most prompts aboard: a still picture shows most there.
+  busiest() {
+    const extra = this.t.tokens.map((n, i) => n - this.t.decoding[i]);
+    return extra.indexOf(Math.max(...extra));
   }
 
   // Everybody keeps a seat from boarding to getting off.
@@ -115,7 +120,7 @@ export class Trains {
     this.aboard = aboard;
     const prompts = t.tokens[index] - t.decoding[index];
     this.said.textContent = `Train ${index + 1} of ${t.departs_s.length} leaves at ${t.departs_s[index].toFixed(3)} s and rides ${shown(t.rides_s[index], "s")}: ${shown(t.decoding[index])} write answers`
-      + `${prompts > 0 ? `, ${shown(t.tokens[index])} tokens are computed in all` : ""}${this.each > 1 ? `; a sign stands for ${this.each} riders` : ""}.`;
+      + `${prompts > 0 ? `, ${shown(t.tokens[index])} new tokens in all` : ""}${this.each > 1 ? `; a sign stands for ${this.each} riders` : ""}.`;
     this.picture.setAttribute("aria-label", this.said.textContent);
   }
 

@@ -11,7 +11,7 @@ const CHIP = { memory: "192GB", bandwidth: "8TB/s", compute: "2.2PFLOP/s", link:
 const MORE = ["domain"];
 
 export function open(place, schemas, names) {
-  const [top, bottom] = [el("div"), el("div", { "aria-label": "Your log" })];
+  const [top, bottom] = [el("div"), el("section", { "aria-label": "Your log", id: "log" })];
   fill(place, top, bottom);
   const facts = schemas.curve.properties.own_chip.properties;
   const written = () => Object.fromEntries([...boxes].filter(([, b]) => b.value.trim()).map(([n, b]) => [n, b.value.trim()]));
@@ -43,7 +43,9 @@ export function open(place, schemas, names) {
   function use() {
     chip.set(written());
     const now = { ...given(), ...Object.fromEntries([...boxes].map(([n, b]) => [`chip_${n}`, b.value.trim()])) };
-    history.pushState(null, "", address(now, Object.keys(now)));
+    const next = address(now, Object.keys(now));
+    if (next === location.pathname + location.search) return;
+    history.pushState(null, "", next);
     machine.moved();
   }
 
