@@ -14,7 +14,7 @@ from headway.search.why import spent
 SHOWN, ROLE = "shown", "role"  # parameters of the chart: the option that is open, and by what its chips are coloured
 ROLES = ("pool", "replica", "stage", "data", "expert", "tensor")
 _SAID = {
-    "pool": "pool (P: prompts, A: answers, PA: both, -: idle)", "replica": "replica",
+    "pool": "pool (P: prompts, A: answers)", "replica": "replica",
     "stage": "pipeline stage", "data": "data-parallel group",
     "expert": "expert group", "tensor": "tensor slice",
 }  # fmt: skip

@@ -46,14 +46,29 @@ const wideOf = (unit) => unit.hconcat ? unit.hconcat.reduce((sum, u) => sum + wi
   : unit.width?.step ? 0 : unit.width || 300;
 const fixed = (unit) => (unit.width?.step ? unit.width.step * (unit.layer?.[0]?.encoding?.x?.scale?.domain?.length || 1) : 0);
 
-function fit(unit, room) {
+// A panel's own title in lines that are not wider than it.
+function titled(unit, room) {
+  const said = unit.title?.text ?? unit.title;
+  if (typeof said !== "string" || said.length < room / 6.5) return unit;
+  const lines = said.split(" ").reduce((all, word) => {
+    const last = all.at(-1);
+    return last.length + word.length < room / 6.5 ? [...all.slice(0, -1), `${last} ${word}`.trim()] : [...all, word];
+  }, [""]);
+  return { ...unit, title: { ...(unit.title.text ? unit.title : { anchor: "start" }), text: lines } };
+}
+
+function fit(whole, room) {
+  const unit = titled(whole, room);
   if (unit.concat) return fit({ ...unit, concat: undefined, columns: undefined, [room < NARROW ? "vconcat" : "hconcat"]: unit.concat }, room);
   if (unit.vconcat) return { ...unit, vconcat: unit.vconcat.map((u) => fit(u, room)) };
   if (!unit.hconcat) return sized(unit, room);
-  if (room < NARROW) return { ...unit, hconcat: undefined, bounds: undefined, vconcat: unit.hconcat.map((u) => fit(u, fixed(u) ? room - AXIS : room)) };
+  if (room < NARROW) { // one below the other each has labels of its own
+    const labelled = JSON.parse(JSON.stringify(unit.hconcat, (key, value) => (key === "labels" && value === false ? true : value)));
+    return { ...unit, hconcat: undefined, bounds: undefined, vconcat: labelled.map((u) => fit(u, fixed(u) ? room - AXIS : room)) };
+  }
   const all = wideOf(unit) || 1;
-  const whole = unit.hconcat.reduce((sum, u) => sum + fixed(u), 0);
-  const free = room - (unit.spacing ?? 20) * (unit.hconcat.length - 1) - whole - (whole ? AXIS : 0);
+  const taken = unit.hconcat.reduce((sum, u) => sum + fixed(u), 0);
+  const free = room - (unit.spacing ?? 20) * (unit.hconcat.length - 1) - taken - (taken ? AXIS + 40 : 0);
   return { ...unit, hconcat: unit.hconcat.map((u) => fit(u, fixed(u) ? fixed(u) + 8 : Math.floor((free * wideOf(u)) / all))) };
 }
 

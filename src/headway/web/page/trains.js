@@ -4,7 +4,8 @@ import { el, fill } from "./dom.js";
 import { shown } from "./numbers.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDE, HIGH, STATION, END] = [1000, 210, 190, 860]; // of the picture; where trains leave and arrive
+const [WIDE, HIGH] = [1000, 210]; // of the picture
+const [STATION, EXIT, NARROW] = [190, 140, 620]; // room for those who wait, and for those who are done; screens that are narrow
 const [ROWS, CELL, MOST] = [4, 17, 96]; // seats of a train
 const SPEEDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]; // times slower than real
 const LOOK = 1; // seconds that a train should be seen
@@ -26,7 +27,8 @@ export class Trains {
     this.next = el("button", { type: "button", onclick: () => { this.stop(); this.at(this.index + 1 < this.t.departs_s.length ? this.index + 1 : 0); } }, "Next train");
     this.speed = el("select", { id: "train-speed", onchange: () => this.tell() }, SPEEDS.map((s) => el("option", { value: s }, s === 1 ? "real time" : `${s} times slower`)));
     this.where = el("input", { type: "range", min: 0, id: "train-number", oninput: () => { this.stop(); this.at(Number(this.where.value)); } });
-    const controls = el("p.trainknobs", {}, this.go, this.next, el("label", { for: "train-speed" }, "Time runs"), this.speed,
+    this.pace = el("span", {}, el("label", { for: "train-speed" }, "Time runs "), this.speed);
+    const controls = el("p.trainknobs", {}, this.go, this.next, this.pace,
       el("label", { for: "train-number" }, "Train"), this.where);
     this.box = el("figure.trainbox", {}, el("figcaption", {}, el("strong", {}, "Trains and their riders"), " ",
       el("span", {}, "one replica, from the middle of the run; ■ prompt being read, ● writing answers, ring: has just boarded")), this.picture, controls, this.said);
@@ -44,7 +46,7 @@ export class Trains {
     this.seats();
     const typical = t.rides_s.reduce((a, b) => a + b, 0) / t.rides_s.length;
     this.speed.value = SPEEDS.reduce((best, s) => (Math.abs(Math.log(s * typical / LOOK)) < Math.abs(Math.log(best * typical / LOOK)) ? s : best));
-    this.go.hidden = still.matches;
+    this.go.hidden = this.pace.hidden = still.matches;
     if (still.matches) this.at(this.busiest()); else { this.at(0); this.play(); }
   }
 
@@ -66,32 +68,38 @@ export class Trains {
       leaving.push(r);
     }
     this.each = Math.max(Math.ceil(Math.max(most, this.t.seats) / MOST), 1); // riders that a sign stands for
-    this.columns = Math.max(Math.ceil(Math.min(Math.max(most, 1), MOST) / ROWS), 4);
+    this.most = most;
   }
 
   // Put a train on the track: `share` of its ride is over.
   at(index, share = still.matches ? 0.5 : 0) {
     const { t } = this;
+    const narrow = this.box.clientWidth && this.box.clientWidth < NARROW;
+    [this.wide, this.station, this.rows] = narrow ? [520, 110, 6] : [WIDE, STATION, ROWS];
+    this.end = this.wide - (narrow ? 105 : EXIT);
+    this.seen = Math.max(Math.ceil(Math.min(Math.max(this.most, 1), MOST) / this.rows), 3); // columns of seats
+    this.picture.setAttribute("viewBox", `0 0 ${this.wide} ${HIGH}`);
     this.index = index;
     this.now = t.departs_s[index] + share * t.rides_s[index];
     const leaves = t.departs_s[index];
     const aboard = this.riders.filter((r) => r.start <= leaves + 1e-9 && r.end > leaves + 1e-9);
     this.train = make("g", {}, this.carriage(aboard, leaves));
     this.rest = make("g", {});
-    fill(this.picture, make("line", { x1: STATION, y1: 150, x2: END, y2: 150, class: "track" }),
-      words(20, 24, "waiting", { class: "sign" }), words(END + 12, 24, "answered", { class: "sign" }), this.rest, this.train);
+    fill(this.picture, make("line", { x1: this.station, y1: 176, x2: this.end, y2: 176, class: "track" }),
+      words(20, 24, "waiting", { class: "sign" }), words(this.end + 12, 24, "answered", { class: "sign" }), this.rest, this.train);
     this.where.value = index;
     this.move();
     this.tell(aboard.length);
   }
 
   carriage(aboard, leaves) {
-    const wide = this.columns * CELL + 14;
-    const found = [make("rect", { x: 0, y: 56, width: wide, height: ROWS * CELL + 12, rx: 9, class: "carriage" }),
-      make("circle", { cx: 22, cy: 144, r: 7, class: "wheel" }), make("circle", { cx: wide - 22, cy: 144, r: 7, class: "wheel" })];
+    const wide = this.seen * CELL + 14;
+    const top = 160 - this.rows * CELL - 12;
+    const found = [make("rect", { x: 0, y: top, width: wide, height: this.rows * CELL + 12, rx: 9, class: "carriage" }),
+      make("circle", { cx: 18, cy: 168, r: 7, class: "wheel" }), make("circle", { cx: wide - 18, cy: 168, r: 7, class: "wheel" })];
     const taken = this.each === 1 ? aboard : aboard.slice(0, Math.ceil(aboard.length / this.each)).map((r, i) => ({ ...r, seat: i }));
     for (const r of taken) {
-      const [x, y] = [15 + CELL * Math.floor(r.seat / ROWS), 70 + CELL * (r.seat % ROWS)];
+      const [x, y] = [15 + CELL * Math.floor(r.seat / this.rows), top + 14 + CELL * (r.seat % this.rows)];
       const fresh = leaves - r.start < 1e-9 + this.t.rides_s[this.index] * 0.5;
       found.push(r.first > leaves + 1e-9
         ? make("rect", { x: x - 5.5, y: y - 5.5, width: 11, height: 11, class: `rider prompt${fresh ? " fresh" : ""}` })
@@ -104,15 +112,16 @@ export class Trains {
   move() {
     const { t } = this;
     const share = Math.min((this.now - t.departs_s[this.index]) / t.rides_s[this.index], 1);
-    const room = END - STATION - (this.columns * CELL + 14);
-    this.train.setAttribute("transform", `translate(${STATION + Math.max(room, 0) * share} 0)`);
+    const room = this.end - this.station - (this.seen * CELL + 14);
+    this.train.setAttribute("transform", `translate(${this.station + Math.max(room, 0) * share} 0)`);
     const waiting = this.riders.filter((r) => r.arrival <= this.now && r.start > this.now).length + t.more_requests;
     const done = this.riders.filter((r) => r.end <= this.now && r.end >= this.begin).length;
     const key = `${waiting} ${done}`;
     if (key === this.drawn && this.rest.childNodes.length) return;
     this.drawn = key;
-    const sign = (n, x) => [...Array(Math.min(n, 56)).keys()].map((i) => make("circle", { cx: x + 19 * (i % 7), cy: 56 + 16 * Math.floor(i / 7), r: 5, class: "rider waits" }));
-    fill(this.rest, sign(waiting, 26), words(95, 24, shown(waiting), { class: "sign number" }), sign(done, END + 18), words(END + 96, 24, shown(done), { class: "sign number" }));
+    const across = this.wide < WIDE ? 4 : 6;
+    const sign = (n, x) => [...Array(Math.min(n, 8 * across)).keys()].map((i) => make("circle", { cx: x + 19 * (i % across), cy: 62 + 16 * Math.floor(i / across), r: 5, class: "rider waits" }));
+    fill(this.rest, sign(waiting, 26), words(20, 44, shown(waiting), { class: "sign number" }), sign(done, this.end + 18), words(this.end + 12, 44, shown(done), { class: "sign number" }));
   }
 
   tell(aboard = this.aboard) {
