@@ -37,7 +37,9 @@ def _suffixes(unit: str, prefixes: Mapping[str, float], *more: tuple[str, float]
 
 _ALL = _METRIC | _BINARY
 COUNT = Quantity("count", _METRIC | _BINARY | {"B": 1e9, "m": 1e6, "b": 1e9}, "64, 2k, 1.5M")
-TOKENS = Quantity("number of tokens", _METRIC | _BINARY | {"m": 1e6}, "8192, 32k, 128Ki, 1M", zero_allowed=True)
+TOKENS = Quantity(
+    "number of tokens", _METRIC | _BINARY | {"m": 1e6, "B": 1e9}, "8192, 32k, 128Ki, 1M", zero_allowed=True
+)
 BYTES = Quantity("size in bytes", _suffixes("B", _ALL), "141GB, 80GiB, 2048B")
 SECONDS = Quantity(
     "duration",

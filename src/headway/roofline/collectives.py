@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from headway.errors import InputError, unknown
-from headway.numeric import larger, plain, root, smaller
-from headway.roofline.load import Load, shared_tokens
+from headway.numeric import larger, plain, root, smaller, where
+from headway.roofline.load import Load, carried
 from headway.roofline.machine import Machine
 from headway.roofline.step import Send
 
@@ -27,6 +27,7 @@ ALGORITHMS: dict[str, tuple[Algorithm, ...]] = {
     "all-to-all": ("direct", "ring"),
     "send": ("direct",),
 }
+ALWAYS = ("new", "logits")  # what every pass carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +195,15 @@ def _joined(send: Send, ranks: Real) -> Real:
 
 def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
     """Return what a collective sends in a pass from the busiest chip (see `transfer`)."""
-    payload = load.busiest(send.groups, shared_tokens(send.ways)) * send.payload
+    tokens = load.busiest(send.groups, carried(send.carries, send.ways))
+    payload = tokens * send.payload
     if load.skew and send.crowding is not None:
         payload = payload * send.crowding(load.skew)
-    return transfer(send, payload, chip)
+    found = transfer(send, payload, chip)
+    if send.carries in ALWAYS:
+        return found
+    sent = where(tokens > 0, 1.0, 0.0)
+    return replace(found, messages=found.messages * sent, leaving=found.leaving * sent)
 
 
 class Wire(NamedTuple):

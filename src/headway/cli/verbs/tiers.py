@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 _OTHERS = ("batch", "concurrency", "arrivals", "load")
 _Tiers = Annotated[
-    str, Parameter(help="Speeds over the standard tier's; cheapest: whatever costs least. [fast:2.5x,batch:cheapest]")
+    str | None,
+    Parameter(
+        help="Speeds over the standard tier's; cheapest: whatever costs least; "
+        "default: those of fast:2.5x,standard:1x,batch:cheapest that can be."
+    ),
 ]
 _Standard = Annotated[
     str | None,
@@ -55,7 +59,7 @@ _Ttft = Annotated[
 def tiers(
     asked: dict[str, Any],
     *,
-    tiers: _Tiers = "fast:2.5x,standard:1x,batch:cheapest",
+    tiers: _Tiers = None,
     standard: _Standard = None,
     margin: _Margin = "50%",
     check: _Check = False,
