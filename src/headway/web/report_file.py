@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headway._version import __version__
+from headway.errors import InputError
 from headway.writing import replacing
 
 View = Literal["plan", "plans", "search", "simulate", "tiers", "infer"]
@@ -39,9 +40,17 @@ def write_report(view: View, answer: Any, figure: dict[str, Any], command: str, 
     command : str
         The command line that gave it.
     file : Path
+
+    Raises
+    ------
+    InputError
+        When the file cannot be written, or a number of the answer is beyond what can be.
     """
     found = {"view": view, "answer": answer, "figure": figure, "command": command}
-    inside = json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    try:
+        inside = json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    except ValueError:  # JSON has no infinity
+        raise InputError(f"-o {file}: a number of the answer is too large to write") from None
     said = figure.get("title", "")
     title = str(said.get("text", "") if isinstance(said, dict) else said) or "headway"
     vega = gzip.decompress((_PAGE / "vega.js.gz").read_bytes()).decode().replace("</script", "<\\/script")

@@ -1,9 +1,9 @@
 // A bill: what providers ask, and beside a rented system where renting begins to pay.
 
-import { Chart } from "./chart.js";
+import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { shown } from "./numbers.js";
-import { facts, grid, sameThing } from "./parts.js";
+import { facts, grid } from "./parts.js";
 
 const CARRIES = "Simulated traffic on the system, request by request, until the share within the limits falls below what is asked; 80 % over the seeds.";
 const PAYS = "The rent per second over what the API asks for a request: above that rate the rent is less.";
@@ -13,11 +13,7 @@ export const title = "Rent or an API";
 export const lead = "An API's bill rises with every request; a rented system costs the same until it is full, and then another is needed. Where the steps are below the line, renting is cheaper: the dots mark where that begins.";
 
 export function results({ csv = null } = {}) {
-  const chart = new Chart("self-host");
-  const same = sameThing("bill", { chart, csv });
-  const headline = el("p.headline", { "aria-live": "polite" });
-  const tables = el("div");
-  const box = el("div.results", {}, headline, chart.figure, tables, same.box);
+  const { box, chart, headline, same, tables } = answerIn("self-host", csv);
   return {
     box, chart,
     async show(found) {

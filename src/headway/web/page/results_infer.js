@@ -1,9 +1,9 @@
 // What prices say: intervals before and after, the readings behind them; or, of all open models, inferred against true.
 
-import { Chart } from "./chart.js";
+import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { between, shown } from "./numbers.js";
-import { facts, grid, sameThing } from "./parts.js";
+import { facts, grid } from "./parts.js";
 
 const UNITS = { active_parameters: "parameters", total_parameters: "parameters", kv_bytes_per_token: "bytes", batch: "", context_tokens: "", price_over_cost: "x",
   dollars_per_chip_hour: "$", utilisation: "share", decode_mfu_of_prefill: "share", link_bytes_per_s: "bytes" };
@@ -12,11 +12,7 @@ export const title = "Prices read backwards";
 export const lead = "A price list is a measurement of the model behind it: grey is what is known before, blue what all prices together leave, the dashed line the truth where it is public. Tick “validate” to see every open model inferred with its own shape left out, against the truth.";
 
 export function results({ csv = null } = {}) {
-  const chart = new Chart("infer");
-  const same = sameThing("infer", { chart, csv });
-  const headline = el("p.headline", { "aria-live": "polite" });
-  const tables = el("div");
-  const box = el("div.results", {}, headline, chart.figure, tables, same.box);
+  const { box, chart, headline, same, tables } = answerIn("infer", csv);
   return {
     box, chart,
     async show(found) {

@@ -1,9 +1,9 @@
 // A simulation's answer: its trains, its picture, its percentiles.
 
-import { Chart } from "./chart.js";
+import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { between, shown } from "./numbers.js";
-import { facts, grid, sameThing } from "./parts.js";
+import { facts, grid } from "./parts.js";
 import { Trains } from "./trains.js";
 
 const TIMES = { ttft_s: "TTFT", tpot_s: "TPOT", itl_s: "between two tokens", request_s: "request", queued_s: "in queue" };
@@ -18,12 +18,8 @@ export const title = "Traffic";
 export const lead = "Every forward pass is a train: it takes along whoever is ready, and the next leaves when it arrives. Squares are requests whose prompt is being read, circles write a token each ride; below, how long all requests took and how full the trains were.";
 
 export function results({ csv = null } = {}) {
-  const chart = new Chart("traffic");
   const trains = new Trains();
-  const same = sameThing("traffic", { chart, csv });
-  const headline = el("p.headline", { "aria-live": "polite" });
-  const numbers = el("div");
-  const box = el("div.results", {}, headline, trains.box, chart.figure, numbers, same.box);
+  const { box, chart, headline, same, tables } = answerIn("traffic", csv, trains.box);
   return {
     box, chart,
     leave: () => trains.stop(),
@@ -34,7 +30,7 @@ export function results({ csv = null } = {}) {
         answer.saturated ? ": more come than it carries, and the queue grows." : `; one in a hundred waited ${shown(answer.ttft_s.p99.value, "s")} or more for its first token.`);
       trains.show(answer.trains);
       await chart.draw(figure);
-      fill(numbers, el("div.columns", {}, summary(answer), grid("How long requests took", ["", ...Object.keys(answer.ttft_s)], Object.entries(TIMES).map(([k, name]) => [
+      fill(tables, el("div.columns", {}, summary(answer), grid("How long requests took", ["", ...Object.keys(answer.ttft_s)], Object.entries(TIMES).map(([k, name]) => [
         name, ...Object.values(answer[k]).map((q) => `${shown(q.value, "s")}${q.only_the_largest ? " (largest)" : ""}`)]))));
     },
   };

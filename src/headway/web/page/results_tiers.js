@@ -1,9 +1,9 @@
 // Tiers that could be sold, on the cheapest way to every speed, beside real ones.
 
-import { Chart } from "./chart.js";
+import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { shown } from "./numbers.js";
-import { facts, grid, sameThing } from "./parts.js";
+import { facts, grid } from "./parts.js";
 
 const WHY = {
   saves: "Beyond the batch of the cheapest point weights are no longer what a pass waits for: the floor of the curve.",
@@ -14,19 +14,18 @@ export const title = "Price of speed";
 export const lead = "A faster answer needs a smaller batch, and a smaller batch costs more per token: the line is the cheapest way to every speed, squares are tiers you could sell, diamonds real ones.";
 
 export function results({ csv = null } = {}) {
-  const chart = new Chart("tiers");
-  const same = sameThing("tiers", { chart, csv });
-  const designed = el("div");
-  const box = el("div.results", {}, chart.figure, designed, same.box);
+  const { box, chart, same, tables } = answerIn("tiers", csv);
   return {
     box, chart,
     async show(found) {
       same.show(found);
-      fill(designed, sheet(found.answer), ends(found.answer), market(found.answer));
+      fill(tables, sheet(found.answer), beyond(found.answer), ends(found.answer), market(found.answer));
       await chart.draw(found.figure);
     },
   };
 }
+
+const beyond = (a) => (a.beyond.length ? el("ul.warnings", {}, a.beyond.map((b) => el("li", {}, `${b.name}: ${shown(b.speed_times, "x")} the standard speed is more than any batch has; at most ${shown(b.at_most_times, "x")}`))) : null);
 
 const ends = (a) => facts(`${a.model} on ${a.system}`, [
   ["fastest", shown(a.fastest.tokens_per_s, "tok/s"), `${shown(a.fastest.dollars_per_mtok, "$/Mtok")}, batch ${shown(a.fastest.batch)} as ${a.fastest.layout}`, WHY.curve],
