@@ -53,8 +53,14 @@ def write_report(view: View, answer: Any, figure: dict[str, Any], command: str, 
         raise InputError(f"-o {file}: a number of the answer is too large to write") from None
     said = figure.get("title", "")
     title = str(said.get("text", "") if isinstance(said, dict) else said) or "headway"
+    with replacing(file, f"-o {file}") as half:
+        half.write_text(_whole(title, inside), encoding="utf-8")
+
+
+def _whole(title: str, inside: str) -> str:
+    """The page: style, Vega, modules and what it shows."""
     vega = gzip.decompress((_PAGE / "vega.js.gz").read_bytes()).decode().replace("</script", "<\\/script")
-    text = f"""<!doctype html>
+    return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -76,8 +82,6 @@ def write_report(view: View, answer: Any, figure: dict[str, Any], command: str, 
 </body>
 </html>
 """
-    with replacing(file, f"-o {file}") as half:
-        half.write_text(text, encoding="utf-8")
 
 
 def _modules() -> dict[str, str]:
