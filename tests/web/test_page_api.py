@@ -161,6 +161,11 @@ def test_long_work_says_how_far_it_is(page):
     assert found[0][0] == "progress"
     assert found[-1][0] == "answer"
     assert found[-1][1]["body"]["best"]["layout"]
+    plain = page.client.post(
+        "/api/infer", json=QUESTIONS["infer"], headers={"accept": "text/event-stream", "accept-encoding": "identity"}
+    )
+    assert "content-encoding" not in plain.headers  # packed for who unpacks it alone
+    assert plain.text.startswith("event: progress\n")
     assert any((data.get("of") or 0) > 0 and data["done"] > 0 for name, data in found if name == "progress")
 
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gzip
 import json
+import zlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -147,9 +148,7 @@ def _asking(pool: Pool, form: str) -> Any:
             return body
         job = {"verb": verb, "form": form, "body": body}
         if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(
-                _stream(pool, offered.lane, job), media_type="text/event-stream", headers={"cache-control": "no-store"}
-            )
+            return _streaming(request, _stream(pool, offered.lane, job))
         work = asyncio.ensure_future(_asked(pool, offered.lane, job))
         gone = asyncio.ensure_future(_gone(request))
         try:
@@ -228,6 +227,22 @@ async def _stream(pool: Pool, lane: str, job: dict[str, Any]) -> AsyncGenerator[
     finally:
         if not work.done():
             work.cancel()
+
+
+def _streaming(request: Request, events: AsyncGenerator[str, None]) -> Response:
+    """A stream, packed line by line where the client unpacks it: an answer may be a megabyte."""
+    headers = {"cache-control": "no-store"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def packed() -> AsyncGenerator[bytes, None]:
+        packer = zlib.compressobj(4, zlib.DEFLATED, 31)
+        async with contextlib.aclosing(events) as coming:  # a client that leaves ends the work
+            async for event in coming:
+                yield packer.compress(event.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
+        yield packer.flush()
+
+    return StreamingResponse(packed(), media_type="text/event-stream", headers={**headers, "content-encoding": "gzip"})
 
 
 def _event(name: str, data: dict[str, Any]) -> str:

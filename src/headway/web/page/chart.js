@@ -170,6 +170,7 @@ export class Chart {
   async whole() {
     const w = await vega();
     const { $schema, ...spec } = { background: "white", ...this.spec };
+    if (spec.params) spec.params = spec.params.map((p) => (p.name in this.signals ? { ...p, value: this.signals[p.name] } : p)); // as it is shown
     return (await w.vegaEmbed(el("div"), spec, { ...EMBED, renderer: "svg" })).view;
   }
 
