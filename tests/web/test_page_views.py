@@ -199,6 +199,10 @@ def test_a_chip_of_ones_own(tab, tmp_path, monkeypatch, capsys):
     t.fill("[name=system]", "mychipx8")
     t.press("[name=system]", "Enter")
     t.wait_for_selector("figcaption:has-text('on mychip x8')")
+    t.evaluate("sessionStorage.clear()")  # as in a tab of somebody else
+    t.reload()
+    t.click(".refusal a:has-text('Yours')")
+    t.wait_for_selector("h1:has-text('Your model')")
 
 
 def test_a_log_of_ones_own(tab):

@@ -12,7 +12,7 @@ from headway.records.searches import dots
 from headway.search import Option, SearchAnswer
 from headway.search.placement import name_of
 
-_DOTS = 1500  # the best so many layouts; more would hide each other and make the page slow
+_DOTS = 1000  # the best so many layouts; more would hide each other and make the page slow
 _ROOM = 0.04  # of an axis, beyond its values at either end
 _TIPS = (
     ("layout", "layout", None), ("system", "system", None), ("batch", "batch", ",.0f"),
@@ -56,8 +56,8 @@ def search_figure(answer: SearchAnswer) -> Spec:
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
-    """Five digits: no screen shows more."""
-    return {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in row.items()}
+    """Four digits: no screen shows more."""
+    return {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()}
 
 
 def _line(options: Sequence[Option]) -> list[dict[str, Any]]:

@@ -236,7 +236,7 @@ def _streaming(request: Request, events: AsyncGenerator[str, None]) -> Response:
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     async def packed() -> AsyncGenerator[bytes, None]:
-        packer = zlib.compressobj(4, zlib.DEFLATED, 31)
+        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
         async with contextlib.aclosing(events) as coming:  # a client that leaves ends the work
             async for event in coming:
                 yield packer.compress(event.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)

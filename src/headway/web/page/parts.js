@@ -32,7 +32,8 @@ export function refused(error, take) {
     return el("li", {}, el("button", { type: "button", onclick: () => take(change) }, text), ` ${says}`);
   });
   const title = { physics: "It does not fit", malformed: "Not understood", busy: "Busy", time: "Took too long" }[error.kind] || "No answer";
-  return el("div.refusal", { role: "alert" }, el("strong", {}, title), el("p", {}, error.message),
+  const own = /unknown system or chip 'mychip/.test(error.message) ? el("p", {}, "A chip of your own is typed in ", el("a", { href: "/yours", "data-link": true }, "Yours"), ", once for each tab.") : null;
+  return el("div.refusal", { role: "alert" }, el("strong", {}, title), el("p", {}, error.message), own,
     ways.length ? [el("p", {}, "Nearest that fits:"), el("ul", {}, ways)] : null);
 }
 
