@@ -58,8 +58,8 @@ export function facts(caption, rows) {
   return el("table.facts", {}, el("caption", {}, caption), body);
 }
 
-export function grid(caption, heads, rows) {
-  return el("div.wide", { tabindex: "0", role: "region", "aria-label": caption }, el("table", {}, el("caption", {}, caption),
+export function grid(caption, heads, rows, wraps = false) {
+  return el(wraps ? "div.wide.wraps" : "div.wide", { tabindex: "0", role: "region", "aria-label": caption }, el("table", {}, el("caption", {}, caption),
     el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, rows.map((r) => el("tr", {}, r.map((c, i) => (i ? el("td", {}, c) : el("th", { scope: "row" }, c))))))));
 }

@@ -42,7 +42,7 @@ const beliefs = (a) => facts(`Inferred from the prices of ${a.prices.name}`, Obj
 }));
 
 const readings = (a) => grid("Each price read alone", ["reading", "value", "says", "assumes", "breaks"], a.readings.map((r) => [
-  r.name, r.low === r.high || r.low === null ? shown(r.value, r.unit) : between([r.low, r.high], r.unit), r.says, r.assumes, r.breaks]));
+  r.name, r.low === r.high || r.low === null ? shown(r.value, r.unit) : between([r.low, r.high], r.unit), r.says, r.assumes, r.breaks]), true);
 
 const scores = (a) => [grid("How well", ["prices of", "quantity", "lists", "inside 80 %", "median factor", "baseline's", "width"], a.scores.map((s) => [
   s.prices, s.quantity.replaceAll("_", " "), shown(s.lists), shown(s.coverage, "share"), shown(s.factor, "x"), shown(s.baseline, "x"), shown(s.width, "x")])),

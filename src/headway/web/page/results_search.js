@@ -48,7 +48,7 @@ export function results({ at = () => null, keep = () => {}, csv = null } = {}) {
       const first = found.figure.params.find((p) => p.name === "role").value;
       same.show(found);
       fill(headline, "Best: ", el("b", {}, answer.best.layout), ` at batch ${shown(answer.best.batch_per_replica)}: ${shown(answer.best.tok_s_per_user, "tok/s")} for a user${answer.best.dollars_per_mtok === null ? "" : `, ${shown(answer.best.dollars_per_mtok, "$/Mtok")}`}. ${shown(answer.evaluated.layouts)} layouts were looked at.`);
-      fill(losers, answer.runners_up.length ? grid("Why the runners-up lost", ["option", "against the best"], answer.runners_up.map((o) => [o.name, o.reason])) : null,
+      fill(losers, answer.runners_up.length ? grid("Why the runners-up lost", ["option", "against the best"], answer.runners_up.map((o) => [o.name, o.reason]), true) : null,
         answer.warnings.length ? el("ul.warnings", {}, answer.warnings.map((w) => el("li", {}, w))) : null);
       fill(fleets, answer.fleets.length ? grid("Fleets for the rate asked for", ["system", "deployment", "replicas", "chips", "rent", "saturates at"], answer.fleets.map((f) => [
         f.system, f.deployment, shown(f.replicas), shown(f.chips), f.dollars_per_hour === null ? "no price" : `${shown(f.dollars_per_hour, "$")} an hour`, `${shown(f.saturates_at_per_s)} requests/s`])) : null);
