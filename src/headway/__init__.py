@@ -115,6 +115,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.speculate import speculate as speculate
     from headway.plan.tiers import TierSheet as TierSheet
     from headway.plan.tiers import design_tiers as design_tiers
+    from headway.plan.train import TrainingPlan as TrainingPlan
+    from headway.plan.train import TrainingQuestion as TrainingQuestion
+    from headway.plan.train import train as train
     from headway.plan.trains import Timetables as Timetables
     from headway.plan.trains import trains as trains
     from headway.questions import Query as Query
@@ -249,6 +252,9 @@ _HOME = {
     "TierSheet": ("headway.plan.tiers", "TierSheet"),
     "Timetables": ("headway.plan.trains", "Timetables"),
     "design_tiers": ("headway.plan.tiers", "design_tiers"),
+    "TrainingPlan": ("headway.plan.train", "TrainingPlan"),
+    "TrainingQuestion": ("headway.plan.train", "TrainingQuestion"),
+    "train": ("headway.plan.train", "train"),
     "tiny": ("headway.lab", "tiny"),
     "touched_experts": ("headway.models", "touched_experts"),
     "trains": ("headway.plan.trains", "trains"),

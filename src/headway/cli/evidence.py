@@ -279,3 +279,27 @@ def _refit(out: str | None, json: bool) -> None:
         return
     terminal.show(f"refitted on the shipped evidence, written to {folder}\n")
     terminal.show(table_text(["profile", "rows", "median error out of fold"], rows))
+
+
+def validate_training(*, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
+    """Predict measured training steps by fits that have not seen their models.
+
+    Parameters
+    ----------
+    json, csv : bool
+    catalog : tuple of str
+    """
+    import dataclasses
+
+    from headway.training.fitting import validate_training as found
+
+    facts.use(catalog)
+    rows = [dataclasses.asdict(r) for r in found().rows()]
+    if json:
+        emit(rows)
+    elif csv:
+        emit_csv(rows)
+    else:
+        from headway.report.train import folds_text
+
+        terminal.show(folds_text(found().rows()))

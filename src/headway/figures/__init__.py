@@ -17,6 +17,7 @@ from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
 from headway.figures.terms import terms_figure
 from headway.figures.tiers import tiers_figure
+from headway.figures.training import training_figure
 from headway.figures.trains import trains_figure
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "simulation_figure",
     "terms_figure",
     "tiers_figure",
+    "training_figure",
     "trains_figure",
     "write_figure",
 ]
