@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import lab_figure as lab_figure
+    from headway.figures import predictions_figure as predictions_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
     from headway.figures import simulation_figure as simulation_figure
@@ -229,6 +230,7 @@ _HOME = {
     "PromptCache": ("headway.plan.prompt_cache", "PromptCache"),
     "Query": ("headway.questions", "Query"),
     "racks": ("headway.plan.racks", "racks"),
+    "predictions_figure": ("headway.figures", "predictions_figure"),
     "racks_figure": ("headway.figures", "racks_figure"),
     "read_deployment": ("headway.parallel", "read_deployment"),
     "read_layout": ("headway.parallel", "read_layout"),

@@ -69,7 +69,8 @@ def _rows(found: Lifetime) -> list[dict[str, object]]:
         life = life_at(x.law, n, loss, found.prices)
         costs = (life.pretraining, life.reinforcement, life.serving, life.total)
         parts = [(part, cost / 1e6) for part, cost in zip(_COLOURS, costs, strict=True) if math.isfinite(life.total)]
-        rows += [{"n": n / 1e9, "dollars": d, "part": part} for part, d in parts if 0 < d <= _most(found)]
+        shown = [(part, d) for part, d in parts if 0 < d <= _most(found)]
+        rows.extend({"n": n / 1e9, "dollars": d, "part": part} for part, d in shown)
     return rows
 
 

@@ -17,7 +17,12 @@ def predict(
         ),
     ],
     *,
-    out: Annotated[str | None, to_write("Write the table with predictions here; else it is printed.")] = None,
+    out: Annotated[
+        str | None,
+        to_write(
+            "Write the table with predictions here, or the chart (.svg, .png, .pdf, .html, .json); else it is printed."
+        ),
+    ] = None,
     engine: Annotated[str | None, Parameter(help="Take this engine or profile for every row.")] = None,
     json: Json = False,
     catalog: Folder = (),
