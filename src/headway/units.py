@@ -189,6 +189,17 @@ def large_dollars(value: float) -> str:
     return dollars(value)
 
 
+def tokens(value: float) -> str:
+    """Return a number of tokens as people write it: ``15T``, ``100B``, ``4M``.
+
+    Parameters
+    ----------
+    value : float
+        [tokens]
+    """
+    return si(value).replace(" ", "").replace("G", "B")
+
+
 def count(value: float) -> str:
     """Print a whole number with thousands separators; from 10^7 on with a metric prefix.
 

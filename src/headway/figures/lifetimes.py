@@ -39,7 +39,7 @@ def lifetime_figure(found: Lifetime) -> Spec:
         "field": "part", "type": "nominal", "title": None, "legend": {"orient": "bottom"},
         "scale": {"domain": names, "range": [_COLOURS[c] for c in names]},
     }  # fmt: skip
-    served, trained = units.si(found.prices.demand), units.si(found.training.tokens)
+    served, trained = units.tokens(found.prices.demand), units.tokens(found.training.tokens)
     about = f"as good as {found.training.model.name} on {trained} tokens, {served} to serve; {x.name}"
     return {
         "$schema": SCHEMA,

@@ -93,7 +93,7 @@ class Lifetime(Shown):
     def brief(self) -> str:
         """Return the headline in one line."""
         best = self.laws[0].optimum.best
-        size = f"{best.n / 1e9:,.3g} B parameters on {units.si(best.tokens)} tokens"
+        size = f"{best.n / 1e9:,.3g} B parameters on {units.tokens(best.tokens)} tokens"
         return f"as good as {self.training.model.name}: {size}, {units.large_dollars(best.total)}"
 
 

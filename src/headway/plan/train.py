@@ -250,7 +250,10 @@ def batch_sequences(text: str | None, sequence: int) -> tuple[int | None, bool]:
 
 def _recipes(q: TrainingQuestion, arch: Architecture, on: System) -> list[Recipe]:
     """Every recipe that the question leaves open."""
-    sequence = int(q.sequence or min(_LONGEST_SEQUENCE, arch.max_context))
+    sequence = int(min(_LONGEST_SEQUENCE, arch.max_context) if q.sequence is None else q.sequence)
+    for name, value in (("sequence", sequence), ("micro-batch", q.micro_batch)):
+        if value is not None and value < 1:
+            raise InputError(f"--{name}: {value} must be at least 1")
     batch, rounded = batch_sequences(q.batch, sequence)
     wanted = batch or _BATCH_TOKENS / sequence
     again = (q.recompute,) if q.recompute else _WAYS if training_numbers(q.engine).scores.fused else RECOMPUTES
@@ -259,7 +262,7 @@ def _recipes(q: TrainingQuestion, arch: Architecture, on: System) -> list[Recipe
     for layout in _layouts(q, arch, on):
         replicas = on.chips // layout.chips
         zeros = (q.zero,) if q.zero is not None else (1, 3) if layout.pp == 1 else (1, 2)
-        micros = (q.micro_batch,) if q.micro_batch else _MICRO_BATCHES
+        micros = _MICRO_BATCHES if q.micro_batch is None else (q.micro_batch,)
         for micro, how, zero, (schedule, parts) in itertools.product(micros, again, zeros, _schedules(q, arch, layout)):
             once = replicas * layout.dp * micro * (layout.pp if schedule == "interleaved" else 1)
             size = max(round(wanted / once), 1) * once if rounded else int(wanted)
@@ -287,6 +290,8 @@ def _schedules(q: TrainingQuestion, arch: Architecture, layout: Layout) -> list[
 def _layouts(q: TrainingQuestion, arch: Architecture, on: System) -> list[Layout]:
     if q.layout:
         layout = read_layout(q.layout)
+        if layout.offloads:
+            raise InputError(f"--layout {q.layout}: training leaves nothing to a host's processor")
         if layout.chips > on.chips:
             raise PhysicsError(f"{layout} takes {layout.chips:,} chips; {on.name} has {on.chips:,}")
         return [layout]

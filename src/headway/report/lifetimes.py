@@ -14,7 +14,7 @@ def lifetime_text(found: Lifetime) -> str:
     n = t.model.active_parameters
     token = p.token + p.per_parameter * n
     lines = [
-        f"as good as {t.model.name} ({_b(n)} active) on {_t(t.tokens)} tokens, with {_t(p.demand)} tokens to serve",
+        f"as good as {t.model.name} ({_b(n)} active) on {units.tokens(t.tokens)} tokens, with {units.tokens(p.demand)} tokens to serve",
         "",
         f"training    {t.system.name} at MFU {units.per_cent(t.step.mfu)}: ${p.flop * 1e18:,.3g} per EFLOP, failures included",
         f"serving     {s.system.name} as {s.layout}: {units.dollars(token * 1e6)}/Mtok under load, "
@@ -22,7 +22,7 @@ def lifetime_text(found: Lifetime) -> str:
     ]
     if p.rollouts:
         lines.append(
-            f"RL          {_t(p.rollouts)} tokens generated there, {units.per_cent(p.trained)} trained on: {found.rl_factor:.3g} FLOP per "
+            f"RL          {units.tokens(p.rollouts)} tokens generated there, {units.per_cent(p.trained)} trained on: {found.rl_factor:.3g} FLOP per "
             "parameter and token at training's price (the lecture's 2 to 6 over its MFU)"
         )
     for x in found.laws:
@@ -34,14 +34,10 @@ def _b(n: float) -> str:
     return f"{n / 1e9:,.3g} B"
 
 
-def _t(tokens: float) -> str:
-    return units.si(tokens).replace(" ", "")
-
-
 def _law(x: ByLaw) -> list[str]:
     o = x.optimum
     rows = [("the model itself", x.asked), ("least training", o.compute_optimal), ("least over its life", o.best)]
-    body = [[name, _b(v.n), _t(v.tokens), f"{v.tokens / v.n:,.3g}", *_money(v)] for name, v in rows]
+    body = [[name, _b(v.n), units.tokens(v.tokens), f"{v.tokens / v.n:,.3g}", *_money(v)] for name, v in rows]
     head = [x.name, "active", "tokens", "tokens/parameter", "pre-training", "RL", "serving", "together"]
     return [
         *table_text(head, body).splitlines(),
@@ -60,10 +56,10 @@ def _released(x: ByLaw) -> list[str]:
             r.name,
             str(r.year),
             _b(r.n),
-            _t(r.tokens),
+            units.tokens(r.tokens),
             f"{r.tokens / r.n:,.3g}",
             f"{r.over:,.3g}x",
-            _t(r.demand) if r.demand else "—",
+            units.tokens(r.demand) if r.demand else "—",
         ]
         for r in x.released
     ]

@@ -28,11 +28,11 @@ def train_text(t: TrainingPlan) -> str:
     i, low_high = t.step, t.interval
     r = i.recipe
     lines = [
-        f"{t.model.name} on {r.chips:,} chips of {t.system.name}: {_tokens(t.tokens)} tokens, "
+        f"{t.model.name} on {r.chips:,} chips of {t.system.name}: {units.tokens(t.tokens)} tokens, "
         f"{t.tokens_per_parameter:,.3g} per active parameter",
         "",
         f"recipe      {_recipe(r)}",
-        f"batch       {units.some(r.batch, 'sequence')} of {r.sequence:,} tokens: {_tokens(r.tokens)} tokens a step, "
+        f"batch       {units.some(r.batch, 'sequence')} of {r.sequence:,} tokens: {units.tokens(r.tokens)} tokens a step, "
         f"{units.some(r.micro_batches, 'micro-batch')} of {r.micro_batch} a replica's group",
         f"step        {units.seconds(i.seconds)}, 80 % from {units.seconds(low_high[0])} to {units.seconds(low_high[1])}; "
         f"floor {units.seconds(t.floor.seconds)}",
@@ -49,10 +49,6 @@ def train_text(t: TrainingPlan) -> str:
         lines += ["", *_others(t)]
     lines += ["", f"numbers: {t.numbers.name}, fitted on {t.numbers.rows:,} measured steps: {t.numbers.about}"]
     return "\n".join(lines)
-
-
-def _tokens(value: float) -> str:
-    return units.si(value).replace(" ", "")
 
 
 def _recipe(r: Recipe) -> str:

@@ -88,9 +88,9 @@ def goodput(chips: int, r: Reliability) -> Goodput:
     between = r.mtbf / chips
     found = Goodput(between, r.checkpoint / (r.checkpoint + r.interval), r.interval / 2 / between, r.restart / between)
     if found.share <= 0:
+        shares = f"checkpoints take {found.checkpoints:.0%} of the time, work done again {found.lost:.0%} and restarts {found.restarts:.0%}"
         raise PhysicsError(
-            f"{chips:,} chips fail every {between / 60:,.3g} minutes on average: restarts of {r.restart / 60:,.3g} minutes and work done "
-            "again leave no time for progress"
+            f"{chips:,} chips, a failure every {between / 60:,.3g} minutes: {shares}, which leave no time for progress"
         )
     return found
 
