@@ -16,6 +16,7 @@ from headway.errors import InputError
         ("128k", units.TOKENS, 128_000),
         ("128Ki", units.TOKENS, 131_072),
         ("1M", units.TOKENS, 1e6),
+        ("608B", units.TOKENS, 608e9),
         ("8192", units.TOKENS, 8192),
         ("1_024", units.TOKENS, 1024),
         ("0", units.TOKENS, 0),

@@ -53,6 +53,21 @@ def smaller(a: Real, b: Real) -> Real:
     return np.minimum(a, b)
 
 
+def where(condition: Any, a: Real, b: Real) -> Real:
+    """Return the first where a condition holds, else the second, element by element.
+
+    Parameters
+    ----------
+    condition : bool or array
+        [1]
+    a, b : float or array
+        Both of one unit. [any]
+    """
+    if condition.__class__ in (bool, np.bool_):
+        return a if condition else b
+    return np.where(condition, a, b)
+
+
 def finite(value: float) -> float | None:
     """Return a number, or None where it has no finite value: JSON has no infinities.
 

@@ -37,7 +37,9 @@ def _suffixes(unit: str, prefixes: Mapping[str, float], *more: tuple[str, float]
 
 _ALL = _METRIC | _BINARY
 COUNT = Quantity("count", _METRIC | _BINARY | {"B": 1e9, "m": 1e6, "b": 1e9}, "64, 2k, 1.5M")
-TOKENS = Quantity("number of tokens", _METRIC | _BINARY | {"m": 1e6}, "8192, 32k, 128Ki, 1M", zero_allowed=True)
+TOKENS = Quantity(
+    "number of tokens", _METRIC | _BINARY | {"m": 1e6, "B": 1e9}, "8192, 32k, 128Ki, 1M", zero_allowed=True
+)
 BYTES = Quantity("size in bytes", _suffixes("B", _ALL), "141GB, 80GiB, 2048B")
 SECONDS = Quantity(
     "duration",
@@ -171,6 +173,31 @@ def dollars(value: float) -> str:
         return "$0"
     decimals = max(2, 2 - math.floor(math.log10(abs(value))))
     return f"${value:.{decimals}f}"
+
+
+def large_dollars(value: float) -> str:
+    """Return dollars in words where they are many: ``$1.14 billion``, ``$925 million``.
+
+    Parameters
+    ----------
+    value : float
+        [$]
+    """
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if value >= 0.9995 * size:
+            return f"${value / size:,.3g} {word}"
+    return dollars(value)
+
+
+def tokens(value: float) -> str:
+    """Return a number of tokens as people write it: ``15T``, ``100B``, ``4M``.
+
+    Parameters
+    ----------
+    value : float
+        [tokens]
+    """
+    return si(value).replace(" ", "").replace("G", "B")
 
 
 def count(value: float) -> str:

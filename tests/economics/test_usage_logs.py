@@ -192,6 +192,9 @@ def test_several_providers_bill_the_same_log(tmp_path):
     found = book(tmp_path, row, providers=["anthropic", "google", "nobody"])
     assert found.dollars == {"anthropic": D("0.5"), "google": D("0.5")}
     assert "unknown provider 'nobody'" in found.bad[0].why
+    unknown = book(tmp_path, row | {"model": "nope-1"}, providers=["anthropic", "google"])
+    assert (len(unknown.bad), unknown.missed) == (2, 1)
+    assert "1 row of 1 not billed" in unknown.text()
     named = book(tmp_path, {**row, "provider": "google"})
     assert named.dollars == {"google": D("0.5")}
 

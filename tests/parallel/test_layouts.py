@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from catalogued import load
 from headway.errors import InputError
 from headway.hardware import chip
+from headway.models import group_reached
 from headway.parallel import (
     Layout,
     build_step,
@@ -17,7 +19,7 @@ from headway.parallel import (
     read_layout,
     weights_per_chip,
 )
-from headway.roofline import Load, step_time
+from headway.roofline import Load, compiled, profile, send_amounts, step_time
 
 DEEPSEEK, LLAMA = "deepseek-ai/DeepSeek-V3", "meta-llama/Llama-3.1-70B"
 
@@ -100,14 +102,85 @@ def test_context_parallelism_shares_a_prompt_not_a_token():
     assert ring.payload * 3 / 4 == 3 * 2 * 80 * 8 * 128 * 2  # each chip's share of the cache goes to three others
 
 
+def _sent(arch, layout, load_):
+    """Collectives and bytes by name, at the step's own prices."""
+    one, step = chip("h200"), build_step(arch, layout)
+    found = {s.name: send_amounts(s, load_, one) for s in step.sends}
+    return {name: (float(x.messages), float(x.sent + x.outside)) for name, x in found.items()}
+
+
+def test_chips_that_share_a_sequence_send_what_one_of_them_alone_has():
+    """A prompt's entries go around, a decode's are everywhere; shares of older entries are added up where there are any."""
+    arch = load(LLAMA)
+    heads = 80 * 64 * 128 * 2  # bytes of a token's heads in all layers
+    prompt, later, token = Load.prefill(2, 4096), Load.prefill(2, 4096, cached=512), Load.decode(2, 4096)
+    sent = [_sent(arch, Layout(cp=4), x) for x in (prompt, later, token)]
+    assert [x["context ring"][0] for x in sent] == [80, 80, 0]
+    assert [x["context sum"][0] for x in sent] == [0, 80, 80]
+    assert sent[2]["context ring"][1] == 0 == sent[0]["context sum"][1]
+    assert sent[2]["context sum"][1] == 2 * heads  # switches add: each payload goes up once
+    assert sent[1]["context sum"][1] == 2 * 1024 * heads
+    both = _sent(arch, Layout(cp=4), prompt + token)
+    assert (both["context ring"][0], both["context sum"][0]) == (80, 80)
+    assert both["context ring"][1] == sent[0]["context ring"][1]
+    queries = next(m for m in arch.layers[0].linears if m.path.endswith("q_proj"))
+    assert queries.outputs == arch.hidden  # as wide as the model, and yet nobody adds queries up
+
+
+def test_experts_of_a_shared_token_are_added_up_not_dispatched():
+    moe = load(DEEPSEEK)
+    width, routed = moe.hidden * 2, 58
+    token, prompt = Load.decode(3, 4096), Load.prefill(3, 4096)
+    alike, apart = (_sent(moe, Layout(tp=2, cp=4, ep=8), x) for x in (token, prompt))
+    assert alike["expert sum"] == (routed, 3 * routed * width)
+    assert alike["dispatch"] == alike["combine"] == (0, 0)
+    assert apart["expert sum"] == (0, 0)
+    assert apart["dispatch"][0] == apart["combine"][0] == routed
+    sliced = (_sent(moe, Layout(tp=2, cp=4, ep=2), x)["expert all-reduce"] for x in (token, prompt))
+    reached = group_reached(256, 8, 2)
+    assert next(sliced) == (0, 0)
+    assert next(sliced)[1] == pytest.approx(3 * 4096 * routed * reached * width)  # of all chips' tokens
+    grouped = _sent(moe, Layout(dp=2, cp=4, ep=8), token)
+    assert grouped["dispatch"][0] == routed  # groups have tokens of their own
+    assert "expert sum" not in grouped
+
+
+def test_slices_of_the_vocabulary_are_added_up_and_gathered():
+    arch = load(LLAMA)
+    assert "logits" not in _sent(arch, Layout(cp=4), Load.decode(2, 10))
+    for carried, tokens, logits in ((Load.decode(5, 100), 5, 5), (Load.prefill(3, 100), 300, 3)):
+        sent = _sent(arch, Layout(tp=4), carried)
+        assert sent["embedding rows"] == (1, tokens * arch.hidden * 2)
+        assert sent["logits"] == (1, logits * arch.vocabulary * 2 * 3 / 4)  # three quarters come from elsewhere
+
+
+@pytest.mark.parametrize(
+    "layout", [Layout(cp=4, ep=4), Layout(tp=2, cp=4, ep=8), Layout(tp=2, cp=2, ep=2), Layout(dp=2, cp=2, ep=4)]
+)
+def test_what_not_every_pass_sends_is_compiled_alike(layout):
+    step, one = build_step(load(DEEPSEEK), layout), chip("h200")
+    numbers = profile("modern").on(one)
+    fast = compiled(step, one, numbers)
+    loads = (
+        Load.prefill(2, 300),
+        Load.decode(8, 500),
+        Load.prefill(1, 300, cached=20) + Load.decode(8, 500),
+        Load.decode(4, 9, new=3),
+    )
+    for carried in loads:
+        assert fast.seconds(carried) == pytest.approx(float(step_time(step, carried, one, numbers).seconds), rel=1e-12)
+    swept = Load.decode(np.array([1.0, 8.0]), np.array([0.0, 64.0]))
+    want = [float(step_time(step, Load.decode(b, c), one, numbers).seconds) for b, c in ((1, 0), (8, 64))]
+    assert fast.seconds(swept) == pytest.approx(want)
+    assert step_time(step, swept, one, numbers).seconds == pytest.approx(want)
+
+
 def test_hand_overs_between_stages_cross_domains_where_they_must():
     arch = load(LLAMA)
     for pp, crossings in ((2, 0), (4, 1), (8, 3)):
         step = build_step(arch, Layout(tp=4, pp=pp))
         found = step_time(step, Load.decode(8, 1024), chip("h200"))
         assert next(s for s in step.sends if s.kind == "send").messages == pp - 1
-        from headway.roofline import send_amounts
-
         sent = send_amounts(next(s for s in step.sends if s.kind == "send"), Load.decode(8, 1024), chip("h200"))
         assert sent.leaving == crossings  # boxes of 8 hold two stages of 4
         assert found.seconds > 0

@@ -13,7 +13,8 @@ from headway.errors import InputError, PhysicsError
 from headway.plan.costs import token_costs
 from headway.plan.mixed import beside, fill_seats
 from headway.plan.sheets import price_sheet, read_steps
-from headway.plan.tiers import SpeedCurve, bought, design_tiers
+from headway.plan.speeds import SpeedCurve, bought
+from headway.plan.tiers import design_tiers
 from headway.questions import Request
 from headway.serving import answer, case
 from headway.simulation import Requests

@@ -109,6 +109,17 @@ def test_tiers_that_cannot_be_read(text, says):
         read_tiers(text)
 
 
+def test_a_usual_tier_beyond_the_latency_limit_is_left_out_and_said():
+    """Whoever asks for no tier by name gets those that can be."""
+    sheet = design_tiers(Request("llama-3.1-8b", "l40s"))
+    assert [t.name for t in sheet.tiers] == ["standard", "batch"]
+    (beyond,) = sheet.beyond
+    assert (beyond.name, beyond.times) == ("fast", 2.5)
+    assert beyond.most == pytest.approx(sheet.fastest.speed / sheet.standard.at.speed)
+    assert f"at most {beyond.most:.2f}x" in sheet.text()
+    assert not design_tiers(ASK).beyond
+
+
 def test_beyond_the_latency_limit():
     with pytest.raises(PhysicsError, match="beyond the latency limit"):
         design_tiers(ASK, "fast:50x")

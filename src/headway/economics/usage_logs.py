@@ -104,10 +104,15 @@ class Ledger(Shown):
             found[name] = found.get(name, Decimal(0)) + t.dollars
         return found
 
+    @property
+    def missed(self) -> int:
+        """Rows that are not billed, at one of their providers or at all; each counts once. [rows]"""
+        return len({b.line for b in self.bad})
+
     def brief(self) -> str:
         """Return the bill in one line."""
         said = ", ".join(f"{p} ${d.normalize():f}" for p, d in self.dollars.items()) or "nothing"
-        return f"{self.name}: {said}; {len(self.bad)} of {self.rows} rows not billed"
+        return f"{self.name}: {said}; {self.missed} of {self.rows} rows not billed"
 
 
 def read_log(path: str | Path) -> tuple[list[Used], list[Bad], int]:

@@ -23,7 +23,7 @@ from headway.models import group_reached
 from headway.parallel import Layout, activations_per_chip, build_step, kv_per_chip, weights_per_chip
 from headway.parallel.steps import activation_bytes
 from headway.roofline import Load, Send, Step, row_work
-from headway.roofline.load import shared_tokens
+from headway.roofline.load import carried
 
 BATCH = 56  # sequences: every pair of 8 experts twice, also on 8 chips
 PROMPT, CHUNK = 16, 8  # tokens: two windows, two a chip of 8; another window behind what is cached
@@ -235,7 +235,7 @@ def _sends(t: Trial, step: Step, load: Load, ran: Ran, seen: dict[str, float]) -
     for name in dict.fromkeys([*by, *ran_by]):
         said = _said(by[name], load) if name in by else (0.0, 0.0)
         found = ran_by.get(name, [])
-        times, sent = of_sends(t, name, said, seen)
+        times, sent = of_sends(t, name, seen)
         kinds = {c.kind for c in found}
         wrong = name in by and found and kinds != {by[name].kind}
         label = f"{name}: {' and '.join(sorted(kinds))} instead of {by[name].kind}" if wrong else name
@@ -251,7 +251,8 @@ def _some(known: Known) -> tuple[tuple[str, float], ...]:
 def _said(s: Send, load: Load) -> tuple[float, float]:
     """Collectives and bytes of a step's send, in the lab's 32 bits where it counts activations."""
     wide = 1.0 if s.name in _AS_STORED else WIDE / activation_bytes()
-    return float(s.messages), float(load.busiest(s.groups, shared_tokens(s.ways)) * s.payload) * wide
+    tokens = float(load.busiest(s.groups, carried(s.carries, s.ways)))
+    return float(s.messages) if tokens else 0.0, tokens * float(s.payload) * wide
 
 
 def _bytes(c: Collective) -> float:

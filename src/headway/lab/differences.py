@@ -14,7 +14,7 @@ from headway.lab.mixers import absorbs
 from headway.lab.place import Place
 from headway.lab.running import STATE
 from headway.lab.stages import layers_of
-from headway.models import Architecture, Linear
+from headway.models import Architecture
 from headway.parallel import Layout
 from headway.parallel.sharding import weight_share
 
@@ -122,7 +122,7 @@ def of_reads(t: Trial, row: str, entries: float) -> Known:
     return [("masked pairs", len(selects) * t.sequences * t.context / t.place.cp - entries)]
 
 
-def of_sends(t: Trial, name: str, step: tuple[float, float], seen: Mapping[str, float]) -> tuple[Known, Known]:
+def of_sends(t: Trial, name: str, seen: Mapping[str, float]) -> tuple[Known, Known]:
     """Return by how many collectives, and bytes, the program lies above the step's send of a name.
 
     Parameters
@@ -130,67 +130,34 @@ def of_sends(t: Trial, name: str, step: tuple[float, float], seen: Mapping[str, 
     t : Trial
     name : str
         Of the send.
-    step : tuple
-        Collectives and bytes of the step. [1, bytes]
     seen : dict
         Tokens sent, arrived and returned. [tokens]
     """
     if t.place.way == "tp":
-        return _of_tensor(t, name)
+        return [], []
     if t.place.way == "cp" and not t.fresh:
-        return _of_shared(t, name, step)
-    return _of_spread(t, name, step, seen)
+        return _of_shared(t, name)
+    return _of_spread(t, name, seen)
 
 
-def _of_tensor(t: Trial, name: str) -> tuple[Known, Known]:
-    if name == "embedding rows":
-        return [(name, 1)], [(name, t.here * t.model.hidden * WIDE)]
-    if name == "logits":
-        return [(name, 1)], [(name, t.sequences * t.model.vocabulary * WIDE)]
-    return [], []
-
-
-def _of_shared(t: Trial, name: str, step: tuple[float, float]) -> tuple[Known, Known]:
+def _of_shared(t: Trial, name: str) -> tuple[Known, Known]:
     """Decoding where chips have shares of a sequence's cache."""
     heads = [max(m.ways for m in x.linears if m.role == "attention") for x in t.kinds() if x.attends]
-    routed = sum(1 for x in t.kinds() if x.experts)
     indexes = sum(1 for x in t.kinds() for a in x.attends if a.index)
     each = t.here * WIDE
     match name:
-        case "context ring":
-            return [("ring in decode", -step[0])], [("ring in decode", -step[1])]
         case "context sum":
-            twice = [m for x in t.kinds() if x.attends for m in x.linears if _taken_for_output(t, m)]
-            more = sum(m.inputs for m in twice) * each
-            return _less("queries in the sum", len(twice)), [
-                ("softmax", sum(heads) * each),
-                *_less("queries in the sum", more),
-            ]
+            return [], [("softmax", sum(heads) * each)]
         case "softmax":
             return [("softmax", len(heads))], [("softmax", sum(heads) * each)]
         case "selection":
             scores = 2 * (t.context + t.place.cp)
             return [("selection", indexes)], [("selection", indexes * scores * each)]
-        case "expert sum":
-            return [("experts of shared tokens", routed)], [
-                ("experts of shared tokens", routed * t.model.hidden * each)
-            ]
-        case "dispatch" | "expert all-reduce" | "combine":
-            return [("experts of shared tokens", -step[0])], [("experts of shared tokens", -step[1])]
         case _:
             return [], []
 
 
-def _less(name: str, amount: float) -> Known:
-    return [(name, -amount)] if amount else []
-
-
-def _taken_for_output(t: Trial, m: Linear) -> bool:
-    """Whether the step takes a matrix for an output projection, because it is as wide as the model."""
-    return m.role == "attention" and m.outputs == t.model.hidden and not m.path.endswith("o_proj")
-
-
-def _of_spread(t: Trial, name: str, step: tuple[float, float], seen: Mapping[str, float]) -> tuple[Known, Known]:
+def _of_spread(t: Trial, name: str, seen: Mapping[str, float]) -> tuple[Known, Known]:
     """Passes whose chips have different tokens: sequences of their own, or pieces of the same prompts."""
     width, routed = t.model.hidden * WIDE, sum(1 for x in t.kinds() if x.experts)
     experts = t.model.experts
@@ -204,11 +171,7 @@ def _of_spread(t: Trial, name: str, step: tuple[float, float], seen: Mapping[str
         case "combine":
             return [], [("empty slots", (slots * (t.place.ep - 1) - seen["returns"]) * width)]
         case "expert all-reduce":
-            less = step[1] * (t.place.cp - 1)
-            empty = (slots * t.place.chips - seen["arrivals"]) * width
-            return [], [("empty slots", empty), *([("sum over slices", less)] if less else [])]
-        case "context sum" if t.fresh:
-            return [("sum of older shares", -step[0])], [("sum of older shares", -step[1])]
+            return [], [("empty slots", (slots * t.place.chips - seen["arrivals"]) * width)]
         case "state hand-over":
             times, sent = _of_states(t)
             return [(name, times)], [(name, sent)]

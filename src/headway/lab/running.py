@@ -11,14 +11,12 @@ import jax.numpy as jnp
 
 from headway.lab.place import ALONE, Place
 from headway.lab.shapes import Shape
+from headway.parallel.steps import NAMES
 
 Array = Any
 
 # Names of a step's rows (`headway.parallel.build_step`) by the role of the matrix.
-ROWS = {
-    "attention": "attention projections", "index": "index projections", "state": "state projections", "conv": "state projections",
-    "dense": "dense FFN", "shared": "shared experts", "router": "router", "expert": "routed experts", "head": "head",
-}  # fmt: skip
+ROWS = NAMES | {"expert": "routed experts", "head": "head"}
 COPIED = "latent projections (replicated)"
 INDEX, STATE = "index scores", "recurrent state"
 

@@ -36,7 +36,8 @@ def activation_bytes() -> float:
     return default("activation_bytes")
 
 
-_NAMES = {
+_OF_HEADS = ("o_proj", "wo_a")  # matrices that take what the heads give
+NAMES = {
     "attention": "attention projections",
     "index": "index projections",
     "state": "state projections",
@@ -167,7 +168,7 @@ def _layer_rows(model: Architecture, layer: Layer, layout: AnyLayout) -> Iterabl
     plain = [m for m in layer.linears if m.role != "expert"]
     buckets: dict[tuple[str, tuple[str, ...]], list[Linear]] = {}
     for m in plain:
-        name = _NAMES[m.role]
+        name = NAMES[m.role]
         if m.role == "attention" and m.ways == 1 and layout.dimensions.sliced:
             name = "latent projections (replicated)"
         buckets.setdefault((name, m.format.chain), []).append(m)
@@ -282,6 +283,8 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
     reduces = max(mixers, sliced) if model.side_by_side else mixers + sliced
     if uses.sliced and reduces:
         yield _sum("all-reduce", reduces * hidden, reduces, layout.dp, layout.tp, layout.cp, adds_in_network)
+    if uses.sliced:
+        yield from _of_vocabulary(model, layout, adds_in_network)
     rows = sum(n for n, a in model.attends() if a.norms == "row")
     if uses.sliced and rows:  # mean squares of queries and of keys, in 32 bits
         yield _sum("norms' sums", rows * 2 * _SUM_BYTES, rows, layout.dp, layout.tp, layout.cp, adds_in_network)
@@ -297,11 +300,24 @@ def _sends(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Ite
         )  # fmt: skip
 
 
+def _of_vocabulary(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iterable[Send]:
+    """Chips that have slices of the vocabulary add up the rows that they look up, and gather their logits.
+
+    As in Megatron-LM, vLLM (VocabParallelEmbedding, LogitsProcessor) and TensorRT-LLM (gather_output of the head).
+    """
+    yield _sum("embedding rows", model.hidden * activation_bytes(), 1, layout.dp, layout.tp, layout.cp, adds_in_network)
+    yield Send(
+        "logits", "all-gather", payload=model.vocabulary * activation_bytes(), messages=1, groups=layout.dp, ranks=layout.tp,
+        algorithm="ring", carries="logits",
+    )  # fmt: skip
+
+
 def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iterable[Send]:
     """What chips that share sequences exchange.
 
-    New tokens' cache entries pass once around (ring attention, Liu et al. 2023); what each chip's share of the older
-    entries contributes to a token's attention is added up (an all-reduce of the heads' outputs).
+    New tokens' cache entries pass once around (ring attention, Liu et al. 2023), except of a decode's, which every chip of
+    the sequence has; what each chip's share of the older entries contributes to a token's attention is added up (an
+    all-reduce of the heads' outputs).
     """
     stored = [(n, a) for n, a in model.attends() if a.stores]
     entry = sum(n * a.entry_bytes * share_of(a.ways, layout.tp) / a.reach.ratio for n, a in stored)
@@ -309,30 +325,28 @@ def _ring(model: Architecture, layout: AnyLayout, adds_in_network: bool) -> Iter
     if rounds:
         yield Send(
             "context ring", "all-gather", payload=layout.cp * entry, messages=rounds, groups=layout.dp, ranks=layout.cp,
-            ways=layout.cp, algorithm="ring",
+            ways=layout.cp, algorithm="ring", carries="own",
         )  # fmt: skip
-    outputs = [
-        (x.count, m)
-        for x in model.layers
-        if x.attends
-        for m in x.linears
-        if m.role == "attention" and m.outputs == model.hidden
-    ]
+    outputs = [(x.count, m) for x in model.layers if x.attends for m in x.linears if m.path.endswith(_OF_HEADS)]
     if outputs:
-        heads = sum(n * m.inputs * share_of(m.ways, layout.tp) for n, m in outputs) * activation_bytes()
+        heads = sum(n * m.inputs * m.copies * share_of(m.ways, layout.tp) for n, m in outputs) * activation_bytes()
         each = sum(n for n, _ in outputs)
-        yield _sum("context sum", heads, each, layout.dp, layout.cp, layout.cp, adds_in_network)
+        yield _sum("context sum", heads, each, layout.dp, layout.cp, layout.cp, adds_in_network, "older")
 
 
 def _sum(
-    name: str, payload: Real, messages: Real, groups: Real, ranks: Real, ways: Real, adds_in_network: bool
-) -> Send:
+    name: str, payload: Real, messages: Real, groups: Real, ranks: Real, ways: Real, adds_in_network: bool, carries: str = "new"
+) -> Send:  # fmt: skip
     """An all-reduce: added by the switches where they can, else around a ring (the least that any other network sends)."""
-    return Send(name, "all-reduce", payload, messages, groups, ranks, ways, "in-network" if adds_in_network else "ring")
+    how = "in-network" if adds_in_network else "ring"
+    return Send(name, "all-reduce", payload, messages, groups, ranks, ways, how, carries=carries)
 
 
 def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_network: bool) -> Iterable[Send]:
-    """Dispatch, reduction over slices, and combine: a token goes once to each group that holds one of its experts."""
+    """Dispatch, reduction over slices, and combine: a token goes once to each group that holds one of its experts.
+
+    Where all chips share every sequence, each has a decode's tokens already: they add up what their experts give.
+    """
     experts = model.experts
     assert experts is not None
     reached = group_reached(experts.count, experts.active, layout.ep)
@@ -342,16 +356,21 @@ def _dispatch(model: Architecture, layout: AnyLayout, routed: int, adds_in_netwo
     sent = 1.0 if matrix.format.chain[0] in ("fp8", "fp4") else activation_bytes()
     away = (layout.ep - 1) * reached
     copies = away * layout.slices + reached * (layout.slices - 1)  # every chip that holds a slice needs the input
-    each = routed * matrix.inputs / layout.tp
+    each, width = routed * matrix.inputs / layout.tp, model.hidden * activation_bytes()
+    alike = layout.dimensions.shared_sequences and not layout.dimensions.groups
+    which = "own" if alike else "new"
+    if alike:
+        yield _sum("expert sum", routed * width, routed, 1, layout.stage_chips, layout.cp, adds_in_network, "same")
     yield Send(
         "dispatch", "all-to-all", payload=each * copies * sent, messages=routed, groups=layout.dp, ranks=layout.stage_chips,
-        ways=layout.cp, domains=outside, copies=copies, crowding=crowding,
+        ways=layout.cp, domains=outside, copies=copies, crowding=crowding, carries=which,
     )  # fmt: skip
-    if layout.dimensions.sliced_experts:  # partial sums of all tokens that reach the group
-        width = model.hidden * activation_bytes()
-        yield _sum("expert all-reduce", routed * reached * width, routed, 1, layout.slices, layout.cp, adds_in_network)
+    if (
+        layout.dimensions.sliced_experts
+    ):  # partial sums of all tokens that reach the group, whichever chip they came from
+        yield _sum("expert all-reduce", routed * reached * width, routed, 1, layout.slices, 1, adds_in_network, which)
     if layout.dimensions.spread_experts:
         yield Send(
             "combine", "all-to-all", payload=each * away * activation_bytes(), messages=routed, groups=layout.dp,
-            ranks=layout.stage_chips, ways=layout.cp, domains=outside, copies=away, crowding=crowding,
+            ranks=layout.stage_chips, ways=layout.cp, domains=outside, copies=away, crowding=crowding, carries=which,
         )  # fmt: skip

@@ -18,7 +18,8 @@ from headway.errors import InputError
 from headway.parallel import Layout
 from headway.plan.costs import TokenCost, token_costs
 from headway.plan.make import cheapest_place
-from headway.plan.tiers import Designed, Speed, SpeedCurve, TierSheet
+from headway.plan.speeds import Speed, SpeedCurve
+from headway.plan.tiers import Designed, TierSheet
 from headway.questions import Request
 from headway.serving import Answer, Setting, answer, case
 

@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from headway import units
 from headway.catalog import catalogue
 from headway.economics import implied_batch_cut
 from headway.errors import InputError, PhysicsError, quoted
-from headway.parallel import Layout
 from headway.plan.choose import fitting_layouts
+from headway.plan.speeds import Speed, SpeedCurve, bought, envelope, of_speed
 from headway.questions import Request, decoded
-from headway.serving import Setting, answer, case, setting
+from headway.serving import Setting, setting
 from headway.shown import Shown
 
-_POINTS = 48  # batches at which a layout's curve is computed
-_MOST = 1 << 16  # sequences, where memory does not bound them
 USUAL = "fast:2.5x,standard:1x,batch:cheapest"
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """A layout at a batch, under load: every seat taken, prompts and answers on the same chips.
-
-    Attributes
-    ----------
-    layout : Layout
-    batch : float
-        Sequences of a replica. [sequences]
-    tpot, ttft : float
-        Mean times. [s]
-    cost : float
-        Of output, prompts included. [$/Mtok]
-    output_rate : float
-        Of the whole system. [tokens/s]
-    """
-
-    layout: Layout
-    batch: float
-    tpot: float
-    ttft: float
-    cost: float
-    output_rate: float
-
-    @property
-    def speed(self) -> float:
-        """Of one user. [tokens/s]"""
-        return 1.0 / self.tpot
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +58,34 @@ class Designed:
     def loses_below(self) -> float:
         """Share of its full load below which it loses money. [share]"""
         return self.at.cost / self.price
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A tier that no batch is fast enough for.
+
+    Attributes
+    ----------
+    name : str
+    times, most : float
+        Speed over the standard tier's that it was to have, and that one sequence alone has. [times]
+    speed : float
+        Of the standard tier. [tokens/s]
+    fastest : Speed
+        The latency limit.
+    """
+
+    name: str
+    times: float
+    most: float
+    speed: float
+    fastest: Speed
+
+    def __str__(self) -> str:
+        return (
+            f"tier {self.name}: {self.times:g}x of {units.rate(self.speed)} tok/s is beyond the latency limit of "
+            f"{units.rate(self.fastest.speed)} tok/s at batch {self.fastest.batch:g} as {self.fastest.layout}: at most {self.most:.2f}x"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +144,8 @@ class TierSheet(Shown):
     market : tuple of OnTheMarket
     margin : float
         That every tier shall have at full load. [share]
+    beyond : tuple of Beyond
+        Usual tiers that this system cannot offer.
     """
 
     RECORD = "headway.records.tiers:tiers_record"
@@ -161,6 +156,7 @@ class TierSheet(Shown):
     tiers: tuple[Designed, ...]
     market: tuple[OnTheMarket, ...]
     margin: float
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def standard(self) -> Designed:
@@ -187,62 +183,6 @@ class TierSheet(Shown):
         return f"{self.setting.model.name} on {self.setting.system.name}: " + ", ".join(
             f"{t.name} {t.at.speed:,.3g} tok/s at {units.dollars(t.price)}/Mtok" for t in self.tiers
         )
-
-
-class SpeedCurve:
-    """Cost and TPOT of one layout against batch, at batches up to what memory holds."""
-
-    def __init__(self, s: Setting, layout: Layout) -> None:
-        self.s, self.layout = s, layout
-        most = max(math.floor(min(s.account(layout).holds, _MOST)), 1)
-        batches = np.unique(np.round(np.geomspace(1, most, _POINTS)))
-        self.points = [self.at(float(b)) for b in batches]
-        self.tpot = np.maximum.accumulate([p.tpot for p in self.points])
-
-    @functools.cache  # noqa: B019 - a curve lives as long as its sheet is made
-    def at(self, batch: float) -> Speed:
-        """Return the layout at a batch.
-
-        Parameters
-        ----------
-        batch : float
-            Of a replica. [sequences]
-        """
-        found = answer(case(self.s, self.layout, batch=batch))
-        cost = found.dollars_per_mtok
-        return Speed(self.layout, batch, found.tpot, found.ttft, math.nan if cost is None else cost, found.output_rate)
-
-    def of_speed(self, tpot: float) -> Speed | None:
-        """Return the largest batch whose TPOT is no longer; None where one sequence alone takes longer.
-
-        Parameters
-        ----------
-        tpot : float
-            [s]
-        """
-        if self.tpot[0] > tpot * (1 + 1e-9):
-            return None
-        low, high = self.points[0].batch, self.points[-1].batch
-        if self.points[-1].tpot <= tpot:
-            return self.points[-1]
-        while high - low > 1:
-            middle = math.floor((low + high) / 2)
-            low, high = (middle, high) if self.at(float(middle)).tpot <= tpot else (low, middle)
-        return self.at(float(low))
-
-
-def _envelope(curves: Sequence[SpeedCurve]) -> tuple[Speed, ...]:
-    """The points of all layouts that no other beats in speed and cost."""
-    found: list[Speed] = []
-    for p in sorted((p for c in curves for p in c.points), key=lambda p: (p.tpot, p.cost)):
-        if not found or p.cost < found[-1].cost:
-            found.append(p)
-    return tuple(found)
-
-
-def _of_speed(curves: Sequence[SpeedCurve], tpot: float) -> Speed | None:
-    found = [p for c in curves if (p := c.of_speed(tpot)) is not None]
-    return min(found, key=lambda p: p.cost) if found else None
 
 
 def read_tiers(text: str) -> list[tuple[str, float]]:
@@ -276,7 +216,7 @@ def read_tiers(text: str) -> list[tuple[str, float]]:
 
 
 def design_tiers(
-    request: Request, tiers: str = USUAL, *, standard: float | None = None, margin: float = 0.5
+    request: Request, tiers: str | None = None, *, standard: float | None = None, margin: float = 0.5
 ) -> TierSheet:
     """Return a price sheet of tiers: the cheapest layout and batch of each speed.
 
@@ -284,8 +224,8 @@ def design_tiers(
     ----------
     request : Request
         Its layout, if any, is the only one looked at.
-    tiers : str
-        As of `read_tiers`.
+    tiers : str or None
+        As of `read_tiers`; None: `USUAL`, without those that no batch is fast enough for.
     standard : float or None
         Speed of the standard tier; None: half way, in ratios, between the fastest and the cheapest. [tokens/s]
     margin : float
@@ -296,13 +236,36 @@ def design_tiers(
     InputError
         For tiers that cannot be read, a system without a price, requests without a prompt or an answer.
     PhysicsError
-        When the weights do not fit, or no batch is as fast as a tier.
+        When the weights do not fit, or no batch is as fast as a tier that was asked for.
 
     Notes
     -----
     Cost is t(B)/B (lecture E4) with everything that a loaded step has; a tier's speed decides its batch, and its batch its cost.
     Past the batch of the lowest cost a slower tier saves nothing.
     """
+    s = _asked(request, margin)
+    wanted = read_tiers(tiers or USUAL)
+    curves = [SpeedCurve(s, c) for c in fitting_layouts(s, request)]
+    curve = envelope(curves)
+    slowest = min(curve, key=lambda p: p.cost).tpot
+    tpot = math.sqrt(curve[0].tpot * slowest) if standard is None else 1.0 / standard
+    base = of_speed(curves, tpot)
+    if base is None:
+        raise PhysicsError(
+            f"no batch gives {units.rate(1 / tpot)} tok/s: at most {units.rate(curve[0].speed)}, at batch {curve[0].batch:g}"
+        )
+    most = base.tpot / curve[0].tpot
+    beyond = [Beyond(name, times, most, base.speed, curve[0]) for name, times in wanted if times > most * (1 + 1e-9)]
+    if tiers and beyond:
+        raise PhysicsError(str(beyond[0]))
+    left_out = {b.name for b in beyond}
+    found = [_designed(curves, curve, base, name, times, margin) for name, times in wanted if name not in left_out]
+    measure = next(t for t in found if t.name == "standard")
+    priced = tuple(_paying(t, measure) for t in found)
+    return TierSheet(s, curve, priced, _market(curves, curve, base), margin, tuple(beyond))
+
+
+def _asked(request: Request, margin: float) -> Setting:
     s = setting(request)
     if s.system.price is None:
         raise InputError(f"{s.system.name} has no price: give --price, like --price 2.5/h")
@@ -311,37 +274,14 @@ def design_tiers(
     decoded(s.output)
     if not 0 <= margin < 1:
         raise InputError(f"--margin: {margin:g}; a share of the price is needed, from 0 to below 1")
-    wanted = read_tiers(tiers)
-    curves = [SpeedCurve(s, c) for c in fitting_layouts(s, request)]
-    curve = _envelope(curves)
-    slowest = min(curve, key=lambda p: p.cost).tpot
-    tpot = math.sqrt(curve[0].tpot * slowest) if standard is None else 1.0 / standard
-    base = _of_speed(curves, tpot)
-    if base is None:
-        raise PhysicsError(
-            f"no batch gives {units.rate(1 / tpot)} tok/s: at most {units.rate(curve[0].speed)}, at batch {curve[0].batch:g}"
-        )
-    found = [_designed(curves, curve, base, name, times, margin) for name, times in wanted]
-    measure = next(t for t in found if t.name == "standard")
-    return TierSheet(s, curve, tuple(_paying(t, measure) for t in found), _market(curves, curve, base), margin)
+    return s
 
 
 def _designed(
     curves: Sequence[SpeedCurve], curve: Sequence[Speed], base: Speed, name: str, times: float, margin: float
 ) -> Designed:
-    at = (
-        min(curve, key=lambda p: p.cost)
-        if times == 0
-        else base
-        if name == "standard"
-        else _of_speed(curves, base.tpot / times)
-    )
-    if at is None:
-        most = base.tpot / curve[0].tpot
-        raise PhysicsError(
-            f"tier {name}: {times:g}x of {units.rate(base.speed)} tok/s is beyond the latency limit of "
-            f"{units.rate(curve[0].speed)} tok/s at batch {curve[0].batch:g} as {curve[0].layout}: at most {most:.2f}x"
-        )
+    fastest = of_speed(curves, base.tpot / times) if times and name != "standard" else base
+    at = min(curve, key=lambda p: p.cost) if times == 0 else fastest or curve[0]
     mine = next(c for c in curves if c.layout == at.layout)
     return Designed(
         name, at, base.tpot / at.tpot, at.cost / base.cost, (base.batch / base.layout.chips) / (at.batch / at.layout.chips),
@@ -368,26 +308,11 @@ def _paying(t: Designed, standard: Designed) -> Designed:
     return dataclasses.replace(t, pays_from=dearer / hours) if hours > 0 and dearer > 0 else t
 
 
-def bought(curve: Sequence[Speed], base: Speed, times: float) -> float:
-    """Return the speed over a base's that so many times its cost pay for; NaN where that is below the lowest cost. [times]
-
-    Parameters
-    ----------
-    curve : sequence of Speed
-        The cheapest way to every speed, the fastest first.
-    base : Speed
-    times : float
-        [times]
-    """
-    fastest = next((p for p in curve if p.cost <= times * base.cost * (1 + 1e-9)), None)
-    return base.tpot / fastest.tpot if fastest else math.nan
-
-
 def _market(curves: Sequence[SpeedCurve], curve: Sequence[Speed], base: Speed) -> tuple[OnTheMarket, ...]:
     found: list[OnTheMarket] = []
     for row in catalogue().table("speed_tiers").rows:
         price, speed = (float(row[name] or "nan") for name in ("price_mult", "speed_mult"))
-        at = _of_speed(curves, base.tpot / speed) if speed > 0 else None
+        at = of_speed(curves, base.tpot / speed) if speed > 0 else None
         cut = float(implied_batch_cut(price, speed))
         cost = math.nan if at is None else at.cost / base.cost
         found.append(

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from headway.numeric import finite
+from headway.records.departures import departures_record, promise_record
 from headway.simulation.results import Quantile, Simulated, TierResult
 from headway.simulation.timeline import Timeline, timeline, used_over_time
 
 
-def simulation_record(s: Simulated) -> dict[str, Any]:
-    """Return a simulation as plain data for ``--json``: SI units, names end in the unit where it is not a count."""
+def simulation_record(s: Simulated, ttft: float | None = None, tpot: float | None = None) -> dict[str, Any]:
+    """Return a simulation as plain data for ``--json``: SI units, names end in the unit where it is not a count.
+
+    Parameters
+    ----------
+    s : Simulated
+    ttft, tpot : float or None
+        Limits whose keeping is told. [s]
+    """
     log, d = s.log, s.deployment
     return {
         "model": d.setting.model.name, "system": d.setting.system.name, "layout": str(d.layout), "replicas": s.replicas,
@@ -31,10 +40,12 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         "cached_share": finite(s.cached), "padding_share": finite(s.padding),
         "paid_chip_s": s.paid, "average_dollars_per_mtok": _prices(s),
         "tiers": [_tier(t) for t in s.by_tier],
-        **{f"{name}_s": _quantiles(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
+        "promise": promise_record(s, ttft, tpot),
+        **{f"{name}_s": quantiles_record(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
         "timeline": _over_time(timeline(log), s),
+        "trains": departures_record(s),
     }  # fmt: skip
 
 
@@ -55,11 +66,12 @@ def _tier(t: TierResult) -> dict[str, Any]:
         "requests": t.requests, "ended": t.ended, "turned_away": t.turned_away, "kept": t.good,
         "output_tokens_per_s": finite(t.output_rate),
         "paid_chip_s": finite(t.paid),
-        "ttft_s": _quantiles(t.ttft), "tpot_s": _quantiles(t.tpot), "queued_s": _quantiles(t.queued),
+        "ttft_s": quantiles_record(t.ttft), "tpot_s": quantiles_record(t.tpot), "queued_s": quantiles_record(t.queued),
     }  # fmt: skip
 
 
-def _quantiles(found: list[Quantile]) -> dict[str, Any]:
+def quantiles_record(found: Sequence[Quantile]) -> dict[str, Any]:
+    """Return quantiles of a time as plain data: ``p50``: ``value``, ``low``, ``high`` and whether it is only the largest."""
     return {
         f"p{100 * q.share:g}": {
             "value": finite(q.value), "low": finite(q.low), "high": finite(q.high), "only_the_largest": not q.known,

@@ -13,7 +13,7 @@ import numpy as np
 from headway.errors import InputError
 from headway.numeric import finite
 from headway.records.requests import Columns, check_parquet, log_columns
-from headway.simulation.results import Quantile
+from headway.records.simulations import quantiles_record
 from headway.simulation.streamed import Streamed
 from headway.simulation.streaming import Piece
 
@@ -119,20 +119,10 @@ def streamed_record(s: Streamed) -> dict[str, Any]:
     t, mfu_mbu = s.tally, s.used
     return {
         "model": s.deployment.setting.model.name, "system": s.deployment.setting.system.name, "layout": str(s.deployment.layout),
-        "replicas": s.replicas, "traffic": s.name, "stopped": s.stopped, "requests": t.come, "ended": t.ended, "rejected": t.rejected,
-        "turned_away": t.turned_away, "preemptions": t.preempted, "under_way": t.left, "most_under_way": t.most, "span_s": s.span,
+        "replicas": s.replicas, "traffic": s.name, "interrupted": s.stopped, "requests": t.come, "ended": t.ended, "rejected": t.rejected,
+        "turned_away": t.turned_away, "preemptions": t.preempted, "under_way": t.left, "most_under_way": t.most, "seconds": s.span,
         "offered_requests_per_s": finite(s.offered), "carried_requests_per_s": finite(s.carried),
         "output_tokens_per_s": finite(s.output_rate), "busy": s.busy, "decoding_sequences": s.batch, "mfu": finite(mfu_mbu[0]),
         "mbu": finite(mfu_mbu[1]), "dollars_per_mtok": s.dollars_per_mtok, "joules_per_token": s.joules_per_token,
-        "quantiles": {name: [_quantile(q) for q in found] for name, found in s.quantiles.items()},
+        **{f"{name}_s": quantiles_record(found) for name, found in s.quantiles.items()},
     }  # fmt: skip
-
-
-def _quantile(q: Quantile) -> dict[str, Any]:
-    return {
-        "share": q.share,
-        "value_s": finite(q.value),
-        "low_s": finite(q.low),
-        "high_s": finite(q.high),
-        "known": q.known,
-    }

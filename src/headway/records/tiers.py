@@ -9,7 +9,8 @@ from headway.numeric import finite
 from headway.plan.mixed import Mixed
 from headway.plan.promises import Promise
 from headway.plan.sheets import PricedTier
-from headway.plan.tiers import Speed, TierSheet
+from headway.plan.speeds import Speed
+from headway.plan.tiers import TierSheet
 
 
 def tiers_record(s: TierSheet) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def tiers_record(s: TierSheet) -> dict[str, Any]:
             }
             for t in s.tiers
         ],
+        "beyond": [{"name": b.name, "speed_times": b.times, "at_most_times": b.most} for b in s.beyond],
         "curve": [_speed(p) for p in s.curve],
         "market": [
             {

@@ -116,7 +116,7 @@ def ledger_text(ledger: Ledger) -> str:
     if ledger.bad:
         out += [
             "",
-            f"{units.some(len(ledger.bad), 'row')} of {ledger.rows:,} not billed",
+            f"{units.some(ledger.missed, 'row')} of {ledger.rows:,} not billed",
             *_some(_bad(ledger.bad), "reasons"),
         ]
     notes = [f"note: {n}" for n in ledger.notes]

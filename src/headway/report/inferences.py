@@ -25,6 +25,8 @@ _KV_SAYS = (
 def _shown(quantity: str, value: float) -> str:
     match quantity:
         case "active" | "total":
+            if value < 1e9:
+                return f"{value / 1e6:,.3g} M"
             return f"{value / 1e9:,.1f} B" if value < 1e11 else f"{value / 1e9:,.0f} B"
         case "link":
             return units.si(value, "B/s", 2)

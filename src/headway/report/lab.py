@@ -133,6 +133,7 @@ def differences_page() -> str:
         "exactly once these differences are taken off.", "",
     ]  # fmt: skip
     for whose, title in (
+        ("mended", "Found wrong in the formulas, and mended"),
         ("formula", "The formulas leave out, or count otherwise"),
         ("program", "The programs do more"),
     ):

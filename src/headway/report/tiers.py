@@ -60,7 +60,7 @@ def _sheet(s: TierSheet) -> list[str]:
         "pays from: value of an hour of who waits, from which it beats the standard tier; batch cut: per chip",
         f"a free seat of the standard tier filled with batch work costs {money(s.standard.marginal)}: what a sequence adds to passes",
     ]
-    return [*table_text(head, body).splitlines(), *notes]
+    return [*table_text(head, body).splitlines(), *map(str, s.beyond), *notes]
 
 
 def _curve(s: TierSheet) -> list[str]:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from headway.errors import InputError, unknown
-from headway.numeric import larger, plain, root, smaller
-from headway.roofline.load import Load, shared_tokens
+from headway.numeric import larger, plain, root, smaller, where
+from headway.roofline.load import Load, carried
 from headway.roofline.machine import Machine
 from headway.roofline.step import Send
 
@@ -27,6 +27,7 @@ ALGORITHMS: dict[str, tuple[Algorithm, ...]] = {
     "all-to-all": ("direct", "ring"),
     "send": ("direct",),
 }
+ALWAYS = ("new", "logits")  # what every pass carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,9 @@ def transfer(send: Send, payload: Real, chip: Machine) -> Transfer:
 
     Notes
     -----
-    Over more ranks than the link joins: an all-reduce is hierarchical (each chip carries its share of the payload
-    outside); a token's copies for experts cross once to each other domain that holds one, and are handed on inside; of
-    hand-overs between pipeline stages those from one domain to the next cross.
+    Over more ranks than the link joins: an all-reduce, and a direct all-gather or reduce-scatter, is hierarchical (each chip
+    carries its share of the payload outside); a token's copies for experts cross once to each other domain that holds one, and
+    are handed on inside; of hand-overs between pipeline stages those from one domain to the next cross.
     """
     if send.kind == "host":  # between a chip and its host's processor
         return Transfer(payload, send.messages, 2, chip.cpu_link)
@@ -172,6 +173,11 @@ def _crossing(send: Send, payload: Real, chip: Machine, local: Real) -> Transfer
         crossing = np.minimum(np.ceil(send.ranks / chip.joined) - 1, send.messages)
         away = crossing / send.messages
         return Transfer(payload * (1 - away), send.messages, 2, chip.link, payload * away, out, crossing)
+    if (
+        send.kind in ("all-gather", "reduce-scatter") and send.algorithm == "direct"
+    ):  # every chip carries its share outside
+        across = traffic(send.kind, "direct", payload / inside, parts).sent * leaves
+        return Transfer(_inside(send, payload, inside), send.messages, inside, chip.link, across, out, leaving)
     if send.kind in ("all-gather", "reduce-scatter"):  # a ring passes everything over its slowest link
         sent = _inside(send, payload, send.ranks)
         return Transfer(sent * (1 - leaves), send.messages, inside, chip.link, sent * leaves, out, leaving)
@@ -194,10 +200,15 @@ def _joined(send: Send, ranks: Real) -> Real:
 
 def send_amounts(send: Send, load: Load, chip: Machine) -> Transfer:
     """Return what a collective sends in a pass from the busiest chip (see `transfer`)."""
-    payload = load.busiest(send.groups, shared_tokens(send.ways)) * send.payload
+    tokens = load.busiest(send.groups, carried(send.carries, send.ways))
+    payload = tokens * send.payload
     if load.skew and send.crowding is not None:
         payload = payload * send.crowding(load.skew)
-    return transfer(send, payload, chip)
+    found = transfer(send, payload, chip)
+    if send.carries in ALWAYS:
+        return found
+    sent = where(tokens > 0, 1.0, 0.0)
+    return replace(found, messages=found.messages * sent, leaving=found.leaving * sent)
 
 
 class Wire(NamedTuple):

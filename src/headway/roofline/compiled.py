@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from headway.numeric import larger, number, plain, smaller, some
+from headway.numeric import larger, number, plain, smaller, some, where
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.coefficients import Experts, Kernel, PassParts
-from headway.roofline.collectives import Wire, transfer, wire
+from headway.roofline.collectives import ALWAYS, Wire, transfer, wire
 from headway.roofline.join import pass_seconds, split, together
 from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates
-from headway.roofline.load import Group, Load, logit_positions, one, shared_tokens
+from headway.roofline.load import Group, Load, carried, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
 from headway.roofline.step import Row, Step
 from headway.roofline.sums import Amount, Meters, Sums
@@ -71,15 +71,8 @@ class CompiledStep:
             else:
                 self._kernels.append(found[0])
         self._wires: list[tuple[int, Wire, Callable[[float], Real] | None]] = []
-        for send in step.sends:
-            found = wire(send.kind, transfer(send, send.payload, chip), c)
-            linear, ramp, outside, latency = (
-                number(x) for x in (found.linear, found.ramp, found.outside, found.latency)
-            )
-            law = Wire(linear, ramp, outside, latency, found.at_once)
-            overhead = overhead + law.latency
-            meter = self._meters.add("tokens", shared_tokens(send.ways), send.groups, send.ways)
-            self._wires.append((meter, law, send.crowding))
+        self._at_times: list[tuple[int, Real]] = []  # latencies of what not every pass sends
+        overhead = overhead + self._join_chips()
         self._sequences = self._meters.add("one", one, step.groups)
         self._constant = number(overhead)
         self._per_sequence = c.sequence_seconds
@@ -98,6 +91,20 @@ class CompiledStep:
         grows = set(self.context_meters)
         self._grow = [k for k in self._kernels if any(m in grows for m, _, _ in k.more)]
         self._stay = [k for k in self._kernels if not any(m in grows for m, _, _ in k.more)]
+
+    def _join_chips(self) -> Real:
+        """Take in the collectives; returns the latencies of those that every pass has. [s]"""
+        latency: Real = 0.0
+        for send in self.step.sends:
+            found = wire(send.kind, transfer(send, send.payload, self.chip), self.calibration)
+            law = Wire._make(number(x) for x in found)
+            name = "tokens" if send.carries == "new" else send.carries
+            key = () if name == "logits" else (send.ways,)
+            meter = self._meters.add(name, carried(send.carries, send.ways), send.groups, *key)
+            latency = latency + (law.latency if send.carries in ALWAYS else 0.0)
+            self._at_times += [] if send.carries in ALWAYS else [(meter, law.latency)]
+            self._wires.append((meter, law, send.crowding))
+        return latency
 
     @property
     def amounts(self) -> Sequence[Amount]:
@@ -304,9 +311,16 @@ class CompiledStep:
         for meter, law, crowding in self._wires:
             times = values[meter] * crowding(s.skew) if s.skew and crowding is not None else values[meter]
             network = network + law.seconds(times)
-        overhead = self._constant + values[self._sequences] * self._per_sequence
+        overhead = self._overhead(values)
         seconds = pass_seconds(busy, network, overhead, self.calibration.network_overlap)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
+
+    def _overhead(self, values: Sequence[Real]) -> Real:
+        """Launches, latencies and scheduling of a pass. [s]"""
+        found = self._constant + values[self._sequences] * self._per_sequence
+        for meter, latency in self._at_times:
+            found = found + where(values[meter] > 0, latency, 0.0)
+        return found
 
     def _one_pass(self, s: Sums, values: Sequence[float]) -> PassParts:
         """The same of plain numbers: `together` and `Wire.seconds` written out, whose calls would take half of the time."""
@@ -344,7 +358,7 @@ class CompiledStep:
             amount = values[meter]
             inside, away = linear * amount + ramp * math.sqrt(amount), outside * amount
             network += (inside if inside > away else away) if at_once else inside + away
-        overhead = self._constant + values[self._sequences] * self._per_sequence
+        overhead = self._overhead(values)
         seconds = pass_seconds(busy, network, overhead, self._overlap)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 

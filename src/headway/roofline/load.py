@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headway.errors import InputError
-from headway.numeric import larger, plain, smaller
+from headway.numeric import larger, plain, smaller, where
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 
@@ -146,6 +146,31 @@ def shared_tokens(ways: Real) -> Callable[[Group], Real]:
     if plain(ways) and ways == 1:
         return new_tokens
     return lambda g: larger(g.new / ways, smaller(g.new, 1.0))
+
+
+def carried(what: str, ways: Real) -> Callable[[Group], Real]:
+    """Return what counts the tokens of a sequence that a collective carries for one of `ways` chips that share it.
+
+    Parameters
+    ----------
+    what : str
+        ``new``: its new tokens; ``own``: those among them that no other chip of the sequence has, so not its single one of a
+        decode; ``same``: those that all of them have; ``older``: its new tokens where something is cached already;
+        ``logits``: positions whose logits are needed.
+    ways : float or array
+        Chips that share the tokens of each sequence. [chips]
+    """
+    if what == "logits":
+        return logit_positions
+    here = shared_tokens(ways)
+    if what == "new":
+        return here
+    return lambda g: where(_CARRIES[what](g), here(g), 0.0)
+
+
+_CARRIES: dict[str, Callable[[Group], Any]] = {
+    "own": lambda g: g.new > 1, "same": lambda g: g.new <= 1, "older": lambda g: g.context > 0,
+}  # fmt: skip
 
 
 def one(group: Group) -> Real:

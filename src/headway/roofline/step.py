@@ -130,6 +130,8 @@ class Send:
     domains : callable or None
         Of an all-to-all: copies of a token that go to other domains, (number of equal domains) -> copies; and `copies`,
         those that it sends in all. None: as many as there are ranks elsewhere.
+    carries : str
+        Which tokens of the pass it counts (`headway.roofline.load.carried`). Where a pass has none of them, it is not sent.
     crowding : callable or None
         How many times more the busiest chip exchanges under a skew of expert popularity, skew -> factor.
     """
@@ -145,6 +147,7 @@ class Send:
     domains: Callable[[Real], Real] | None = None
     copies: Real = 1.0
     crowding: Callable[[float], Real] | None = None
+    carries: str = "new"
 
 
 @dataclass(frozen=True)
