@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz mutants bench vega browser docs accuracy profiles format clean
+.PHONY: demo test check types fuzz mutants bench vega browser docs accuracy training profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -57,6 +57,10 @@ profiles: $(READY)  ## refit the shipped evidence
 
 accuracy: $(READY)  ## validate out of fold, write docs/accuracy.*, then the README's table
 	@$(BIN)/python docs/accuracy.py
+	@$(BIN)/python docs/generate.py
+
+training: $(READY)  ## refit training's numbers, predict every measured step out of fold, write docs/train.md
+	@$(BIN)/python docs/training.py
 	@$(BIN)/python docs/generate.py
 
 format: $(READY)

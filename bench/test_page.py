@@ -47,7 +47,7 @@ def test_the_page():
             client.on("Network.loadingFinished", lambda e, sizes=sizes: sizes.append(e["encodedDataLength"]))
             tab.goto("/", wait_until="commit")
             tab.wait_for_selector("[data-drawn]")
-            first.append(tab.evaluate("performance.now()") / 1e3)
+            first.append(tab.evaluate("performance.getEntriesByName('chart')[0].startTime") / 1e3)
             wire = sum(sizes)
             found, drawn = tab.evaluate(SLIDE, FRAMES)
             assert drawn >= FRAMES - 1  # the first may stand where it stood

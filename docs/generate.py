@@ -221,7 +221,20 @@ def main() -> int:
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
-    pages = ("trains", "simulate", "capacity", "cache", "cost", "tiers", "fleet", "choose", "infer", "bill", "lab")
+    pages = (
+        "trains",
+        "simulate",
+        "capacity",
+        "cache",
+        "cost",
+        "tiers",
+        "fleet",
+        "choose",
+        "infer",
+        "bill",
+        "lab",
+        "train",
+    )
     for page in (f"{name}.md" for name in pages):
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
     text = commands((docs / "ask.md").read_text(encoding="utf-8"))

@@ -31,6 +31,14 @@ GOOD = {
     "systems": ["h100x1"],
     "equation": ["E1", "E5", "what-if"],
     "requests": ["20"],
+    "models": ["llama-3.1-8b", "gpt-5.5"],
+    "tpot": ["50ms"],
+    "cases": [
+        "system,model,batch,isl,osl,mean_tpot_ms\nH100-SXM,llama-3.1-8b,8,1000,200,8.5\n",
+        'a,b\n\x00,"',
+        "system\n../x\n",
+    ],
+    "own_chip": [{"memory": "80GB", "bandwidth": "3TB/s", "compute": "1PFLOP/s"}, {"memory": "1e308"}],
 }
 
 
@@ -43,6 +51,8 @@ def question(rng, known):
         body[rng.choice(names) if names and rng.random() < 0.95 else "nonsense"] = rng.choice(WORDS)
     if "traffic" in names:
         body.setdefault("traffic", "closed:4")
+    if "cases" in names and rng.random() < 0.9:
+        body["cases"] = rng.choice(GOOD["cases"])
     if "samples" in names:
         body["samples"] = "1k"
     return verb, rng.choice(["", "/view", "/csv"]), body

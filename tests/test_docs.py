@@ -78,6 +78,8 @@ def fields(value):
     "simulate llama-3.1-8b --on h100x1 --prompt 512 --output 64 --seeds 2", "sweep llama-3.1-8b --on h100x1 --prompt 512 --output 64",
     "cache llama-3.1-8b --on h100x1 --requests 100", "tiers llama-3.1-8b --on h100x1 --prompt 500 --output 100 --fill poisson:5/s",
     "cost llama-3.1-8b --on h100x1 --prompt 500 --output 100 --hits 0.5 --owned --check",
+    "train llama-3.1-8b --on h100x16 --tokens 1T",
+    "lifetime llama-3.1-8b --on h100x1 --train-on h100x16 --tokens 15T --demand 10T --rl-tokens 1T",
     "bill gpt-oss-120b --prompt 1k --output 10", "bill --usage docs/examples/usage.jsonl",
     "bill llama-3.1-8b --prompt 512 --output 32 --against h100x1 --tpot 30ms --hits 0",
     "fleet llama-3.1-8b --on h100x1 --users 1k --requests-per-day 5 --prompt 500 --output 100 --tpot 20ms --seeds 1 --owned --years 2",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
     from headway.figures import lab_figure as lab_figure
+    from headway.figures import predictions_figure as predictions_figure
     from headway.figures import racks_figure as racks_figure
     from headway.figures import search_figure as search_figure
     from headway.figures import simulation_figure as simulation_figure
@@ -105,6 +106,8 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.holding import hold_cache as hold_cache
     from headway.plan.infer import Inference as Inference
     from headway.plan.infer import infer as infer
+    from headway.plan.lifetime import Lifetime as Lifetime
+    from headway.plan.lifetime import lifetime_plan as lifetime_plan
     from headway.plan.model_choice import ModelChoice as ModelChoice
     from headway.plan.model_choice import choose_models as choose_models
     from headway.plan.prompt_cache import PromptCache as PromptCache
@@ -114,6 +117,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.speculate import speculate as speculate
     from headway.plan.tiers import TierSheet as TierSheet
     from headway.plan.tiers import design_tiers as design_tiers
+    from headway.plan.train import TrainingPlan as TrainingPlan
+    from headway.plan.train import TrainingQuestion as TrainingQuestion
+    from headway.plan.train import train as train
     from headway.plan.trains import Timetables as Timetables
     from headway.plan.trains import trains as trains
     from headway.questions import Query as Query
@@ -224,6 +230,7 @@ _HOME = {
     "PromptCache": ("headway.plan.prompt_cache", "PromptCache"),
     "Query": ("headway.questions", "Query"),
     "racks": ("headway.plan.racks", "racks"),
+    "predictions_figure": ("headway.figures", "predictions_figure"),
     "racks_figure": ("headway.figures", "racks_figure"),
     "read_deployment": ("headway.parallel", "read_deployment"),
     "read_layout": ("headway.parallel", "read_layout"),
@@ -246,7 +253,12 @@ _HOME = {
     "systems": ("headway.hardware", "systems"),
     "TierSheet": ("headway.plan.tiers", "TierSheet"),
     "Timetables": ("headway.plan.trains", "Timetables"),
+    "Lifetime": ("headway.plan.lifetime", "Lifetime"),
+    "lifetime_plan": ("headway.plan.lifetime", "lifetime_plan"),
     "design_tiers": ("headway.plan.tiers", "design_tiers"),
+    "TrainingPlan": ("headway.plan.train", "TrainingPlan"),
+    "TrainingQuestion": ("headway.plan.train", "TrainingQuestion"),
+    "train": ("headway.plan.train", "train"),
     "tiny": ("headway.lab", "tiny"),
     "touched_experts": ("headway.models", "touched_experts"),
     "trains": ("headway.plan.trains", "trains"),

@@ -175,6 +175,31 @@ def dollars(value: float) -> str:
     return f"${value:.{decimals}f}"
 
 
+def large_dollars(value: float) -> str:
+    """Return dollars in words where they are many: ``$1.14 billion``, ``$925 million``.
+
+    Parameters
+    ----------
+    value : float
+        [$]
+    """
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if value >= 0.9995 * size:
+            return f"${value / size:,.3g} {word}"
+    return dollars(value)
+
+
+def tokens(value: float) -> str:
+    """Return a number of tokens as people write it: ``15T``, ``100B``, ``4M``.
+
+    Parameters
+    ----------
+    value : float
+        [tokens]
+    """
+    return si(value).replace(" ", "").replace("G", "B")
+
+
 def count(value: float) -> str:
     """Print a whole number with thousands separators; from 10^7 on with a metric prefix.
 

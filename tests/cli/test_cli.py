@@ -134,10 +134,11 @@ def test_charts_are_written(capsys, tmp_path, ending):
     assert code == 0
     assert "chart written" in out
     head = file.read_bytes()[:400]
-    starts = {"svg": b"<svg", "png": b"\x89PNG", "html": b"<!DOCTYPE html>", "json": b'{\n "$schema"', "pdf": b"%PDF"}
+    starts = {"svg": b"<svg", "png": b"\x89PNG", "html": b"<!doctype html>", "json": b'{\n "$schema"', "pdf": b"%PDF"}
     assert head.startswith(starts[ending])
     if ending == "html":
         assert b"cdn.jsdelivr" not in file.read_bytes()  # self-contained: works offline
+        assert b"headway plan deepseek-v3 --on h200x8" in file.read_bytes()
 
 
 def test_why_names_sources(capsys):
@@ -244,7 +245,8 @@ def test_nothing_of_a_search_lies_on_the_axes(capsys, tmp_path):
     """Dots and the ends of intervals are inside the axes' domain, and nothing is clipped."""
     run(capsys, "search", "gpt-oss-120b", "--on", "h200x8", "--tpot", "30ms", "-o", str(tmp_path / "s.json"))
     chart = json.loads((tmp_path / "s.json").read_text())
-    for panel in chart["hconcat"]:
+    dots = chart["datasets"]["layouts"]
+    for panel in chart["vconcat"][0]["hconcat"]:
         for layer in panel["layer"]:
             assert "clip" not in layer["mark"]
             for channel in ("x", "x2", "y"):
@@ -252,7 +254,8 @@ def test_nothing_of_a_search_lies_on_the_axes(capsys, tmp_path):
                 if where is None:
                     continue
                 low, high = layer["encoding"][channel[0]]["scale"]["domain"]
-                assert all(1.03 * low < d[where["field"]] < high / 1.03 for d in layer["data"]["values"])
+                rows = layer["data"].get("values", dots)
+                assert all(1.03 * low < d[where["field"]] < high / 1.03 for d in rows)
 
 
 def test_a_layout_that_one_model_cannot_take_loses_no_other(capsys):
@@ -421,6 +424,6 @@ def test_intervals_are_drawn(capsys, tmp_path):
         r["ms_low"] < r["ms"] < r["ms_high"] and r["dollars_low"] < r["dollars"] < r["dollars_high"] for r in rows
     )
     run(capsys, "search", "llama-3.1-8b", "--on", "h100x2", "-o", str(file))
-    line = json.loads(file.read_text())["hconcat"][0]["layer"][2]["data"]["values"]
+    line = json.loads(file.read_text())["vconcat"][0]["hconcat"][0]["layer"][2]["data"]["values"]
     assert line
     assert all(p["user_low"] < p["user"] < p["user_high"] for p in line)

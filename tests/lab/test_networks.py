@@ -180,7 +180,7 @@ def test_the_verb_runs_a_system(tmp_path):
         (("audit", "llama-3.1-8b", "--layout", "tp3"), "heads do not divide"),
         (("audit", "llama-3.1-8b", "--layout", "tp1", "--leave-out", "everything"), "known are shared, window"),
         (("audit", "llama-3.1-8b", "-o", "x.svg"), "draws one audit"),
-        (("decode", "--layout", "tp2"), "belongs to `headway lab audit`"),
+        (("decode", "--layout", "tp2"), "belongs to `headway lab audit or dispatch`"),
         (("audit", "nothing-such", "--layout", "tp1"), "unknown model"),
     ],
 )

@@ -518,8 +518,10 @@ def test_the_command_in_all_its_forms(capsys, tmp_path):
     code, out, _ = run(capsys, "search", LLAMA, "--on", "h200x8,b200x8", "-o", str(tmp_path / "s.json"))
     assert "systems" in out
     spec = json.loads((tmp_path / "s.json").read_text())
-    assert len(spec["hconcat"]) == 2
-    assert len(spec["hconcat"][0]["layer"]) == 5  # dots, line, intervals, points, the best
+    frontier, opened = spec["vconcat"]
+    assert len(frontier["hconcat"]) == 2
+    assert len(frontier["hconcat"][0]["layer"]) == 6  # dots, line, intervals, points, the best, what is open
+    assert len(opened["hconcat"]) == 2
 
 
 @pytest.mark.parametrize(("code", "arguments", "says"), [

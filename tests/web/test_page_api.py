@@ -42,6 +42,17 @@ QUESTIONS = {
     "search": {"model": "llama-3.1-8b", "systems": ["h100x1"], "prompt": 500, "output": 100},
     "simulate": {**SMALL, "traffic": "closed:4", "requests": "20"},
     "infer": {"model": "openai/gpt-5.5", "samples": "2k"},
+    "bill": {
+        "models": "llama-3.1-70b",
+        "against": "h200x8",
+        "prompt": "2k",
+        "output": "500",
+        "tpot": "50ms",
+        "hits": "0",
+    },
+    "predict": {
+        "cases": "system,model,batch,isl,osl,mean_tpot_ms\nH100-SXM,llama-3.1-8b,8,1000,200,8.5\nH100-SXM,llama-3.1-8b,1,1000,200,\n"
+    },
 }
 
 
@@ -51,7 +62,9 @@ def printed(capsys, words):
 
 
 @pytest.mark.parametrize("verb", OFFERED)
-def test_the_record_is_that_of_the_command_line(page, capsys, verb):
+def test_the_record_is_that_of_the_command_line(page, capsys, verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases.csv").write_text(QUESTIONS[verb].get("cases", ""))
     found = page.ask(verb, "/view", **QUESTIONS[verb])
     assert found.status_code == 200, found.text
     said = found.json()
@@ -148,6 +161,11 @@ def test_long_work_says_how_far_it_is(page):
     assert found[0][0] == "progress"
     assert found[-1][0] == "answer"
     assert found[-1][1]["body"]["best"]["layout"]
+    plain = page.client.post(
+        "/api/infer", json=QUESTIONS["infer"], headers={"accept": "text/event-stream", "accept-encoding": "identity"}
+    )
+    assert "content-encoding" not in plain.headers  # packed for who unpacks it alone
+    assert plain.text.startswith("event: progress\n")
     assert any((data.get("of") or 0) > 0 and data["done"] > 0 for name, data in found if name == "progress")
 
 
@@ -225,6 +243,76 @@ def test_a_pasted_config_is_a_model(page, capsys, tmp_path):
     assert refused.status_code == 400
     assert "pasted/config.json" in refused.json()["error"]
     assert page.ask("plan", model="pasted", system="h100x1").status_code == 400
+
+
+CHIP = {"memory": "192GB", "bandwidth": "8TB/s", "compute": "2.2PFLOP/s", "link": "900GB/s", "price": "3/h"}
+
+
+def test_a_typed_chip_is_a_system(page, capsys, tmp_path):
+    said = page.ask("plan", "/view", model="llama-3.1-8b", system="mychipx8", prompt="500", own_chip=CHIP).json()
+    [(name, text)] = said["files"].items()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / name).write_text(text)
+    assert said["command"].endswith("--catalog ./mine")
+    words = shlex.split(said["command"])[1:-1]
+    assert said["answer"] == json.loads(printed(capsys, [*words, str(tmp_path / "mine"), "--json"]))
+    assert said["answer"]["system"]["price_dollars_per_chip_hour"] == pytest.approx(3)
+    assert "use('./mine')" in said["python"]
+    gone = page.ask("plan", model="llama-3.1-8b", system="mychipx8", prompt="500")  # nothing of it stays for the next
+    assert gone.status_code == 400
+
+
+@pytest.mark.parametrize(("chip", "says"), [
+    ({"memory": "80GB"}, "own_chip needs bandwidth and compute"), ({**CHIP, "bandwdth": "1TB/s"}, "did you mean bandwidth"),
+    ({**CHIP, "memory": "80 apples"}, "own_chip memory"), ({**CHIP, "price": True}, "own_chip price"), ("fast", "must be an object"),
+    ({**CHIP, "memory": "1e308"}, "own_chip memory"), ({**CHIP, "price": {"a": 1}}, "own_chip price"),
+])  # fmt: skip
+def test_chips_that_are_none(chip, says):
+    with pytest.raises(InputError, match=says):
+        read("plan", {**SMALL, "system": "mychip", "own_chip": chip})
+
+
+def test_files_go_with_verbs_that_take_them(page):
+    for verb, field in (("lecture", "own_chip"), ("plan", "cases"), ("infer", "config"), ("catalog", "config")):
+        found = page.ask(verb, **{**QUESTIONS[verb], field: {}})
+        assert found.status_code == 400, (verb, field)
+        assert "takes no" in found.json()["error"]
+    assert "needs cases" in page.ask("predict").json()["error"]
+    assert page.ask("predict", cases=["a"]).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/etc/passwd",
+        "~/x",
+        "./config.json",
+        "../x",
+        "a/../b",
+        "pasted/config.json",
+        "C:\\\\x",
+        "x.GGUF",
+        "model.safetensors",
+    ],
+)
+def test_no_cell_of_a_table_is_a_path(page, tmp_path, place):
+    table = f'system,model,batch,isl,osl,engine\nH100-SXM,"{place}",8,1000,200,\n'
+    with pytest.raises(InputError, match="line 2"):
+        read("predict", {"cases": table})
+
+
+def test_no_table_makes_the_server_ask_a_hub(page):
+    rows = page.ask("predict", cases="system,model,batch,isl,osl\nH100-SXM,some-org/some-model,8,1000,200\n").json()
+    assert rows[0]["predicted_tpot_ms"] == ""
+    assert "some-org/some-model" in rows[0]["refused"]
+
+
+def test_the_page_starts_with_an_answer(page):
+    start = page.client.get("/api/start").json()
+    first = start["first"]
+    assert first["found"] == page.ask("curve", "/view", **first["body"]).json()
+    assert start["schemas"] == page.client.get("/api/schema").json()
+    assert start["names"] == page.client.get("/api/names").json()
 
 
 # --- the machine that serves it ---

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import defaultdict
 
 import pytest
@@ -14,6 +16,7 @@ from headway.errors import InputError
 from headway.figures.terms import spent_rows
 from headway.plan.tiers import design_tiers
 from headway.records.equations import equation_record
+from headway.web.report_file import POLICY, write_report
 
 
 @pytest.mark.parametrize("convention", ["kernels", "machine"])
@@ -56,6 +59,27 @@ def test_tiers_lie_on_their_curve(capsys, tmp_path):
     )
     assert "real tier" in out.read_text()
     assert f"chart written to {out}" in capsys.readouterr().out
+
+
+def test_names_with_markup_stay_text_in_a_mailed_page(tmp_path):
+    file = tmp_path / "page.html"
+    name = "</script><script>alert(1)</script><!--"
+    write_report("plan", {"model": name}, {"title": {"text": name}}, f"headway plan {name}", file)
+    text = file.read_text()
+    whole = re.findall(r"<script[^>]*>", text)
+    assert whole == [
+        '<script type="importmap">',
+        '<script type="application/json" id="report">',
+        *['<script type="module">'] * 2,
+    ]
+    assert "alert(1)</script>" not in text
+    inside = re.search(r'id="report">(.*?)</script>', text, re.DOTALL)[1]
+    assert json.loads(inside)["answer"]["model"] == name
+    assert "connect-src" not in POLICY  # nothing but what is named: no request at all
+    assert POLICY.startswith("default-src 'none'")
+    with pytest.raises(InputError, match="too large"):
+        write_report("plan", {"x": float("inf")}, {}, "", file)
+    assert file.read_text() == text
 
 
 def test_every_dispute_is_about_an_equation_that_is_there():

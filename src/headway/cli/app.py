@@ -14,6 +14,7 @@ from cyclopts import CycloptsError
 
 from headway.cli import verbs
 from headway.cli.options import app
+from headway.cli.pictures import typed
 from headway.errors import HeadwayError, shortened, visible
 
 _VERB = re.compile(r'^def ([a-z]\w*)\(.*?"""(.+?)(?:\n\n|""")', re.MULTILINE | re.DOTALL)
@@ -41,6 +42,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line with `arguments` and return the exit status: 0, 2 (malformed) or 3 (physics)."""
+    typed(arguments)
     # Linear algebra on one thread: more take a tenth of a second to start, and in a fit's workers only wait for one another.
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

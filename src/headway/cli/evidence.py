@@ -15,6 +15,7 @@ from headway.cli.output import emit, emit_csv
 from headway.cli.progress import Bar
 from headway.errors import InputError
 from headway.evidence import COLUMNS, Table, read_file, table
+from headway.figures.style import FORMATS
 from headway.numeric import finite
 from headway.roofline import NUMBERS, profile
 
@@ -26,12 +27,17 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
     facts.use(catalog)
     if engine is not None:
         profile(engine)  # an unknown one is refused before any row is read
-    if out is None:
+    chart = out if out is not None and Path(out).suffix.lower() in FORMATS else None
+    if out is None or chart is not None:
         source = opened(file)
-        if json:
+        if json or chart is not None:
             _note({"unread": source.unread(COLUMNS, ADDED)})
+            found = list(predicted_rows(source.rows, engine))
+            if chart is not None:
+                _drawn(found, chart, json)
             names = dict(zip(source.keys, source.titles, strict=True))
-            emit([{names.get(k, k): v for k, v in row.items()} for row in predicted_rows(source.rows, engine)])
+            if json:
+                emit([{names.get(k, k): v for k, v in row.items()} for row in found])
         elif sys.stdout.isatty():
             _shown(source, engine)
         else:
@@ -47,6 +53,16 @@ def predict(file: str, out: str | None, engine: str | None, *, json: bool, catal
     terminal.show(f"{counts['answered']:,} of {counts['rows']:,} rows answered, written to {out}")
     _note(counts)
     _say(counts)
+
+
+def _drawn(rows: list[dict[str, str]], chart: str, json: bool) -> None:
+    """Write the chart of a table, and say so where nothing else is printed."""
+    from headway import figures
+
+    figures.check(chart)
+    figures.write_figure(figures.predictions_figure(rows), chart)
+    if not json:
+        terminal.show(f"chart of {units.some(len(rows), 'row')} written to {chart}")
 
 
 _ON_SCREEN = 100  # rows of a table on a terminal
@@ -263,3 +279,27 @@ def _refit(out: str | None, json: bool) -> None:
         return
     terminal.show(f"refitted on the shipped evidence, written to {folder}\n")
     terminal.show(table_text(["profile", "rows", "median error out of fold"], rows))
+
+
+def validate_training(*, json: bool, csv: bool, catalog: tuple[str, ...]) -> None:
+    """Predict measured training steps by fits that have not seen their models.
+
+    Parameters
+    ----------
+    json, csv : bool
+    catalog : tuple of str
+    """
+    import dataclasses
+
+    from headway.training.fitting import validate_training as found
+
+    facts.use(catalog)
+    rows = [dataclasses.asdict(r) for r in found().rows()]
+    if json:
+        emit(rows)
+    elif csv:
+        emit_csv(rows)
+    else:
+        from headway.report.train import folds_text
+
+        terminal.show(folds_text(found().rows()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headway.cli.output import emit, emit_csv
+from headway.cli.pictures import draw
 from headway.cli.terminal import show
 from headway.errors import InputError, quoted
 
@@ -83,7 +84,7 @@ def _validate(asked: Asked, json: bool, csv: bool, out: str | None) -> None:
     if out:
         from headway import figures
 
-        figures.write_figure(figures.calibration_figure(found), out)
+        draw(out, "infer", lambda: figures.calibration_figure(found), lambda: calibration_record(found))
     if json:
         emit(calibration_record(found))
     elif csv:
@@ -107,7 +108,7 @@ def _infer(asked: Asked, json: bool, csv: bool, out: str | None) -> None:
     if out:
         from headway import figures
 
-        figures.write_figure(figures.inference_figure(found), out)
+        draw(out, "infer", lambda: figures.inference_figure(found), lambda: inference_record(found))
     if json:
         emit(inference_record(found))
     elif csv:

@@ -9,6 +9,7 @@ from headway import catalog as facts
 from headway import units
 from headway.cli.asking import given
 from headway.cli.output import emit, emit_csv
+from headway.cli.pictures import draw
 from headway.cli.progress import Progress
 from headway.cli.terminal import show
 from headway.errors import PhysicsError
@@ -36,7 +37,8 @@ def search(
     if out:
         from headway import figures
 
-        figures.write_figure(figures.search_figure(answer), out)
+        more = {"why": search_why_rows(answer)}
+        draw(out, "search", lambda: figures.search_figure(answer), lambda: search_record(answer) | more)
     if json:
         emit(search_record(answer) | ({"why": search_why_rows(answer)} if why else {}))
         return

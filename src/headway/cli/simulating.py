@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headway import units
 from headway.cli.output import emit, emit_csv
+from headway.cli.pictures import draw
 from headway.cli.terminal import show
 from headway.cli.watching import Watching
 from headway.errors import InputError, InterruptedRunError
@@ -30,6 +31,8 @@ class Answer:
     json, csv : bool
     out, perfetto, parquet : str or None
         Files: a chart, a trace, a table.
+    ttft, tpot : float or None
+        Limits whose keeping is told. [s]
     """
 
     json: bool = False
@@ -37,6 +40,8 @@ class Answer:
     out: str | None = None
     perfetto: str | None = None
     parquet: str | None = None
+    ttft: float | None = None
+    tpot: float | None = None
 
     def __post_init__(self) -> None:
         if self.out:
@@ -54,6 +59,11 @@ class Answer:
         named = [Path(f).resolve() for f in (self.out, self.perfetto, self.parquet) if f]
         if len(set(named)) < len(named):
             raise InputError(f"-o and --perfetto are both to be {self.out}; name two files")
+
+    @property
+    def limited(self) -> bool:
+        """Whether somebody asked for limits."""
+        return self.ttft is not None or self.tpot is not None
 
     def compare(self, found: Comparison) -> None:
         """Print a log beside its simulation."""
@@ -79,15 +89,16 @@ class Answer:
         if self.json:
             from headway.records.simulations import simulation_record
 
-            emit(simulation_record(found))
+            emit(simulation_record(found, self.ttft, self.tpot))
         elif self.csv:
             from headway.records.requests import simulation_rows
 
             emit_csv(simulation_rows(found))
         else:
-            from headway.report.simulations import simulation_text
+            from headway.report.simulations import promise_text, simulation_text
 
-            show("\n".join([simulation_text(found), *([""] if said else []), *said]))
+            kept = [promise_text(found, self.ttft, self.tpot)] if self.limited else []
+            show("\n".join([simulation_text(found), *kept, *([""] if said else []), *said]))
             return
         if said:
             print("\n".join(said), file=sys.stderr)
@@ -96,8 +107,11 @@ class Answer:
         said: list[str] = []
         if self.out:
             from headway import figures
+            from headway.records.simulations import simulation_record
 
-            figures.write_figure(figures.simulation_figure(found), self.out)
+            limits = (self.ttft, self.tpot)
+            picture, record = figures.simulation_figure, simulation_record
+            draw(self.out, "simulate", lambda: picture(found, *limits), lambda: record(found, *limits))
             said.append(f"chart written to {self.out}")
         if self.perfetto:
             from headway.records.traces import write_trace
@@ -147,6 +161,8 @@ class Asked:
 
     def answer(self, to: Answer, *, seeds: int, compare: str | None) -> None:
         """Run and print it: once, several times, or beside a log."""
+        if to.limited and (compare is not None or seeds != 1):
+            raise InputError("--ttft and --tpot are of one run: leave them out beside --compare and --seeds")
         if compare is not None:
             from headway.plan.replayed import replayed
 

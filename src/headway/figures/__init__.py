@@ -11,12 +11,15 @@ from headway.figures.gantt import gantt, racks_figure
 from headway.figures.holding import holding_figure
 from headway.figures.inferences import calibration_figure, inference_figure
 from headway.figures.lab import audit_figure, lab_figure
+from headway.figures.lifetimes import lifetime_figure
+from headway.figures.predictions import predictions_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
 from headway.figures.terms import terms_figure
 from headway.figures.tiers import tiers_figure
+from headway.figures.training import training_figure
 from headway.figures.trains import trains_figure
 
 __all__ = [
@@ -39,11 +42,14 @@ __all__ = [
     "holding_figure",
     "inference_figure",
     "lab_figure",
+    "lifetime_figure",
+    "predictions_figure",
     "racks_figure",
     "search_figure",
     "simulation_figure",
     "terms_figure",
     "tiers_figure",
+    "training_figure",
     "trains_figure",
     "write_figure",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from headway.figures.style import CONFIG, FEW, SCHEMA, Spec
 from headway.simulation.results import Simulated
 
 Floats = NDArray[np.float64]
-_LINE = "#2e86ab"
+_LINE, _SLO = "#2e86ab", "#d1495b"
 _SHARES = np.unique(np.concatenate([np.linspace(0, 1, 101), np.linspace(0.99, 1, 11), [0.9999]]))
 _NAMED = (0.5, 0.99)  # quantiles whose value stands beside the line
 _ABOVE = 1.14  # end of the axis of shares: room for words above the line
@@ -19,18 +21,20 @@ _TICKS = 4  # of an axis of times, about
 _GAP = 30  # between panels of a row [pixels]
 
 
-def simulation_figure(s: Simulated) -> Spec:
+def simulation_figure(s: Simulated, ttft: float | None = None, tpot: float | None = None) -> Spec:
     """Return a simulation as a picture whose size does not grow with the number of requests.
 
     Parameters
     ----------
     s : Simulated
+    ttft, tpot : float or None
+        Limits that are drawn as lines, with the share of requests within each. [s]
     """
     return {
         "$schema": SCHEMA,
         "title": {"text": f"{s.deployment.setting.model.name} on {s.deployment.setting.system.name}: {_traffic(s)}",
                   "subtitle": _about(s), "anchor": "start", "offset": 14},
-        "vconcat": [p for p in (_times(s), requests_panel(s.log), batch_panel(s.log), strips(s.log)) if p],
+        "vconcat": [p for p in (_times(s, {"TTFT": ttft, "TPOT": tpot}), requests_panel(s.log), batch_panel(s.log), strips(s.log)) if p],
         "spacing": 26,
         "config": CONFIG,
     }  # fmt: skip
@@ -54,14 +58,18 @@ def _about(s: Simulated) -> list[str]:
     return ["; ".join([ran, rates]), *(["; ".join([*grows, *lost])] if grows or lost else [])]
 
 
-def _times(s: Simulated) -> Spec | None:
+def _times(s: Simulated, limits: Mapping[str, float | None]) -> Spec | None:
     """Cumulative shares of requests against the times that they saw."""
     sets = (("TTFT", s.log.ttft), ("TPOT", s.log.tpot), ("request", s.request))
     known = [(name, values) for name, values in sets if (np.isfinite(values) & (values > 0)).any()]
     if not known:
         return None
     wide = (WIDE - _GAP * (len(known) - 1)) // len(known)
-    return {"hconcat": [_shares(s, name, values, wide) for name, values in known], "spacing": _GAP, "bounds": "flush"}
+    return {
+        "hconcat": [_shares(s, name, values, wide, limits.get(name)) for name, values in known],
+        "spacing": _GAP,
+        "bounds": "flush",
+    }
 
 
 def _groups(s: Simulated) -> dict[str, NDArray[np.bool_]]:
@@ -72,12 +80,14 @@ def _groups(s: Simulated) -> dict[str, NDArray[np.bool_]]:
     return {name: r.tier == i for i, name in enumerate(r.tiers)}
 
 
-def _shares(s: Simulated, name: str, values: Floats, wide: int) -> Spec:
+def _shares(s: Simulated, name: str, values: Floats, wide: int, limit: float | None) -> Spec:
     known = np.isfinite(values) & (values > 0)
     unit, scale = ("ms", 1e3) if float(np.median(values[known])) < 1 else ("s", 1.0)
     groups = {tier: np.sort(scale * values[known & own]) for tier, own in _groups(s).items()}
     groups = {tier: sample for tier, sample in groups.items() if len(sample)}
     low, high = min(g[0] for g in groups.values()), max(g[-1] for g in groups.values())
+    if limit is not None:
+        low, high = min(low, scale * limit), max(high, scale * limit)
     room = (high / low) ** 0.02 * 1.001
     x: Spec = {"field": "x", "type": "quantitative", "title": f"{name} ({unit})",
                "axis": FEW | {"values": _ticks(low, high), "labelExpr": "format(datum.value, ',~r')"},
@@ -100,7 +110,26 @@ def _shares(s: Simulated, name: str, values: Floats, wide: int) -> Spec:
     ]  # fmt: skip
     if not several:
         layers += [_words(row, (low * high) ** 0.5, x, y) for row in dots]
+    if limit is not None:
+        layers += _promised(limit, scale, float((values[known] <= limit).mean()), (low * high) ** 0.5, x)
     return {"width": wide, "height": 150, "layer": layers}
+
+
+def _promised(limit: float, scale: float, kept: float, middle: float, x: Spec) -> list[Spec]:
+    """A limit as a line, and how many are within it."""
+    right = scale * limit < middle
+    row: Spec = {"x": scale * limit, "said": f"{units.per_cent(kept)} within"}
+    words: Spec = {"type": "text", "align": "left" if right else "right", "dx": 5 if right else -5, "color": _SLO,
+                   "fontWeight": 600}  # fmt: skip
+    line: Spec = {"type": "rule", "color": _SLO, "strokeDash": [5, 3], "strokeWidth": 2}
+    return [
+        {"data": {"values": [row]}, "mark": line, "encoding": {"x": x}},
+        {
+            "data": {"values": [row]},
+            "mark": words,
+            "encoding": {"x": x, "y": {"value": 142}, "text": {"field": "said"}},
+        },
+    ]
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +13,7 @@ from headway.fitting.estimate import Estimate, estimate
 from headway.fitting.factors import Fitted
 from headway.fitting.fit import Data, predict_with
 from headway.fitting.refits import Refits
-from headway.workers import end_with_parent
+from headway.workers import forked
 
 Array = NDArray[np.float64]
 _JOB: list[tuple[Refits, NDArray[np.str_]]] = []  # what forked workers inherit
@@ -64,7 +61,7 @@ def out_of_fold(
     names = sorted(set(fold if only is None else fold[only]))
     _JOB[:] = [(fits, fold)]
     try:
-        for number, (name, a, b) in enumerate(_predicted(names)):
+        for number, (name, a, b) in enumerate(forked(_without, names)):
             held = fold == name
             own[held], ttft[held] = a, b
             if progress:
@@ -72,16 +69,6 @@ def out_of_fold(
     finally:
         _JOB.clear()
     return OutOfFold(own, ttft, fold)
-
-
-def _predicted(names: list[str]) -> Iterator[tuple[str, Array, Array]]:
-    """Fit without each fold, on all cores where processes can be forked."""
-    workers = min(os.cpu_count() or 1, len(names))
-    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
-        yield from map(_without, names)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), end_with_parent) as pool:
-        yield from pool.map(_without, names)
 
 
 def _without(name: str) -> tuple[str, Array, Array]:

@@ -7,7 +7,7 @@ their compiled programs multiply, move, hold and send. For learning and for test
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headway.lab.listing import listed, planned
 from headway.models import Architecture
@@ -86,14 +86,16 @@ def audit(
     return audited(name, chosen, mutation=mutation, phases=phases)
 
 
-def demonstrate(name: str, model: str = "") -> Demonstration:
-    """Run a system of the lecture: ``decode`` (SYS-B2), ``attention`` (SYS-B4), ``prefill`` (SYS-B6), by name or id.
+def demonstrate(name: str, model: str = "", **options: Any) -> Demonstration:
+    """Run a system of the lecture by name or id (`listed`): ``decode`` (SYS-B2), ``experts`` (SYS-C1), ...
 
     Parameters
     ----------
     name : str
     model : str
         Whose tiny network runs; "" takes the system's own choice.
+    options
+        What only some systems take, as the verb's options (docs/lab.md).
 
     Raises
     ------
@@ -101,9 +103,9 @@ def demonstrate(name: str, model: str = "") -> Demonstration:
         For a system that the lab does not have, and without JAX (the ``[lab]`` extra).
     """
     _ready()
-    from headway.lab.systems import demonstrate as shown
+    from headway.lab.demonstrations import demonstrate as shown
 
-    return shown(name, model)
+    return shown(name, model, **options)
 
 
 def _ready(devices: int = 1) -> None:

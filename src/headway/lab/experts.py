@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
+from headway.lab.routing import Router
 from headway.lab.running import Matrices, Pass, row
 from headway.lab.shapes import Family, Shape
 
@@ -46,22 +46,9 @@ def routed(x: Array, m: Matrices, family: Family, active: int, p: Pass) -> tuple
     active : int
         Experts of a token. [experts]
     p : Pass
-
-    Notes
-    -----
-    ``softmax``: over the chosen scores. ``sigmoid`` (DeepSeek-V3): a correction per expert helps to choose, not to weigh.
     """
-    scores = m("router", x)
-    if family.scores == "sigmoid":
-        scores = jax.nn.sigmoid(scores)
-        ranked = scores + m.weights["correction"] if family.correction else scores
-    else:
-        ranked = scores
-    chosen = jax.lax.top_k(ranked, active)[1] if p.routes is None else p.routes
-    held = jnp.take_along_axis(scores, chosen, axis=1)
-    if family.scores == "sigmoid":
-        return chosen, held / jnp.sum(held, axis=1, keepdims=True)
-    return chosen, jax.nn.softmax(held, axis=1)
+    router = Router(family.scores, active, *p.groups)
+    return router(m("router", x), m.weights["correction"] if family.correction else None, p.routes)
 
 
 def mixture(x: Array, m: Matrices, s: Shape, family: Family, curve: Curve, p: Pass) -> Array:
@@ -84,6 +71,7 @@ def mixture(x: Array, m: Matrices, s: Shape, family: Family, curve: Curve, p: Pa
     count = s.layer.experts.count
     touched = jnp.zeros(count).at[chosen].max(1.0)
     p.count("touched", jnp.sum(touched))
+    p.count(f"layer {sum(k.startswith('layer') for k in p.seen)}", jnp.zeros(count).at[chosen].add(1.0))
     if p.spread:
         out = _sent(flat, chosen, weights, m, count, curve, p)
     else:
@@ -139,10 +127,13 @@ def _sent(x: Array, chosen: Array, weights: Array, m: Matrices, count: int, curv
     p.count("returns", jnp.sum(wanted & (jnp.arange(place.ep) != home)[:, None]))
     wanted = jnp.repeat(wanted, place.slices, axis=0)
     p.count("copies", jnp.sum(wanted & (jnp.arange(place.chips) != place.index())[:, None]))
+    p.count("sent to", jnp.sum(wanted, axis=1))
     parcel = jnp.concatenate([x, chosen.astype(x.dtype), weights], axis=1)
     nothing = jnp.concatenate([jnp.zeros(hidden), -jnp.ones(chosen.shape[1]), jnp.zeros(chosen.shape[1])])
     parcels = jnp.where(wanted[..., None], parcel[None], nothing)
-    came = place.dispatched(parcels).reshape(place.chips * tokens, -1)
+    came = place.dispatched(parcels)
+    p.count("came from", jnp.sum(jnp.any(came[..., hidden : hidden + chosen.shape[1]] >= 0, axis=-1), axis=1))
+    came = came.reshape(place.chips * tokens, -1)
     x, ids, weights = jnp.split(came, [hidden, hidden + chosen.shape[1]], axis=1)
     p.count("arrivals", jnp.sum(jnp.any(ids >= 0, axis=1)))
     out = _here(x, ids.astype(jnp.int32), weights, m, count, curve, p)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from headway.models import Architecture
 from headway.parallel import Layout
+from headway.parallel.schedules import Play
 from headway.shown import Shown
 
 
@@ -117,19 +118,22 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Lines over one axis.
+    """Lines over one axis, or a map.
 
     Attributes
     ----------
     x, y : str
         Titles of the axes, with units.
     points : tuple of (str, float, float)
-        Line, and where its points lie. [as the titles say]
+        Line, and where its points lie; of a map row, column and amount. [as the titles say]
+    kind : str
+        ``powers`` (both axes logarithmic), ``plain`` (neither) or ``map``.
     """
 
     x: str
     y: str
     points: tuple[tuple[str, float, float], ...]
+    kind: Literal["powers", "plain", "map"] = "powers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,10 @@ class Demonstration(Shown):
     rows : tuple of dict
         A table, all rows with the same columns; a column's name ends in its unit.
     picture : Picture
+    notes : tuple of str
+        What to do with it, a line each.
+    plays : tuple of Play
+        Schedules as they ran, drawn instead of the picture. [mean times of a stage, or of a forward]
     """
 
     RECORD: ClassVar[str] = "headway.records.lab:demonstration_record"
@@ -158,6 +166,8 @@ class Demonstration(Shown):
     checks: tuple[Check, ...]
     rows: tuple[dict[str, Any], ...]
     picture: Picture
+    notes: tuple[str, ...] = ()
+    plays: tuple[Play, ...] = ()
 
     @property
     def passes(self) -> bool:

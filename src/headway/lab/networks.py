@@ -207,16 +207,54 @@ def run_layer(net: Network, i: int, weights: Mapping[str, Array], layers: list[C
         [batch, tokens, hidden] [1]
     p : Pass
     """
+    x = x + mixed(net, i, weights, layers, x, p)
+    return x + fed(net, i, weights, x, p)
+
+
+def mixed(net: Network, i: int, weights: Mapping[str, Array], layers: list[Cache], x: Array, p: Pass) -> Array:
+    """Return what a layer's first half adds: attention, or a recurrent state.
+
+    Parameters
+    ----------
+    net : Network
+    i : int
+        Number of the layer. [1]
+    weights : dict
+        Of the layer.
+    layers : list of dict
+        Caches of all layers.
+    x : array
+        [batch, tokens, hidden] [1]
+    p : Pass
+    """
+    s = net.shapes[i]
+    m = Matrices(s, weights, p.place)
+    h = normed(x, weights["norm"])
+    if isinstance(s.mixer, Delta):
+        out, layers[i] = delta_net(h, m, s.mixer, layers[i], p)
+    else:
+        out, layers[s.source] = attention(h, m, s, layers[s.source], p)
+    out = p.place.add(out) + m.bias("attention.o_proj")
+    return normed(out, weights["norm_after"]) if "norm_after" in weights else out
+
+
+def fed(net: Network, i: int, weights: Mapping[str, Array], x: Array, p: Pass) -> Array:
+    """Return what a layer's second half adds: a dense block, or experts.
+
+    Parameters
+    ----------
+    net : Network
+    i : int
+        Number of the layer. [1]
+    weights : dict
+        Of the layer.
+    x : array
+        [batch, tokens, hidden] [1]
+    p : Pass
+    """
     s, family, place = net.shapes[i], net.family, p.place
     m = Matrices(s, weights, place)
     curve = jax.nn.silu if family.activation == "silu" else functools.partial(jax.nn.gelu, approximate=True)
-    h = normed(x, weights["norm"])
-    if isinstance(s.mixer, Delta):
-        mixed, layers[i] = delta_net(h, m, s.mixer, layers[i], p)
-    else:
-        mixed, layers[s.source] = attention(h, m, s, layers[s.source], p)
-    mixed = place.add(mixed) + m.bias("attention.o_proj")
-    x = x + (normed(mixed, weights["norm_after"]) if "norm_after" in weights else mixed)
     h = normed(x, weights["ffn_norm"])
     parts: list[Array] = []
     if "dense" in s.roles:
@@ -232,7 +270,7 @@ def run_layer(net: Network, i: int, weights: Mapping[str, Array], layers: list[C
         apart = jnp.float32(0)
     out = place.add(sum(parts[1:], parts[0])) + apart if parts else apart
     out = out + m.bias("dense.down_proj")
-    return x + (normed(out, weights["ffn_norm_after"]) if "ffn_norm_after" in weights else out)
+    return normed(out, weights["ffn_norm_after"]) if "ffn_norm_after" in weights else out
 
 
 def looked_up(net: Network, weights: Weights, tokens: Array, place: Place) -> Array:

@@ -36,12 +36,15 @@ class Pass:
         Attention in tiles of so many keys; None: in one piece. [1]
     capacity : float or None
         Slots of each expert over an even share of the pass's choices, beyond which they are dropped; None: room for all. [times]
+    groups : (int, int)
+        Groups of experts, and of how many of them a token may choose. [groups]
     routes : array or None
         Experts of each token, given instead of scored. [tokens, experts of a token] [1]
     ignores : str
         A part that a mutation leaves out (``window``, ``shared``), to see that the audit notices; "" for none.
     seen : dict
-        Counted on the way: query-key pairs by row, copies of tokens sent, experts touched.
+        Counted on the way: query-key pairs by row, copies of tokens sent, experts touched; of each layer with experts, and of
+        each chip with which tokens were exchanged, a row of numbers.
     met, reads : dict
         By row: query-key pairs that are multiplied, masked ones too; entries that are read from caches. [1, entries]
     """
@@ -52,6 +55,7 @@ class Pass:
     place: Place = ALONE
     tile: int | None = None
     capacity: float | None = None
+    groups: tuple[int, int] = (1, 1)
     routes: Array | None = None
     ignores: str = ""
     seen: dict[str, Array] = field(default_factory=dict[str, Any])

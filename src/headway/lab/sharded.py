@@ -37,6 +37,8 @@ class Ran:
         FLOPs by row that the program asks for, per chip: of products, of the rest. [FLOP]
     seen : dict
         What was counted on the way, the mean over chips.
+    rows : dict
+        Rows of numbers that were counted: experts' choices by layer, copies of tokens by chip. [chips, ...] [1]
     met, reads : dict
         By row: query-key pairs that were multiplied, entries that were read from caches. [1, entries]
     """
@@ -45,6 +47,7 @@ class Ran:
     counted: Counted
     asked: dict[str, tuple[float, float]]
     seen: dict[str, Any]
+    rows: dict[str, Any]
     met: dict[str, int]
     reads: dict[str, int]
 
@@ -139,9 +142,12 @@ class Chips:
         program = self._programs[key]
         logits, self._caches, self._lengths, seen = program.run(*given)
         seen = {k: np.asarray(v, dtype=float) for k, v in seen.items()}
-        mean = {k: v.sum(0) if self._packings else v.mean(0) for k, v in seen.items()}
+        mean = {k: v.sum(0) if self._packings else v.mean(0) for k, v in seen.items() if v.ndim == 1}
+        rows = {k: v for k, v in seen.items() if v.ndim > 1}
         out = self._joined(np.asarray(logits), fresh)
-        return Ran(out, program.counted, program.asked, mean, dict(program.traced.met), dict(program.traced.reads))
+        return Ran(
+            out, program.counted, program.asked, mean, rows, dict(program.traced.met), dict(program.traced.reads)
+        )
 
     def _compiled(self, given: tuple[Any, ...], fresh: bool, more: dict[str, Any]) -> _Program:
         kept: list[Pass] = []

@@ -12,12 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from headway.errors import InputError, unknown
+from headway.errors import InputError
 from headway.lab.asked import asked_flops
 from headway.lab.attention import attend, attend_in_tiles, divided, sees
 from headway.lab.cache import cache_bytes
 from headway.lab.findings import Check, Demonstration, Picture
-from headway.lab.listing import SYSTEMS
 from headway.lab.needs import QUICK
 from headway.lab.networks import Network, begun, forward, network, whole_pass
 from headway.lab.shapes import Heads, family_of, shapes
@@ -30,28 +29,6 @@ from headway.roofline import Load, row_work
 Array = Any
 PROMPT, OUTPUT = 24, 8  # tokens
 _CLOSE = 1e-5  # of the largest logit (SYS-B2)
-
-
-def demonstrate(name: str, model: str = "") -> Demonstration:
-    """Run a system by its name or id.
-
-    Parameters
-    ----------
-    name : str
-        ``decode``, ``attention`` or ``prefill``; or SYS-B2, B2, ...
-    model : str
-        "" takes the system's own choice.
-
-    Raises
-    ------
-    InputError
-        When the lab does not have it.
-    """
-    key = name.lower().removeprefix("sys-")
-    for word, number, _, usual in SYSTEMS:
-        if key in (word, number.removeprefix("SYS-").lower()):
-            return _RUN[word](model or usual)
-    raise unknown("system of the lab", name, list(_RUN), f"It has: audit, {', '.join(_RUN)}.")
 
 
 def decode(model: str) -> Demonstration:
@@ -130,6 +107,19 @@ def _traced(net: Network, weights: Any, new: int, context: int) -> Any:
         return forward(net, weights, cache, tokens, p)[0]
 
     return jax.make_jaxpr(one)(weights, cache, tokens), kept[-1]
+
+
+def products(net: Network, weights: Any, new: int, context: int) -> dict[str, float]:
+    """Return the FLOPs of products of a pass on one sequence, by row. [FLOP]
+
+    Parameters
+    ----------
+    net : Network
+    weights : dict
+    new, context : int
+        Tokens of the pass, and of the cache. [tokens]
+    """
+    return {name: found for name, (found, _) in asked_flops(_traced(net, weights, new, context)[0]).items()}
 
 
 def _products(net: Network, weights: Any, new: int, context: int) -> float:
@@ -366,6 +356,3 @@ def _held(f: Callable[..., Array], given: Sequence[Array]) -> tuple[Array, int]:
     """What a function returns, and the temporaries of its compiled program."""
     compiled: Any = jax.jit(f).lower(*given).compile(QUICK)
     return compiled(*given), int(compiled.memory_analysis().temp_size_in_bytes)
-
-
-_RUN: dict[str, Callable[[str], Demonstration]] = {"decode": decode, "attention": attention, "prefill": prefill}

@@ -99,7 +99,7 @@ def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0
     """
     if not skew:
         return experts * (1 - (1 - active / experts) ** tokens)
-    chance = _popularity(int(experts), float(active), float(skew))
+    chance = popularity(int(experts), float(active), float(skew))
     return np.sum(1 - (1 - chance) ** np.asarray(tokens, dtype=float)[..., None], axis=-1)
 
 
@@ -216,7 +216,7 @@ def hottest_expert(experts: int, active: int, skew: float) -> float:
     skew : float
         Zipf exponent of expert popularity. [1]
     """
-    return float(_popularity(int(experts), float(active), float(skew)).max())
+    return float(popularity(int(experts), float(active), float(skew)).max())
 
 
 def fraction_touched(sparsity: Real, tokens: Real) -> Real:
@@ -233,8 +233,18 @@ def fraction_touched(sparsity: Real, tokens: Real) -> Real:
 
 
 @lru_cache(maxsize=64)
-def _popularity(experts: int, active: float, skew: float) -> np.ndarray:
-    """Return each expert's chance per token: Zipf, summing to k, none above 1."""
+def popularity(experts: int, active: float, skew: float) -> np.ndarray:
+    """Return each expert's chance per token: Zipf, summing to k, none above 1.
+
+    Parameters
+    ----------
+    experts : int
+        E. [experts]
+    active : float
+        k, of a token. [experts]
+    skew : float
+        Popularity falls as rank to the power -skew. [1]
+    """
     weights = np.arange(1, experts + 1, dtype=float) ** -skew
     chance = np.zeros(experts)
     free = np.ones(experts, dtype=bool)

@@ -264,44 +264,19 @@ def _in_order(orders: Sequence[Sequence[Step]], times: Mapping[Kind, float], sta
 
 
 def _zero_bubble(stages: int, m: int, forward: float, inputs: float, weights: float) -> list[Task]:
-    """Play ZB-H1: input gradients at once, forwards while no more than 1F1B holds, weight gradients where nothing else can go.
-
-    Greedy by time: whenever a stage is free it takes the first of these that is ready.
-    """
-    times: dict[Kind, float] = {"forward": forward, "backward": inputs, "weights": weights}
-    done: dict[tuple[int, Step], float] = {}
-    count = [dict.fromkeys(times, 0) for _ in range(stages)]
-    wake = [(0.0, s) for s in range(stages)]
-    free = [0.0] * stages
-    tasks: list[Task] = []
-
-    def ready(s: int, step: Step, now: float) -> bool:
-        return all(done.get(n, now + 1) <= now for n in _needs(step, s, stages, 1))
-
-    def choose(s: int, now: float) -> Kind | None:
-        c = count[s]
-        if c["backward"] < m and ready(s, ("backward", c["backward"], 0), now):
-            return "backward"
-        held = c["forward"] - c["weights"]
-        if c["forward"] < m and held < stages - s and ready(s, ("forward", c["forward"], 0), now):
-            return "forward"
-        return "weights" if c["weights"] < c["backward"] else None
-
-    while wake:
-        now, s = heapq.heappop(wake)
-        if now < free[s]:
-            continue
-        kind = choose(s, now)
-        if kind is None:
-            continue  # another stage's end wakes it
-        number = count[s][kind]
-        count[s][kind] += 1
-        free[s] = end = now + times[kind]
-        done[s, (kind, number, 0)] = end
-        tasks.append(Task(s, number, kind, 0, now, end))
-        for other in {max(s - 1, 0), s, min(s + 1, stages - 1)}:
-            heapq.heappush(wake, (max(end, free[other]), other))
-    return tasks
+    """Play ZB-H1: 1F1B of input gradients; stage s does weight gradients s micro-batches later, and the last of them at the end."""
+    orders: list[list[Step]] = []
+    for s in range(stages):
+        ahead = min(stages - s, m)
+        order: list[Step] = [("forward", i, 0) for i in range(ahead)]
+        for i in range(m):
+            order.append(("backward", i, 0))
+            if i >= s:
+                order.append(("weights", i - s, 0))
+            if ahead + i < m:
+                order.append(("forward", ahead + i, 0))
+        orders.append([*order, *(("weights", i, 0) for i in range(max(m - s, 0), m))])
+    return _in_order(orders, {"forward": forward, "backward": inputs, "weights": weights}, stages, 1)
 
 
 def _positive(**numbers: int) -> None:

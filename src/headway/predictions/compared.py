@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,42 @@ def _positive(text: str | None) -> float:
     return value if value > 0 and math.isfinite(value) else math.nan
 
 
+class Pair(NamedTuple):
+    """One measured quantity of a row beside its prediction.
+
+    Attributes
+    ----------
+    what : str
+        TPOT, TTFT or output tok/s.
+    measured, predicted, low, high : float
+        And the 80 % interval; NaN where there is none. [ms, or tokens/s]
+    """
+
+    what: str
+    measured: float
+    predicted: float
+    low: float
+    high: float
+
+
+def paired(row: Mapping[str, str]) -> Iterator[Pair]:
+    """Yield what of a row with predictions was measured, too.
+
+    Parameters
+    ----------
+    row : mapping
+        Of a table, with `headway.predictions.ADDED`.
+    """
+    for what, columns, ends in _PAIRS:
+        column = next((c for c in columns if not math.isnan(_positive(row.get(c)))), "")
+        measured, guess = _positive(row.get(column)), _positive(row.get(columns.get(column, "")))
+        if math.isnan(measured) or math.isnan(guess):
+            continue
+        scale = guess / _positive(row.get(next(iter(columns.values()))))  # a median's interval is as wide as the mean's
+        low, high = (scale * _positive(row.get(e)) for e in ends) if ends else (math.nan, math.nan)
+        yield Pair(what, measured, guess, low, high)
+
+
 @dataclass
 class Compared:
     """Pairs of measured and predicted values, gathered row by row."""
@@ -38,17 +74,9 @@ class Compared:
 
     def add(self, row: Mapping[str, str]) -> None:
         """Take up a row with its predictions; one that was refused, or holds no measurement, adds nothing."""
-        for what, columns, ends in _PAIRS:
-            column = next((c for c in columns if not math.isnan(_positive(row.get(c)))), "")
-            measured, guess = _positive(row.get(column)), _positive(row.get(columns.get(column, "")))
-            if math.isnan(measured) or math.isnan(guess):
-                continue
-            scale = guess / _positive(
-                row.get(next(iter(columns.values())))
-            )  # a median's interval is as wide as the mean's
-            low, high = (scale * _positive(row.get(e)) for e in ends) if ends else (math.nan, math.nan)
-            inside = math.nan if math.isnan(low) or math.isnan(high) else float(low <= measured <= high)
-            self.pairs.setdefault(what, []).append((measured, guess, inside))
+        for p in paired(row):
+            inside = math.nan if math.isnan(p.low) or math.isnan(p.high) else float(p.low <= p.measured <= p.high)
+            self.pairs.setdefault(p.what, []).append((p.measured, p.predicted, inside))
 
     def record(self) -> list[dict[str, Any]]:
         """Return a row per quantity that was measured: rows, errors as shares, and the share inside the 80 % intervals."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from headway.catalog import catalogue
@@ -47,7 +48,12 @@ def demonstration_record(d: Demonstration) -> dict[str, Any]:
     return {
         "name": d.name, "system": d.system, "title": d.title, "model": d.model, "passes": d.passes,
         "checks": [{"what": c.what, "wanted": c.wanted, "found": c.found, "passes": c.passes} for c in d.checks],
-        "rows": list(d.rows), "picture": {
-            "x": d.picture.x, "y": d.picture.y, "points": [{"line": a, "x": b, "y": c} for a, b, c in d.picture.points]
+        "rows": list(d.rows), "notes": list(d.notes), "picture": {
+            "x": d.picture.x, "y": d.picture.y, "kind": d.picture.kind,
+            "points": [{"line": a, "x": b, "y": c} for a, b, c in d.picture.points],
         },
+        "schedules": [
+            {"name": p.name, "stages": p.stages, "micro_batches": p.micro_batches, "idle": p.idle, "tasks": [asdict(t) for t in p.tasks]}
+            for p in d.plays
+        ],
     }  # fmt: skip

@@ -6,12 +6,20 @@ from typing import Any
 
 from headway.numeric import finite
 from headway.search.answer import Option, SearchAnswer, Searched, option
-from headway.search.why import spent
+from headway.search.placement import memory_parts, name_of
+from headway.search.why import reason, spent
+
+_CUTS = ("tp", "cp", "dp", "ep", "pp")
 
 
 def search_record(answer: SearchAnswer) -> dict[str, Any]:
     """Return the answer as plain data: SI units, names end in the unit where it is not a count."""
     q, best = answer.query, answer.best
+
+    def told(o: Option) -> dict[str, Any]:
+        lost = "" if (o.system, o.index) == (best.system, best.index) else o.reason or reason(best, o, q)
+        return placed_record(o) | {"reason": lost}
+
     return {
         "model": best.found.where.model.name,
         "query": {
@@ -19,15 +27,33 @@ def search_record(answer: SearchAnswer) -> dict[str, Any]:
             "sure": q.sure, "rate_per_s": q.rate, "minimise": q.minimise, "engine": best.found.where.engine.name, "overlap": q.overlap,
             "drafts": q.drafts,
         },
-        "best": best.record() | {"chip_seconds_per_token": spent(best)},
+        "best": placed_record(best),
         "fleets": [fleet_record(f) for f in answer.fleets],
-        "frontier": [o.record() for o in answer.frontier],
-        "frontier_by_cost": [o.record() for o in answer.by_cost],
+        "frontier": [told(o) for o in answer.frontier],
+        "frontier_by_cost": [told(o) for o in answer.by_cost],
         "systems": [o.record() for o in answer.systems],
-        "runners_up": [x.record() | {"reason": x.reason} for x in answer.losers],
+        "runners_up": [told(x) for x in answer.losers],
         "evaluated": answer.evaluated,
         "warnings": answer.warnings,
     }  # fmt: skip
+
+
+def placed_record(o: Option) -> dict[str, Any]:
+    """Return an option with what its chips do, what their memory holds and what their time goes to."""
+    d = o.deployment
+    pools = [("all", d.decode)] if d.prefill is None else [("prompts", d.prefill), ("answers", d.decode)]
+    return (
+        {"name": name_of(o)}
+        | o.record()
+        | {
+            "chip_seconds_per_token": spent(o),
+            "memory_parts_bytes_per_chip": memory_parts(o),
+            "pools": [
+                {"of": name, "replicas": p.replicas, "chips": p.chips, **{k: getattr(p.layout, k) for k in _CUTS}}
+                for name, p in pools
+            ],
+        }
+    )
 
 
 def fleet_record(one: Option) -> dict[str, Any]:

@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 
 from headway.numeric import finite
+from headway.records.departures import departures_record, promise_record
 from headway.simulation.results import Quantile, Simulated, TierResult
 from headway.simulation.timeline import Timeline, timeline, used_over_time
 
 
-def simulation_record(s: Simulated) -> dict[str, Any]:
-    """Return a simulation as plain data for ``--json``: SI units, names end in the unit where it is not a count."""
+def simulation_record(s: Simulated, ttft: float | None = None, tpot: float | None = None) -> dict[str, Any]:
+    """Return a simulation as plain data for ``--json``: SI units, names end in the unit where it is not a count.
+
+    Parameters
+    ----------
+    s : Simulated
+    ttft, tpot : float or None
+        Limits whose keeping is told. [s]
+    """
     log, d = s.log, s.deployment
     return {
         "model": d.setting.model.name, "system": d.setting.system.name, "layout": str(d.layout), "replicas": s.replicas,
@@ -32,10 +40,12 @@ def simulation_record(s: Simulated) -> dict[str, Any]:
         "cached_share": finite(s.cached), "padding_share": finite(s.padding),
         "paid_chip_s": s.paid, "average_dollars_per_mtok": _prices(s),
         "tiers": [_tier(t) for t in s.by_tier],
+        "promise": promise_record(s, ttft, tpot),
         **{f"{name}_s": quantiles_record(found) for name, found in {**s.quantiles, "itl": s.itl}.items()},
         "mean_ttft_s": finite(float(np.nanmean(log.ttft)) if s.ended.any() else float("nan")),
         "mean_tpot_s": finite(float(np.nanmean(log.tpot)) if np.isfinite(log.tpot).any() else float("nan")),
         "timeline": _over_time(timeline(log), s),
+        "trains": departures_record(s),
     }  # fmt: skip
 
 

@@ -95,11 +95,14 @@ def demonstration_text(d: Demonstration) -> str:
             table_text(["check", "wanted", "found", ""], checks, left=True),
             "",
             table_text([h.replace("_", " ") for h in heads], body),
+            *(["", *d.notes] if d.notes else []),
         ]
     )
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if not isinstance(value, int | float):
         return str(value)
     if value and abs(value) < 0.01:

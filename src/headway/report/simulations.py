@@ -33,6 +33,20 @@ def simulation_text(s: Simulated) -> str:
     return "\n".join(out)
 
 
+def promise_text(s: Simulated, ttft: float | None, tpot: float | None) -> str:
+    """Return which share of the requests ended within limits.
+
+    Parameters
+    ----------
+    s : Simulated
+    ttft, tpot : float or None
+        Longest time to the first token, and per token after it. [s]
+    """
+    ends = {k: v for k, v in (("ttft", ttft), ("tpot", tpot)) if v is not None}
+    said = " and ".join(f"{k.upper()} {units.seconds(v)}" for k, v in ends.items())
+    return f"within {said}: {units.per_cent(float(s.good(**ends).mean()))} of the requests"
+
+
 def ran_on(s: Simulated) -> str:
     """Return the layout, the replicas, the engine and its scheduler in words."""
     return where_on(s.deployment, s.replicas)

@@ -137,9 +137,9 @@ def transfer(send: Send, payload: Real, chip: Machine) -> Transfer:
 
     Notes
     -----
-    Over more ranks than the link joins: an all-reduce is hierarchical (each chip carries its share of the payload
-    outside); a token's copies for experts cross once to each other domain that holds one, and are handed on inside; of
-    hand-overs between pipeline stages those from one domain to the next cross.
+    Over more ranks than the link joins: an all-reduce, and a direct all-gather or reduce-scatter, is hierarchical (each chip
+    carries its share of the payload outside); a token's copies for experts cross once to each other domain that holds one, and
+    are handed on inside; of hand-overs between pipeline stages those from one domain to the next cross.
     """
     if send.kind == "host":  # between a chip and its host's processor
         return Transfer(payload, send.messages, 2, chip.cpu_link)
@@ -173,6 +173,11 @@ def _crossing(send: Send, payload: Real, chip: Machine, local: Real) -> Transfer
         crossing = np.minimum(np.ceil(send.ranks / chip.joined) - 1, send.messages)
         away = crossing / send.messages
         return Transfer(payload * (1 - away), send.messages, 2, chip.link, payload * away, out, crossing)
+    if (
+        send.kind in ("all-gather", "reduce-scatter") and send.algorithm == "direct"
+    ):  # every chip carries its share outside
+        across = traffic(send.kind, "direct", payload / inside, parts).sent * leaves
+        return Transfer(_inside(send, payload, inside), send.messages, inside, chip.link, across, out, leaving)
     if send.kind in ("all-gather", "reduce-scatter"):  # a ring passes everything over its slowest link
         sent = _inside(send, payload, send.ranks)
         return Transfer(sent * (1 - leaves), send.messages, inside, chip.link, sent * leaves, out, leaving)

@@ -171,12 +171,13 @@ class Profile:
         """Return the spread for a kind of load and a quantity: variances add up over what a case is and what is unseen.
 
         No profile has measurements with layers on a host's processor: that is as if the chips were of an unseen vendor.
-        Numbers out of their range count once, however many. A kind never seen takes the largest.
+        Numbers out of their range count once, however many; prompts found in a cache, which no evidence has, are as a generation
+        of chips that was never seen. A kind never seen takes the largest.
         """
         found, more = self.spreads.get(load, {}).get(what), self.more.get(load, {}).get(what, {})
         if found is None:
             return None
-        named = dict.fromkeys("vendor" if t == "host" else "range" if t in RANGES else t for t in things)
+        named = dict.fromkeys(_UNSEEN.get(t, "range" if t in RANGES else t) for t in things)
         largest = max(more.values(), default=0.0)
         return found.widened((1 + sum(more.get(t, largest) for t in named)) ** 0.5)
 
@@ -200,6 +201,7 @@ class Profile:
         return (values >= low) & (values <= high)
 
 
+_UNSEEN = {"host": "vendor", "hits": "generation"}  # as what they count where no evidence has them
 REFERENCE_YEAR = 2026.0
 
 

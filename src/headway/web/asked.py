@@ -11,12 +11,25 @@ from typing import Any
 from headway.errors import InputError, near_misses, quoted
 from headway.questions import FIELDS, option_of
 from headway.web.limits import MOST_NUMBERS, MOST_POINTS, MOST_TEXT
-from headway.web.names import PASTED, model_name, plain_text, seller_name, sweep_text, traffic_name, word
+from headway.web.names import (
+    PASTED,
+    PASTED_TABLE,
+    harmless_table,
+    model_name,
+    plain_text,
+    seller_name,
+    sweep_text,
+    traffic_name,
+    word,
+)
 from headway.web.offered import OFFERED, Offered, Option, options_of
+from headway.web.own import FOLDER, chip_table
 
+_FILES = {"config": "config.json", "own_chip": "chip of your own", "cases": "table of cases"}
+_SYSTEMS = {"system", "systems", "on", "against"}
 _TRAFFIC = ("traffic", "fill")
 _WORDS = ("equation", "table")
-_READABLE = {PASTED: "./config.json"}  # as whoever pasted it has it
+_READABLE = {PASTED: "./config.json", PASTED_TABLE: "./cases.csv"}  # as whoever pasted it has it
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,10 @@ class Asked:
         Words of the command line: those that stand in their place, and the options.
     config : dict or None
         A config.json that came with it.
+    chip : str or None
+        The ``chips.csv`` of a chip that came with it.
+    table : str or None
+        The cases that came with it.
     """
 
     offered: Offered
@@ -39,6 +56,8 @@ class Asked:
     placed: list[str] = field(default_factory=list[str])
     options: list[str] = field(default_factory=list[str])
     config: dict[str, Any] | None = None
+    chip: str | None = None
+    table: str | None = None
 
     def words(self, *more: str) -> list[str]:
         """Return the words of the command line, and some more."""
@@ -47,6 +66,7 @@ class Asked:
     def command(self) -> str:
         """Return the command line as people type it."""
         said = [*self.placed, *(part for o in self.options for part in o.split("=", 1))]
+        said += ["--catalog", f"./{FOLDER}"] if self.chip is not None else []
         return " ".join(["headway", self.offered.name, *(shlex.quote(_READABLE.get(x, x)) for x in said)])
 
 
@@ -70,19 +90,14 @@ def read(verb: str, body: Any) -> Asked:
         raise InputError('the body must be a JSON object of options, like {"model": "deepseek-v3", "system": "h200x8"}')
     offered = OFFERED[verb]
     known = options_of(offered)
-    config = body.get("config") if "model" in known else None
-    if "config" in body and "model" not in known:
-        raise InputError(f"{verb} takes no config.json")
-    if config is not None and not isinstance(config, dict):
-        raise InputError("config must be the object of a config.json")
-    found = Asked(offered, {}, config=config)
+    found = _with_files(offered, known, body)
     for name in body:
-        if name not in known and name != "config":
+        if name not in known and name not in _FILES:
             close = near_misses(str(name), known)
             raise InputError(
                 f"{verb}: {quoted(name)} is no option of the page{f'; did you mean {close[0]}?' if close else ''}"
             )
-    given = {"model": "pasted", **body} if config is not None else body
+    given = {"model": "pasted", **body} if found.config is not None else body
     for name, o in known.items():  # words stand in the order of the command line
         if given.get(name) is not None:
             _add(found, o, given[name])
@@ -90,6 +105,44 @@ def read(verb: str, body: Any) -> Asked:
     if missing:
         raise InputError(f"{verb} needs {' and '.join(missing)}")
     return found
+
+
+def _with_files(offered: Offered, known: Mapping[str, Option], body: Mapping[str, Any]) -> Asked:
+    """The question with what came instead of names: nothing that it does not take."""
+    takes = files_of(offered, known)
+    for name, said in _FILES.items():
+        if name in body and name not in takes:
+            raise InputError(f"{offered.name} takes no {said}")
+    config, chip, table = (body.get(name) for name in _FILES)
+    if config is not None and not isinstance(config, dict):
+        raise InputError("config must be the object of a config.json")
+    if table is not None and not isinstance(table, str):
+        raise InputError("cases must be the text of a CSV")
+    table = None if table is None else harmless_table(table)
+    found = Asked(offered, {}, config=config, chip=None if chip is None else chip_table(chip), table=table)
+    if "cases" in takes:
+        if table is None:
+            raise InputError(f"{offered.name} needs cases: the text of a CSV")
+        found.placed.append(PASTED_TABLE)
+    return found
+
+
+def files_of(offered: Offered, known: Mapping[str, Option]) -> tuple[str, ...]:
+    """Return what of one's own a verb takes: a config, a chip, a table.
+
+    Parameters
+    ----------
+    offered : Offered
+    known : mapping
+        Its options.
+    """
+    if offered.cases:
+        return ("own_chip", "cases")
+    model = known.get("model")
+    takes = [
+        n for n, yes in (("config", model and offered.name != "infer"), ("own_chip", _SYSTEMS & known.keys())) if yes
+    ]
+    return tuple(takes)
 
 
 def _add(found: Asked, o: Option, value: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from headway.questions import FIELDS
 from headway.web.asked import Asked
 from headway.web.names import PASTED
 from headway.web.offered import options_of
+from headway.web.own import FOLDER
 
 
 def program(a: Asked) -> str:
@@ -21,9 +23,10 @@ def program(a: Asked) -> str:
         "plan": _plan, "curve": _curve, "cost": _cost, "tiers": _tiers, "ask": _ask, "search": _search, "lecture": _lecture,
     }.get(a.offered.name)  # fmt: skip
     if body is None:  # what has no function of its own in the library's front
-        words = [a.offered.name, *a.placed, *a.options, "--json"]
-        return f"import json\nimport subprocess\n\nfound = json.loads(subprocess.check_output({['headway', *words]!r}))"
-    return f"import headway as hw\n\n{body(a)}"
+        words = [*shlex.split(a.command()), "--json"]
+        return f"import json\nimport subprocess\n\nfound = json.loads(subprocess.check_output({words!r}))"
+    own = "" if a.chip is None else f"from headway.catalog import use\n\nuse({'./' + FOLDER!r})\n"
+    return f"import headway as hw\n{own}\n{body(a)}"
 
 
 def _fields(a: Asked, skip: tuple[str, ...] = ("model", "system", "systems")) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from typing import Any
 
@@ -10,6 +12,7 @@ from headway.catalog.loader import Row
 from headway.errors import InputError, quoted, unknown
 
 PASTED = "pasted/config.json"  # where a pasted config lies, in the process's own empty folder
+PASTED_TABLE = "pasted/cases.csv"  # and a table of cases
 _COUNTS = re.compile(r"\d+(\.\d+)?[kMGBTmb]/\d+(\.\d+)?[kMGBTmb]")
 _VALUE = r"\w[\w.%~+-]*?(/(s|min|h|d|M|Mtok))?"
 _DRAWN = re.compile(rf"[a-z-]+:{_VALUE}(,[a-z_]+={_VALUE})*")  # no value of it can be a path
@@ -17,6 +20,9 @@ _SWEEP = re.compile(rf"[A-Za-z]\w*=[$]?{_VALUE}(\.\.[$]?{_VALUE}(:\d+)?|(,[$]?{_
 _FILE = re.compile(r"^[.~/]|\\|:|\.(json|gguf|csv)$", re.IGNORECASE)
 _PATH = re.compile(
     r"^[.~/]|\\|/(?!(s|min|h|hr|hour|d|day|M|Mtok)\b)|\.(json|gguf|toml|csv|jsonl|gz|parquet)$", re.IGNORECASE
+)
+_CELL = re.compile(
+    r"^([~/]|\.\.?/)|\\|(^|/)\.\.(/|$)|\.(json|gguf|toml|csv|jsonl|gz|parquet|safetensors)$", re.IGNORECASE
 )
 _WORD = re.compile(r"[A-Za-z][\w-]*")
 
@@ -120,6 +126,21 @@ def word(text: str, what: str) -> str:
     """
     if not _WORD.fullmatch(text):
         raise InputError(f"{what} {quoted(text)} is no name; it must be a word, like E5 or active")
+    return text
+
+
+def harmless_table(text: str) -> str:
+    """Return the text of a table none of whose cells can name a file.
+
+    Raises
+    ------
+    InputError
+        When one looks like a path.
+    """
+    for line, row in enumerate(csv.reader(io.StringIO(text)), 1):
+        for cell in row:
+            if _CELL.search(cell.strip()):
+                raise InputError(f"cases, line {line}: {quoted(cell)} looks like a file; the page takes names only")
     return text
 
 

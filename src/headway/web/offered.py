@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import types
@@ -26,8 +27,8 @@ class Offered:
         Its options beside the question's fields that the page may give.
     lane : str
         ``short``: answered while one waits; ``long``: streams how far it is.
-    drawn, table : bool
-        Whether it has ``-o`` and ``--csv``.
+    drawn, table, cases : bool
+        Whether it has ``-o``, ``--csv``, and a table of cases to read.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Offered:
     lane: Lane = "short"
     drawn: bool = False
     table: bool = False
+    cases: bool = False
 
     @property
     def verb(self) -> Callable[..., None]:
@@ -43,22 +45,18 @@ class Offered:
         return getattr(importlib.import_module(f"headway.cli.verbs.{self.file}"), self.name)
 
 
-_RUN = ("traffic", "requests", "duration", "start", "rate", "rate_scale", "seed", "policy", "router")
+_RUN = (
+    "traffic", "requests", "duration", "start", "rate", "rate_scale", "seed", "policy", "router", "ttft", "tpot",
+    "max_sequences", "max_queue", "tiers", "prefill", "autoscale",
+)  # fmt: skip
 _PRICES = (
-    "model",
-    "input",
-    "output",
-    "cached",
-    "write_5m",
-    "write_1h",
-    "window",
-    "fast",
-    "active",
-    "chip",
-    "price",
-    "samples",
-    "seed",
-)
+    "model", "input", "output", "cached", "write_5m", "write_1h", "window", "fast", "active", "chip", "price", "samples",
+    "seed", "validate",
+)  # fmt: skip
+_BILL = (
+    "models", "prompt", "output", "cached", "tier", "against", "ttft", "tpot", "within", "hits", "hours", "price",
+    "reserved_price", "layout", "precision", "engine",
+)  # fmt: skip
 OFFERED = {
     o.name: o
     for o in (
@@ -72,6 +70,8 @@ OFFERED = {
         Offered("search", "search", ("why",), "long", True, True),
         Offered("simulate", "simulate", _RUN, "long", True, True),
         Offered("infer", "infer", _PRICES, "long", True, True),
+        Offered("bill", "bill", _BILL, "long", True, True),
+        Offered("predict", "evidence", ("engine",), "long", drawn=True, cases=True),
     )
 }  # fmt: skip
 
@@ -115,7 +115,13 @@ def options_of(offered: Offered) -> dict[str, Option]:
     found: dict[str, Option] = {}
     for name, p in taken.items():
         asked = name in FIELDS and name not in own
-        if asked or name in offered.own:
+        if dataclasses.is_dataclass(p.default):  # options that are declared together
+            inner = get_type_hints(type(p.default), include_extras=True)
+            for f in dataclasses.fields(p.default):
+                if f.name in offered.own:
+                    one = inspect.Parameter(f.name, p.KEYWORD_ONLY, default=getattr(p.default, f.name))
+                    found[f.name] = _option(f.name, one, inner[f.name], False)
+        elif asked or name in offered.own:
             found[name] = _option(name, p, hints.get(name, p.annotation), asked)
     return found
 

@@ -16,11 +16,6 @@ from headway.web.limits import Limits
 Answer = dict[str, Any]  # status and body
 Tell = Callable[[dict[str, Any]], None]
 _LONGEST_LINE = 64_000_000  # bytes of an answer
-_WARM = {
-    "verb": "curve",
-    "form": "view",
-    "body": {"model": "llama-3.1-8b", "system": "h100x1", "points": 2},
-}  # imports and fits, before anybody waits for them
 
 
 class BusyError(Exception):
@@ -36,7 +31,7 @@ class _Process:
     @classmethod
     async def start(cls, memory: float, folders: tuple[str, ...]) -> _Process:
         pipe = asyncio.subprocess.PIPE
-        one = {f"{x}_NUM_THREADS": "1" for x in ("OMP", "OPENBLAS", "MKL")}
+        one = {f"{x}_NUM_THREADS": "1" for x in ("OMP", "OPENBLAS", "MKL")} | {"HF_HUB_OFFLINE": "1"}  # nothing leaves
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "headway.web.worker", str(memory), *folders, stdin=pipe, stdout=pipe,
             stderr=asyncio.subprocess.DEVNULL, limit=_LONGEST_LINE, start_new_session=True, env={**os.environ, **one},
@@ -151,9 +146,9 @@ class Lane:
             one.kill()
             self._all.discard(one)
 
-    async def warm(self) -> None:
-        """Start every process and let it compute something."""
-        await asyncio.gather(*(self.ask(dict(_WARM), lambda _: None) for _ in range(self._count)))
+    async def warm(self, job: dict[str, Any]) -> None:
+        """Start every process and let it compute something: imports and fits, before anybody waits for them."""
+        await asyncio.gather(*(self.ask(dict(job), lambda _: None) for _ in range(self._count)))
 
     def close(self) -> None:
         """End all processes."""

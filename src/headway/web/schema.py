@@ -6,13 +6,27 @@ from typing import Any
 
 from headway import __version__
 from headway.questions import Query, Request, schema
+from headway.web.asked import files_of
 from headway.web.limits import MOST_POINTS, MOST_TEXT
 from headway.web.offered import OFFERED, Offered, Option, options_of
+from headway.web.own import CHIP, FACTS
 
 _ERRORS = {
     "400": "malformed: what was asked cannot be read", "403": "another site asks", "408": "took longer than the server's limit",
     "413": "larger than the server takes", "415": "not JSON", "422": "physics says no; `nearest` lists what fits",
     "429": "as many questions as the server takes are waiting", "503": "the process that computed it ended",
+}  # fmt: skip
+_FILES = {
+    "config": {"type": "object", "group": "file", "option": "MODEL", "description": "A config.json instead of a model's name."},
+    "own_chip": {
+        "type": "object", "group": "file", "option": "--catalog",
+        "description": f"Facts of a chip of your own: {CHIP} (or {CHIP}x8) is then a system.",
+        "properties": {
+            n: {"type": ["string", "number"], "description": f.about, "examples": [f.quantity.example.split(",")[0]]}
+            for n, f in FACTS.items()
+        },
+    },
+    "cases": {"type": "string", "group": "file", "option": "FILE", "description": "The text of a CSV, a row per case."},
 }  # fmt: skip
 
 
@@ -34,10 +48,9 @@ def verb_schema(offered: Offered) -> dict[str, Any]:
         properties[name] = entry
         if o.needed:
             needed.append(name)
-    properties["config"] = {"type": "object", "group": "file", "option": "MODEL",
-                            "description": "A config.json instead of a model's name."}  # fmt: skip
-    if "model" not in properties:
-        del properties["config"]
+    takes = files_of(offered, options_of(offered))
+    properties |= {name: entry for name, entry in _FILES.items() if name in takes}
+    needed += ["cases"] if "cases" in takes else []
     about = " ".join((offered.verb.__doc__ or "").split("\n\n")[0].split())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema", "title": offered.name, "description": about, "type": "object",

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gzip
 import json
+import zlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,11 @@ _KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
 }
-_VIEWS = ("/", "/lecture", "/money")
+_VIEWS = ("/", "/lecture", "/layouts", "/traffic", "/money", "/money/self-host", "/money/infer", "/yours")
+FIRST = {  # what the page opens with
+    "model": "deepseek-v3", "system": "gb200-nvl72", "context": "32k", "points": 49, "stacked": True, "why": True,
+}  # fmt: skip
+_FIRST = {"verb": "curve", "form": "view", "body": FIRST}
 _LONG = 2000  # bytes of an answer that are worth packing
 _BEAT = 1.0  # seconds between two lines of a stream
 
@@ -50,14 +55,14 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
 
     @contextlib.asynccontextmanager
     async def living(_: Starlette) -> AsyncGenerator[None]:
-        warming = asyncio.ensure_future(pool.lanes["short"].warm())
+        warming = asyncio.ensure_future(pool.lanes["short"].warm(_FIRST))
         try:
             yield
         finally:
             warming.cancel()
             pool.close()
 
-    routes = [*_static(), *_documents(), Route("/api/names", _names(pool))]
+    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool))]
     for form in ("record", "view", "csv"):
         suffix = "" if form == "record" else f"/{form}"
         routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form), methods=["POST"]))
@@ -114,6 +119,24 @@ def _names(pool: Pool) -> Any:
     return answer
 
 
+def _start(pool: Pool) -> Any:
+    """Schemas, names and the first question with its answer, all in one: the first chart waits for one answer only."""
+    known: dict[str, Answer] = {}
+    asked = {"names": {"verb": "", "form": "names", "body": {}}, "first": _FIRST}
+
+    async def answer(request: Request) -> Response:
+        for name, job in asked.items():
+            if name not in known:
+                found = await _asked(pool, "short", dict(job))
+                if found["status"] != 200 and name == "names":
+                    return _response(found, "record", request)
+                known[name] = found
+        first = {"body": FIRST, "found": known["first"]["body"] if known["first"]["status"] == 200 else None}
+        return _packed(request, {"schemas": schemas(), "names": known["names"]["body"], "first": first})
+
+    return answer
+
+
 def _asking(pool: Pool, form: str) -> Any:
     async def answer(request: Request) -> Response:
         verb = request.path_params["verb"]
@@ -125,9 +148,7 @@ def _asking(pool: Pool, form: str) -> Any:
             return body
         job = {"verb": verb, "form": form, "body": body}
         if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(
-                _stream(pool, offered.lane, job), media_type="text/event-stream", headers={"cache-control": "no-store"}
-            )
+            return _streaming(request, _stream(pool, offered.lane, job))
         work = asyncio.ensure_future(_asked(pool, offered.lane, job))
         gone = asyncio.ensure_future(_gone(request))
         try:
@@ -206,6 +227,22 @@ async def _stream(pool: Pool, lane: str, job: dict[str, Any]) -> AsyncGenerator[
     finally:
         if not work.done():
             work.cancel()
+
+
+def _streaming(request: Request, events: AsyncGenerator[str, None]) -> Response:
+    """A stream, packed line by line where the client unpacks it: an answer may be a megabyte."""
+    headers = {"cache-control": "no-store"}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+    async def packed() -> AsyncGenerator[bytes, None]:
+        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+        async with contextlib.aclosing(events) as coming:  # a client that leaves ends the work
+            async for event in coming:
+                yield packer.compress(event.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
+        yield packer.flush()
+
+    return StreamingResponse(packed(), media_type="text/event-stream", headers={**headers, "content-encoding": "gzip"})
 
 
 def _event(name: str, data: dict[str, Any]) -> str:

@@ -121,12 +121,11 @@ def _refused(error: HeadwayError, job: dict[str, Any]) -> dict[str, Any]:
 def _of_verb(job: dict[str, Any], tell: Told, folders: list[str]) -> dict[str, Any]:
     from headway.web.asked import read
     from headway.web.in_python import program
+    from headway.web.own import FOLDER, written
 
     a = read(job["verb"], job["body"])
-    if a.config is not None:
-        Path("pasted").mkdir(exist_ok=True)
-        Path("pasted", "config.json").write_text(json.dumps(a.config), encoding="utf-8")
-    own = [x for f in folders for x in ("--catalog", f)] if a.offered.name != "catalog" else []
+    places = [*folders, *written(a.config, a.chip, a.table)]
+    own = [x for f in places for x in ("--catalog", f)] if a.offered.name != "catalog" else []
     form = job["form"]
     if form == "csv":
         if not a.offered.table:
@@ -138,12 +137,14 @@ def _of_verb(job: dict[str, Any], tell: Told, folders: list[str]) -> dict[str, A
     if form == "record":
         return _ok(json.loads(record))
     figure = json.loads(chart.read_text(encoding="utf-8")) if chart else None
-    return _ok({"answer": json.loads(record), "figure": figure, "command": a.command(), "python": program(a)})
+    files = {} if a.chip is None else {"files": {f"{FOLDER}/chips.csv": a.chip}}
+    return _ok({"answer": json.loads(record), "figure": figure, "command": a.command(), "python": program(a)} | files)
 
 
 def _drawn(a: Any) -> bool:
-    """Whether the question has a chart: an equation only when it is swept."""
-    return a.offered.drawn and (a.offered.name != "ask" or "sweep" in a.values)
+    """Whether the question has a chart: an equation only when it is swept, a bill only beside a system."""
+    needs = {"ask": "sweep", "bill": "against"}.get(a.offered.name)
+    return a.offered.drawn and (needs is None or needs in a.values)
 
 
 def _printed(words: list[str], tell: Told) -> str:

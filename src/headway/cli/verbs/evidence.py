@@ -17,7 +17,12 @@ def predict(
         ),
     ],
     *,
-    out: Annotated[str | None, to_write("Write the table with predictions here; else it is printed.")] = None,
+    out: Annotated[
+        str | None,
+        to_write(
+            "Write the table with predictions here, or the chart (.svg, .png, .pdf, .html, .json); else it is printed."
+        ),
+    ] = None,
     engine: Annotated[str | None, Parameter(help="Take this engine or profile for every row.")] = None,
     json: Json = False,
     catalog: Folder = (),
@@ -44,6 +49,10 @@ def validate(
         Literal["pair", "generation", "engine", "family", "load", "measurer"],
         Parameter(help="What the fit of a prediction has not seen: its (model, chip), or the whole of one of these."),
     ] = "pair",
+    training: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Of measured training steps instead; takes three CPU minutes."),
+    ] = False,
     json: Json = False,
     csv: Annotated[
         bool, Parameter(name="--csv", negative="", show_default=False, help="Print the table as CSV.")
@@ -53,6 +62,9 @@ def validate(
     """Predict all shipped evidence out of fold and say how wrong that is, beside two simpler models. Takes a CPU minute."""
     from headway.cli import evidence
 
+    if training:
+        evidence.validate_training(json=json, csv=csv, catalog=catalog)
+        return
     evidence.validate(by, out, leave_out, json=json, csv=csv, catalog=catalog)
 
 

@@ -14,9 +14,7 @@ from headway.cli.terminal import show
 def lab(
     name: Annotated[
         str,
-        Parameter(
-            help="audit, or a system: decode, attention, prefill (or its id, B2); none lists them.", show_default=False
-        ),
+        Parameter(help="audit, or a system (decode, ..., or its id, B2); none lists them.", show_default=False),
     ] = "",
     model: Annotated[
         str,
@@ -28,12 +26,16 @@ def lab(
     layout: Annotated[
         str | None,
         Parameter(
-            help="Of audit, by comma: one way of cutting over up to 8 host devices (tp8, dp8ep8, dp4, cp4, pp2)."
+            help="Of audit, by comma: a way of cutting over up to 8 host devices (tp8, cp4, pp2); of dispatch dpNepN."
         ),
     ] = None,
     leave_out: Annotated[
         str | None,
         Parameter(help="Of audit: what the program forgets, to see it noticed: shared, window, all-reduce, combine."),
+    ] = None,
+    steps: Annotated[int | None, Parameter(help="Of reversible: steps of training.")] = None,
+    keep: Annotated[
+        str | None, Parameter(help="Of reversible: a file to keep the training in, and to go on from.")
     ] = None,
     json: Json = False,
     csv: Csv = False,
@@ -54,9 +56,19 @@ def lab(
     if not name:
         _listed(json)
     elif name.lower() == "audit":
+        _refuse(steps=steps, keep=keep)
         _audit(names(model), names(layout or ""), leave_out or "", json, csv, out)
     else:
-        _demonstrate(name, model, {"--layout": layout, "--leave-out": leave_out}, json, csv, out)
+        options = {"layout": layout, "leave-out": leave_out, "steps": steps, "keep": keep}
+        _demonstrate(name, model, options, json, csv, out)
+
+
+def _refuse(**options: Any) -> None:
+    from headway.errors import InputError
+
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(f"--{option}: belongs to `headway lab reversible`")
 
 
 def _listed(json: bool) -> None:
@@ -98,14 +110,10 @@ def _audit(models: list[str], layouts: list[str], leave_out: str, json: bool, cs
         show(text + (f"\n\nchart written to {out}" if out else ""))
 
 
-def _demonstrate(name: str, model: str, others: dict[str, str | None], json: bool, csv: bool, out: str | None) -> None:
-    from headway.errors import InputError
+def _demonstrate(name: str, model: str, options: dict[str, Any], json: bool, csv: bool, out: str | None) -> None:
     from headway.lab import demonstrate
 
-    for option, value in others.items():
-        if value is not None:
-            raise InputError(f"{option}: belongs to `headway lab audit`")
-    d = demonstrate(name, model)
+    d = demonstrate(name, model, **options)
     if out:
         from headway import figures
 

@@ -26,7 +26,6 @@ def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Ou
     from headway.catalog import use
     from headway.errors import HeadwayError, InputError
     from headway.plan import Plan, make_plan
-    from headway.plan import curve as sweep_batches
     from headway.records.plans import plan_record
     from headway.report.plans import comparison_text, plan_text
     from headway.report.why import why_rows, why_text
@@ -46,16 +45,13 @@ def plan(asked: dict[str, Any], *, json: Json = False, why: Why = False, out: Ou
             refused.append((f"{m} on {s}", error))
     if not plans:
         raise refused[0][1]
+    left = [{"what": name, "why": str(e)} for name, e in refused]
     if out:
-        from headway import figures
+        from headway.cli.planning import draw_plans
 
-        charts = [(p, sweep_batches(p)) for p in plans]
-        figures.write_figure(
-            figures.comparison_figure(charts) if len(charts) > 1 else figures.curve_figure(*charts[0]), out
-        )
+        draw_plans(plans, left, out)
     if json:
         records = [plan_record(p) | ({"why": why_rows(p)} if why else {}) for p in plans]
-        left = [{"what": name, "why": str(e)} for name, e in refused]
         emit(records[0] if len(pairs) == 1 else {"plans": records, "refused": left})
         return
     show(plan_text(plans[0]) if len(pairs) == 1 else comparison_text(plans))
@@ -102,10 +98,9 @@ def curve(
     p = make_plan(Request(**given(asked)))
     found = sweep_against(p, against, points)
     if out:
-        from headway import figures
+        from headway.cli.planning import draw_curve
 
-        draw = figures.terms_figure if stacked else figures.curve_figure
-        figures.write_figure(draw(p, found), out)
+        draw_curve(p, found, out, stacked=stacked)
     rows = curve_rows(p, found)
     if json:
         emit({"plan": plan_record(p), "curve": rows} | ({"why": why_rows(p)} if why else {}))

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
 from headway.cli.running import AS_THE_ENGINE, Running
-from headway.cli.simulated import AnySeed, Count, Duration, Policy, Rate, Router, Scale, Start
+from headway.cli.simulated import AnySeed, Count, Duration, LaterLimit, Limit, Policy, Rate, Router, Scale, Start
 from headway.questions import Request
 
 _USUAL = "poisson:1/s"
@@ -47,6 +47,8 @@ def simulate(
     policy: Policy = "engine",
     router: Router = "round-robin",
     running: Running = AS_THE_ENGINE,
+    ttft: Limit = None,
+    tpot: LaterLimit = None,
     compare: _Compare = None,
     json: Json = False,
     csv: Csv = False,
@@ -56,21 +58,27 @@ def simulate(
     stream: _Stream = None,
     catalog: Folder = (),
 ) -> None:
-    """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load."""
+    """Run traffic through the engine's loop: every request's wait, first token and end, percentiles, saturation, cost at that load.
+
+    With --ttft or --tpot it says which share of the requests was within them.
+    """
     from headway.catalog import use
     from headway.cli.simulating import Answer, Asked
     from headway.plan.operations import Words
+    from headway.questions import parsed
 
     use(catalog)
-    answer = Answer(json=json, csv=csv, out=out, perfetto=perfetto, parquet=parquet)
+    answer = Answer(json, csv, out, perfetto, parquet, parsed("ttft", ttft), parsed("tpot", tpot))
     words = Words(policy=policy, router=router, **asdict(running))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
     if stream is not None:
         from headway.cli.streaming import Streaming
         from headway.errors import InputError
 
-        if csv or out or perfetto or parquet or compare or seeds != 1:
-            raise InputError("--stream: leave out --csv, -o, --perfetto, --parquet, --compare and --seeds beside it")
+        if csv or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
+            raise InputError(
+                "--stream: leave out --csv, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot beside it"
+            )
         Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
         return
     said = None if traffic == _USUAL else traffic

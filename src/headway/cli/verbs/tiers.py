@@ -93,22 +93,24 @@ def tiers(
     wait = None if ttft is None else units.parse(ttft, units.SECONDS, "--ttft")
     mixed = fill_seats(request, found, fill, rate=rate, ttft=wait) if fill else None
     kept = promises(request, found) if check else ()
+    more = {"promises": promises_record(kept)} if check else {}
+    more |= {"mixed": mixed_record(mixed)} if mixed else {}
+    record: dict[str, Any] = tiers_record(found) | {"sheet": sheet_record(priced, output)} | more
     if out:
-        _draw(found, out)
+        _draw(found, record, out)
     if json:
-        more = {"promises": promises_record(kept)} if check else {}
-        more |= {"mixed": mixed_record(mixed)} if mixed else {}
-        emit(tiers_record(found) | {"sheet": sheet_record(priced, output)} | more)
+        emit(record)
     elif csv:
-        emit_csv(tiers_record(found)["curve"])
+        emit_csv(record["curve"])
     else:
         _show(found, priced, mixed, kept if check else None, out)
 
 
-def _draw(found: TierSheet, out: str) -> None:
+def _draw(found: TierSheet, record: dict[str, Any], out: str) -> None:
     from headway import figures
+    from headway.cli.pictures import draw
 
-    figures.write_figure(figures.tiers_figure(found), out)
+    draw(out, "tiers", lambda: figures.tiers_figure(found), lambda: record)
 
 
 def _show(

@@ -1,6 +1,6 @@
 // Questions to the server: one answer, or a stream of progress and then one.
 
-import { pasted } from "./state.js";
+import { chip, pasted } from "./state.js";
 
 export class Refusal extends Error {
   constructor(body, status) {
@@ -11,14 +11,20 @@ export class Refusal extends Error {
   }
 }
 
-const withConfig = (body) => {
-  const config = String(body.model || "").split(",").includes("pasted") && pasted.get();
-  return config ? { ...body, config } : body;
+const names = (value) => [value || ""].flat().join(",").split(",");
+const SYSTEMS = ["system", "systems", "on", "against", "with_system"];
+
+// What a name stands for goes along: a pasted config.json, a chip of one's own.
+const withOwn = (body) => {
+  const config = names(body.model).includes("pasted") && pasted.get();
+  const own = chip.get();
+  const asked = own && SYSTEMS.some((s) => names(body[s]).some((n) => n.startsWith("mychip")));
+  return { ...body, ...(config ? { config } : {}), ...(asked ? { own_chip: own } : {}) };
 };
 
 const request = (path, body, accept, signal) =>
   fetch(path, {
-    method: "POST", signal, body: JSON.stringify(withConfig(body)),
+    method: "POST", signal, body: JSON.stringify(withOwn(body)),
     headers: { "content-type": "application/json", accept },
   });
 

@@ -37,8 +37,8 @@ export function slider(input, entry, moved, about) {
   return knob;
 }
 
-function control(name, entry, value, names, changed) {
-  const id = `f-${name}`;
+function control(name, entry, value, names, changed, prefix) {
+  const id = `${prefix}-${name}`;
   const about = `${id}-about`;
   const common = { id, name, "aria-describedby": about };
   if (entry.type === "boolean") {
@@ -51,7 +51,7 @@ function control(name, entry, value, names, changed) {
     box.value = value ?? entry.default ?? entry.enum[0];
     return [box, null];
   }
-  const known = names[{ systems: "system", on: "system", kv_precision: "precision", fill: "traffic", prefill_on: "system" }[name] || name];
+  const known = names[{ systems: "system", on: "system", against: "system", models: "model", kv_precision: "precision", fill: "traffic", prefill_on: "system" }[name] || name];
   const list = known ? `list-${(lists += 1)}` : null;
   const example = (entry.examples || [])[0];
   const box = el("input", {
@@ -86,12 +86,12 @@ export function show(form, properties, values) {
   }
 }
 
-export function makeForm(properties, values, names, { first, rest = true, changed: tell, about }) {
+export function makeForm(properties, values, names, { first, rest = true, changed: tell, about, prefix = "f" }) {
   let last = 0; // Enter in a field is a change and then a submission: one question
   const changed = (moving) => { last = performance.now(); tell(moving); };
   const row = (name) => {
     const entry = properties[name];
-    const [box, options] = control(name, entry, values[name], names, changed);
+    const [box, options] = control(name, entry, values[name], names, changed, prefix);
     const typed = String((entry.examples || [])[0] || "").includes("/"); // its unit is typed with it: 4.49/h
     const title = (entry.title || name.replaceAll("_", " ")) + (entry.unit && !typed ? ` [${entry.unit}]` : "");
     const knob = box.type === "text" && first.includes(name) && (entry.unit || entry.type !== "string") ? slider(box, entry, changed, title) : null;

@@ -3,26 +3,31 @@
 import { get } from "./api.js";
 import { el, fill } from "./dom.js";
 import { view } from "./state.js";
+import { themes } from "./theme.js";
 
-const LOADED = { batch: () => import("./batch.js"), lecture: () => import("./lecture.js"), money: () => import("./money.js") };
-const TITLES = { batch: "Batch", lecture: "Lecture", money: "Money" };
+const LOADED = { batch: () => import("./batch.js"), lecture: () => import("./lecture.js"), layouts: () => import("./layouts.js"), traffic: () => import("./traffic.js"),
+  money: () => import("./money.js"), selfhost: () => import("./selfhost.js"), infer: () => import("./infer.js"), yours: () => import("./yours.js") };
+const TITLES = { batch: "Batch", lecture: "Lecture", layouts: "Layouts", traffic: "Traffic", money: "Money", selfhost: "Rent or an API", infer: "Prices read backwards", yours: "Yours" };
+const PARTS = { selfhost: "money", infer: "money" };
 const place = document.getElementById("main");
 let shown = null;
 let current = null;
 
-const facts = Promise.all([get("/api/schema"), get("/api/names")]);
+const start = get("/api/start");
 
 async function go() {
   const name = view();
   document.title = `${TITLES[name]} · headway`;
-  for (const link of document.querySelectorAll("nav a")) link.toggleAttribute("aria-current", link.dataset.view === name);
-  const [schemas, names] = await facts;
+  for (const link of document.querySelectorAll("header nav a")) link.toggleAttribute("aria-current", link.dataset.view === (PARTS[name] || name));
+  const loading = LOADED[name]();
+  const { schemas, names, first } = await start;
   if (shown === name && current) return current.moved();
   current?.leave?.();
   shown = name;
-  const { open } = await LOADED[name]();
+  const { open } = await loading;
+  if (shown !== name) return null; // somebody has gone on meanwhile
   fill(place);
-  current = open(place, schemas, names);
+  current = open(place, schemas, names, first);
   return current;
 }
 
@@ -38,14 +43,5 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", go);
 addEventListener("hashchange", () => current?.moved());
 
-const root = document.documentElement;
-if (localStorage.getItem("theme")) root.dataset.theme = localStorage.getItem("theme");
-const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-document.getElementById("theme").addEventListener("click", () => {
-  root.dataset.theme = isDark() ? "light" : "dark";
-  localStorage.setItem("theme", root.dataset.theme);
-  dispatchEvent(new Event("headway-theme"));
-});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("headway-theme")));
-
+themes();
 go().catch((error) => fill(place, el("p", { role: "alert" }, `The page could not start: ${error.message}`)));

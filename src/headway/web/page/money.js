@@ -6,7 +6,11 @@ import { el, fill } from "./dom.js";
 import { makeForm, show, written } from "./form.js";
 import { shown } from "./numbers.js";
 import { facts, grid, paste, progress, refused, sameThing } from "./parts.js";
+import { lead, results } from "./results_tiers.js";
 import { given, pasted, remember } from "./state.js";
+import { tabs } from "./verb_view.js";
+
+export const LINKS = [["/money", "Speed and tokens"], ["/money/self-host", "Rent or an API"], ["/money/infer", "Prices read backwards"]];
 
 const START = { model: "llama-3.1-70b", system: "h200x8" };
 const FIRST = ["model", "system", "prompt", "output", "tiers", "standard", "margin", "against", "hits", "precision", "engine", "price"];
@@ -17,11 +21,10 @@ export function open(place, schemas, names) {
   const order = Object.keys(properties);
   let values = state();
   let stop = null;
-  const speed = new Chart("tiers");
   const tokens = new Chart("cost");
-  const [designed, costed] = [el("div"), el("div")];
+  const costed = el("div");
   const [trouble, otherTrouble] = [el("div"), el("div")];
-  const [results, otherResults] = [el("div", { hidden: true }), el("div", { hidden: true })];
+  const otherResults = el("div", { hidden: true });
   const bar = progress(() => stop?.abort());
 
   function state() {
@@ -30,28 +33,28 @@ export function open(place, schemas, names) {
   }
   const only = (verb) => Object.fromEntries(Object.entries(values).filter(([k]) => k in schemas[verb].properties && k !== "points")
     .map(([k, v]) => [k, schemas[verb].properties[k].type === "boolean" ? String(v) === "true" : v]));
-  const same = sameThing("tiers", { chart: speed, csv: () => ["tiers", only("tiers")] });
+  const { config, own_chip, ...known } = properties;
+  const sheet = results({ csv: () => ["tiers", only("tiers")] });
+  sheet.box.hidden = true;
   const otherSame = sameThing("cost", { chart: tokens, csv: () => ["cost", only("cost")] });
 
   async function tiers() {
     stop?.abort();
     const mine = (stop = new AbortController());
-    speed.figure.setAttribute("aria-busy", "true");
+    sheet.chart.figure.setAttribute("aria-busy", "true");
     try {
       const found = await stream("tiers", only("tiers"), bar.tell, mine.signal);
       fill(trouble);
-      results.hidden = false;
-      same.show(found);
-      fill(designed, sheet(found.answer), market(found.answer));
-      await speed.draw(found.figure);
+      sheet.box.hidden = false;
+      await sheet.show(found);
     } catch (error) {
       if (mine !== stop) return;
       if (error.name === "AbortError") { fill(trouble, el("p.quiet", { role: "status" }, "Cancelled.")); return; }
       if (!error.kind) throw error;
-      results.hidden = true;
+      sheet.box.hidden = true;
       fill(trouble, refused(error, take));
     } finally {
-      if (mine === stop) { bar.hide(); speed.figure.removeAttribute("aria-busy"); }
+      if (mine === stop) { bar.hide(); sheet.chart.figure.removeAttribute("aria-busy"); }
     }
   }
 
@@ -71,9 +74,9 @@ export function open(place, schemas, names) {
   });
 
   const run = (moving) => { costs(); if (!moving) tiers(); };
-  const form = makeForm(properties, values, names, {
+  const form = makeForm(known, values, names, {
     first: FIRST, about: "Model, machine, load and tiers",
-    changed: (moving) => { values = written(form, properties); remember(values, order, { replace: moving }); run(moving); },
+    changed: (moving) => { values = written(form, known); remember(values, order, { replace: moving }); run(moving); },
   });
 
   function take(change) {
@@ -81,34 +84,26 @@ export function open(place, schemas, names) {
       const box = form.elements.namedItem(name);
       if (box) box.value = value ?? "";
     }
-    values = written(form, properties);
+    values = written(form, known);
     remember(values, order);
     run(false);
   }
 
-  fill(results, speed.figure, designed, same.box);
   fill(otherResults, tokens.figure, costed, otherSame.box);
   fill(place, el("div.view", {}, el("aside", {}, form, paste(() => take({ model: "pasted" }), pasted)),
-    el("div", {}, el("h1", {}, "Money"),
-      el("p.lead", {}, "A faster answer needs a smaller batch, and a smaller batch costs more per token: the line is the cheapest way to every speed, squares are tiers you could sell, diamonds real ones. Below: what a token of input, cached input and output costs where they share passes."),
-      el("button.jump", { type: "button", onclick: () => form.scrollIntoView() }, "Change the question"), el("h2", {}, "Price of speed"), bar.box, trouble, results, el("h2", {}, "Cost of tokens"), otherTrouble, otherResults)));
+    el("div", {}, el("h1", {}, "Money"), tabs("/money", LINKS),
+      el("p.lead", {}, `${lead} Below: what a token of input, cached input and output costs where they share passes.`),
+      el("button.jump", { type: "button", onclick: () => form.scrollIntoView() }, "Change the question"), el("h2", {}, "Price of speed"), bar.box, trouble, sheet.box, el("h2", {}, "Cost of tokens"), otherTrouble, otherResults)));
   run(false);
   return {
     leave: () => stop?.abort(),
     moved() {
       values = state();
-      show(form, properties, values);
+      show(form, known, values);
       run(false);
     },
   };
 }
-
-const sheet = (a) => grid("Tiers", ["tier", "speed", "cost", "price", "batch", "layout", "TTFT", "loses money below"], a.tiers.map((t) => [
-  t.name, shown(t.tokens_per_s, "tok/s"), shown(t.dollars_per_mtok, "$/Mtok"), shown(t.price_dollars_per_mtok, "$/Mtok"), shown(t.batch), t.layout,
-  shown(t.ttft_s, "s"), `${shown(t.loses_below, "share")} of full load`]));
-
-const market = (a) => grid("Real tiers, over their provider’s standard tier", ["tier", "price", "speed", "cost of that speed here", "source"], a.market.map((m) => [
-  m.name, shown(m.price_times, "x"), m.speed_times === null ? "not said" : shown(m.speed_times, "x"), m.cost_times === null ? (m.speed_times === null ? "" : "no batch is so fast") : shown(m.cost_times, "x"), `${m.source}, ${m.date}`]));
 
 const WHY = {
   average: "Its share of the passes by what they are spent on, over its tokens: the kinds sum to the rent.",

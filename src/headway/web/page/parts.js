@@ -3,18 +3,26 @@
 import { ask } from "./api.js";
 import { copy, el, fill, save } from "./dom.js";
 
-export function sameThing(name, { chart = null, csv = null } = {}) {
+export function sameThing(name, { chart = null, csv = null, link = location.protocol !== "file:" } = {}) {
   const command = el("code");
   const program = el("code");
   const line = (label, code) => el("div.same", {}, el("span", {}, label), el("pre", { tabindex: "0", "aria-label": label }, code),
     el("button", { type: "button", onclick: (e) => copy(code.textContent, e.currentTarget) }, "copy"));
   const file = (label, make) => el("button", { type: "button", "data-export": label, onclick: async () => save(`headway-${name}.${label.toLowerCase()}`, ...(await make())) }, label);
+  let record = null;
   const files = el("p.files", {}, "Save: ",
+    file("JSON", async () => [JSON.stringify(record, null, 1), "application/json"]),
     csv && file("CSV", async () => [await ask(...csv(), { form: "csv" }), "text/csv"]),
     chart && [file("SVG", async () => [await chart.svg(), "image/svg+xml"]), file("PNG", async () => [await chart.png(), "image/png"])],
-    el("button", { type: "button", onclick: (e) => copy(location.href, e.currentTarget) }, "link"));
-  const box = el("section.samething", { "aria-label": "The same thing elsewhere" }, line("Command line", command), line("Python", program), files);
-  return { box, show(found) { command.textContent = found.command; program.textContent = found.python; } };
+    link ? el("button", { type: "button", onclick: (e) => copy(location.href, e.currentTarget) }, "link") : null);
+  const inPython = line("Python", program);
+  const box = el("section.samething", { "aria-label": "The same thing elsewhere" }, line("Command line", command), inPython, files);
+  return { box, show(found) {
+    record = found.answer;
+    command.textContent = found.command;
+    program.textContent = found.python || "";
+    inPython.hidden = !found.python;
+  } };
 }
 
 // A refusal and the nearest thing that fits, never an empty chart.
@@ -24,7 +32,8 @@ export function refused(error, take) {
     return el("li", {}, el("button", { type: "button", onclick: () => take(change) }, text), ` ${says}`);
   });
   const title = { physics: "It does not fit", malformed: "Not understood", busy: "Busy", time: "Took too long" }[error.kind] || "No answer";
-  return el("div.refusal", { role: "alert" }, el("strong", {}, title), el("p", {}, error.message),
+  const own = /unknown system or chip 'mychip/.test(error.message) ? el("p", {}, "A chip of your own is typed in ", el("a", { href: "/yours", "data-link": true }, "Yours"), ", once for each tab.") : null;
+  return el("div.refusal", { role: "alert" }, el("strong", {}, title), el("p", {}, error.message), own,
     ways.length ? [el("p", {}, "Nearest that fits:"), el("ul", {}, ways)] : null);
 }
 
@@ -49,8 +58,8 @@ export function facts(caption, rows) {
   return el("table.facts", {}, el("caption", {}, caption), body);
 }
 
-export function grid(caption, heads, rows) {
-  return el("div.wide", { tabindex: "0", role: "region", "aria-label": caption }, el("table", {}, el("caption", {}, caption),
+export function grid(caption, heads, rows, wraps = false) {
+  return el(wraps ? "div.wide.wraps" : "div.wide", { tabindex: "0", role: "region", "aria-label": caption }, el("table", {}, el("caption", {}, caption),
     el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, rows.map((r) => el("tr", {}, r.map((c, i) => (i ? el("td", {}, c) : el("th", { scope: "row" }, c))))))));
 }

@@ -1,6 +1,7 @@
 // The address is the state: a view, its question in the order of the schema, without what is at its default.
 
-export const VIEWS = { "/": "batch", "/lecture": "lecture", "/money": "money" };
+export const VIEWS = { "/": "batch", "/lecture": "lecture", "/layouts": "layouts", "/traffic": "traffic", "/money": "money",
+  "/money/self-host": "selfhost", "/money/infer": "infer", "/yours": "yours" };
 
 export const view = () => VIEWS[location.pathname] || "batch";
 
@@ -23,7 +24,9 @@ export function remember(values, order, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", next);
 }
 
-export const pasted = {
-  get: () => JSON.parse(sessionStorage.getItem("config") || "null"),
-  set: (config) => sessionStorage.setItem("config", JSON.stringify(config)),
-};
+// What is one's own stays in this tab: a config.json, a chip's facts, a table of cases.
+const kept = (name) => ({
+  get: () => JSON.parse(sessionStorage.getItem(name) || "null"),
+  set: (value) => sessionStorage.setItem(name, JSON.stringify(value)),
+});
+export const [pasted, chip, cases] = [kept("config"), kept("chip"), kept("cases")];

@@ -1,0 +1,80 @@
+"""The verb about how large a model should be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from headway.cli.asking import asks, given
+from headway.cli.options import Folder, Json, Out
+from headway.cli.output import emit
+from headway.cli.terminal import show
+from headway.questions import Request
+
+_OTHERS = ("batch", "concurrency", "arrivals", "load")
+_Tokens = Annotated[str, Parameter(help="That the model is trained on: with its size, how good it is. [15T]")]
+_Demand = Annotated[str | None, Parameter(help="Tokens to serve in its life. [200T]")]
+_Traffic = Annotated[str | None, Parameter(help="Instead: tokens per second that it serves. [50M/s]")]
+_Days = Annotated[float, Parameter(help="For so many days.")]
+_Rl = Annotated[str, Parameter(name="--rl-tokens", help="That reinforcement generates. [100T]")]
+_Trained = Annotated[str, Parameter(help="Share of them that is trained on. [25%]")]
+_TrainOn = Annotated[str, Parameter(help="System that trains.")]
+_TrainPrice = Annotated[str | None, Parameter(help="Of a chip of that. [2.5/h]")]
+_Law = Annotated[str | None, Parameter(help="Of `headway catalog scaling_laws`; default: all.")]
+
+
+@asks(Request, leave_out=_OTHERS)
+def lifetime(
+    asked: dict[str, Any],
+    *,
+    tokens: _Tokens,
+    demand: _Demand = None,
+    traffic: _Traffic = None,
+    days: _Days = 60.0,
+    rl_tokens: _Rl = "0",
+    trained: _Trained = "25%",
+    train_on: _TrainOn = "h100x1024",
+    train_price: _TrainPrice = None,
+    law: _Law = None,
+    json: Json = False,
+    out: Out = None,
+    catalog: Folder = (),
+) -> None:
+    """Find the size of model that costs least over its life at equal quality: training, reinforcement and serving, from their plans.
+
+    Released models lie beside: over-trained by how much, and the demand that justifies it.
+    """
+    from headway import units
+    from headway.catalog import use
+    from headway.plan.lifetime import lifetime_plan
+    from headway.plan.train import TrainingQuestion
+
+    use(catalog)
+    request = Request(**given(asked))
+    rent = None if train_price is None else units.parse(train_price, units.DOLLARS_PER_SECOND, "--train-price")
+    q = TrainingQuestion(request.model, train_on, units.parse(tokens, units.TOKENS, "--tokens"), price=rent)
+    found = lifetime_plan(
+        request, q, _served(demand, traffic, days), rollouts=units.parse(rl_tokens, units.TOKENS, "--rl-tokens"),
+        trained=units.share(trained), law=law,
+    )  # fmt: skip
+    if out:
+        from headway import figures
+
+        figures.write_figure(figures.lifetime_figure(found), out)
+    if json:
+        emit(found.to_dict())
+    else:
+        show(found.text() + (f"\n\nchart written to {out}" if out else ""))
+
+
+def _served(demand: str | None, traffic: str | None, days: float) -> float:
+    """Tokens that the model serves in its life. [tokens]"""
+    from headway import units
+    from headway.errors import InputError
+
+    if demand is not None and traffic is None:
+        return units.parse(demand, units.TOKENS, "--demand")
+    if traffic is not None and demand is None:
+        return units.parse(traffic.removesuffix("/s"), units.TOKENS, "--traffic") * days * 86400
+    raise InputError("lifetime needs --demand 200T, or --traffic 50M/s with --days 60")
