@@ -24,10 +24,10 @@ from starlette.applications import Starlette
 import headway as hw
 from headway.cli import app
 from headway.errors import InputError
+from headway.gate import ANY_ADDRESS, LOOPBACK, Gate
 from headway.questions import FIELDS, Query, Request, fields_of
 from headway.web import server
 from headway.web.asked import read
-from headway.gate import ANY_ADDRESS, LOOPBACK, Gate
 from headway.web.offered import OFFERED, options_of
 
 SMALL = {"model": "llama-3.1-8b", "system": "h100x1", "prompt": "500", "output": 100}

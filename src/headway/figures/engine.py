@@ -12,6 +12,7 @@ from headway.lab.engine.checked import Checked
 from headway.lab.engine.tracing import Recorded
 
 _TRAINS = 24  # drawn one by one, from the middle of the run
+_BEFORE = 0.15  # of the time that they take: waits are cut off there
 
 
 def engine_figure(c: Checked) -> Spec:
@@ -29,7 +30,7 @@ def engine_figure(c: Checked) -> Spec:
         else f"the simulator differs at {c.difference.split(':', maxsplit=1)[0]}"
     )
     rows = _trains(run)
-    title = f"{units.some(len(rows), 'pass')} from the middle of the run; filled: sequences aboard"
+    title = f"{units.some(len(rows), 'pass')} from the middle of the run; filled: sequences aboard, lines: waits (cut off at the left)"
     panels = [trains_panel(rows, int(h["sequences"]), title), requests_panel(log), batch_panel(log), strips(log)]
     return {
         "$schema": SCHEMA,
@@ -55,7 +56,8 @@ def _trains(run: Recorded) -> list[dict[str, Any]]:
                 "arrivals_s": [came[who] for who in new if who in came],
             })  # fmt: skip
     start = found[0]["departs_s"]
+    span = found[-1]["departs_s"] - start
     for row in found:
         row["departs_s"] -= start
-        row["arrivals_s"] = [a - start for a in row["arrivals_s"]]
+        row["arrivals_s"] = [max(a - start, -span * _BEFORE) for a in row["arrivals_s"]]
     return found

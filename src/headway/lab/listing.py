@@ -48,6 +48,8 @@ SYSTEMS = (
     System("avalanche", "SYS-G2", "what small differences become in a cipher and in a network", _LLAMA, "avalanches:avalanche"),
     System("reversible", "SYS-G3", "a reversible transformer that trains, beside an ordinary one", _LLAMA, "trades:reversible",
            ("steps", "keep")),
+    System("engine", "SYS-H1", "an engine in the lecture's variables: steps against the roofline, cost by batch", _LLAMA,
+           "engine.telemetry:engine"),
     System("speculate", "SYS-H4", "speculative decoding: the same tokens in fewer passes", _LLAMA, "drafting:speculate"),
     System("trade", "SYS-G4", "memory for compute and compute for memory, both ways", _LLAMA, "trades:trade"),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from headway.models import Architecture
 from headway.simulation.limits import Limits
 
 Array = Any
+_COMPILED: dict[tuple[Network, int, int, int, int, int], Any] = {}  # of all engines of this process
 
 
 class Programs:
@@ -54,7 +55,6 @@ class Programs:
         self.weights = jax.tree.map(jnp.asarray, self.net.weights(seed))
         self.columns = -(-limits.context // limits.block)
         self.pools = _pools(self.net, limits)
-        self._compiled: dict[tuple[int, int], Any] = {}
 
     def compile(self, longest: int) -> int:
         """Compile every program ahead; returns how many there are.
@@ -72,17 +72,19 @@ class Programs:
         return len(sizes)
 
     def _program(self, rows: int, tokens: int) -> Any:
-        key = (rows, tokens)
-        if key not in self._compiled:
+        key = (self.net, self.limits.blocks, self.limits.block, self.columns, rows, tokens)
+        if key not in _COMPILED:
             shapes = [np.zeros((rows, self.columns + 1)), *[np.zeros((rows, tokens))] * 2, *[np.zeros(rows)] * 2]
             given = [jnp.asarray(x, jnp.int32) for x in shapes]
 
+            net, size = self.net, self.limits.block  # and no weights: programs outlive an engine
+
             def run(weights: Any, pools: Any, *more: Array) -> tuple[Array, Any]:
-                return _pass(self.net, weights, pools, self.limits.block, *more)
+                return _pass(net, weights, pools, size, *more)
 
             lowered: Any = jax.jit(run, donate_argnums=(1,)).lower(self.weights, self.pools, *given)
-            self._compiled[key] = lowered.compile(QUICK)
-        return self._compiled[key]
+            _COMPILED[key] = lowered.compile(QUICK)
+        return _COMPILED[key]
 
     def run(self, left: Departure) -> dict[int, Array]:
         """Run a pass; returns the logits of every request that makes a token. [tokens]
