@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,26 +56,28 @@ class Jobs:
     def __init__(self, file: str, most: int = 0) -> None:
         self.file, self.owner = file, uuid.uuid4().hex
         self._turn = threading.RLock()
-        try:
-            self._alive = _held(Path(f"{file}.server-{self.owner}"))
-            self._db = sqlite3.connect(file, timeout=_WAITS, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")  # what is said to be kept is on the disk
-            self._db.executescript(_TABLES)
-            if most:
-                page = int(self._db.execute("PRAGMA page_size").fetchone()[0])
-                self._db.execute(f"PRAGMA max_page_count={max(most // page, 1)}")
-        except (OSError, sqlite3.Error) as error:
-            raise InputError(
-                f"--database {file}: cannot be used ({getattr(error, 'strerror', None) or error})"
-            ) from None
+        mine = Path(f"{file}.server-{self.owner}")
+        with ExitStack() as opened:
+            try:
+                self._alive = opened.enter_context(_held(mine))
+                opened.callback(mine.unlink)
+                self._db = sqlite3.connect(file, timeout=_WAITS, check_same_thread=False, isolation_level=None)
+                opened.callback(self._db.close)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")  # what is said to be kept is on the disk
+                self._db.executescript(_TABLES)
+                if most:
+                    page = int(self._db.execute("PRAGMA page_size").fetchone()[0])
+                    self._db.execute(f"PRAGMA max_page_count={max(most // page, 1)}")
+            except (OSError, sqlite3.Error) as error:
+                said = getattr(error, "strerror", None) or error
+                raise InputError(f"--database {file}: cannot be used ({said})") from None
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
         """Give up the database, and the claim on its lines."""
         self.release()
-        self._db.close()
-        self._alive.close()
-        Path(f"{self.file}.server-{self.owner}").unlink(missing_ok=True)
+        self._opened.close()
 
     @contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:
