@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.figures import comparison_figure as comparison_figure
     from headway.figures import costs_figure as costs_figure
     from headway.figures import curve_figure as curve_figure
+    from headway.figures import engine_figure as engine_figure
     from headway.figures import fleet_figure as fleet_figure
     from headway.figures import holding_figure as holding_figure
     from headway.figures import inference_figure as inference_figure
@@ -191,6 +192,7 @@ _HOME = {
     "Deployment": ("headway.parallel", "Deployment"),
     "drain_time": ("headway.front", "drain_time"),
     "find_capacity": ("headway.plan.capacity", "find_capacity"),
+    "engine_figure": ("headway.figures", "engine_figure"),
     "fleet_figure": ("headway.figures", "fleet_figure"),
     "FleetPlan": ("headway.plan.fleets", "FleetPlan"),
     "goldilocks_context": ("headway.batching", "goldilocks_context"),
