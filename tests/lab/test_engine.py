@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from headway.errors import InputError
-from headway.lab import tiny
+from headway.lab import demonstrate, tiny
 from headway.lab.engine.checked import checked
 from headway.lab.engine.core import Ask, Engine
 from headway.lab.engine.pages import Pages, Seat, identities
@@ -317,3 +317,16 @@ def test_a_full_disk_ends_the_log_not_the_engine():
     c, said = there(full)
     assert c.alike
     assert said == "headway: /dev/full: the log of passes ends here (No space left on device)\n"
+
+
+def test_the_engine_in_the_lectures_variables():
+    """SYS-H1: no step below the roofline; cost per token falls with B, then flattens.."""
+    for turn in range(3):
+        d = there(demonstrate, "SYS-H1")
+        assert d.checks[0].passes  # the roofline is no matter of noise
+        assert [r["B"] for r in d.rows] == [1, 2, 4, 8, 16, 32, 64]
+        assert all(r["t_s"] >= r["fastest_s"] >= r["roofline_s"] > 0 for r in d.rows)
+        assert d.rows[3]["dollars_per_Mtok"] == pytest.approx(2 / 3600 * d.rows[3]["t_s"] / 8 * 1e6)  # lecture 1.2: $2/h
+        if d.passes or turn == 2:
+            break
+    assert d.passes, [c for c in d.checks if not c.passes]

@@ -120,9 +120,17 @@ def trains_panel(rows: list[dict[str, Any]], seats: int, named: str) -> Spec:
                    "encoding": {"x": came, "x2": {"field": "leaves"}, "y": at}}  # fmt: skip
     dots: Spec = {"mark": {"type": "circle", "color": _BOARD, "size": 14, "opacity": 0.9, "clip": True},
                   "encoding": {"x": came, "y": at, "tooltip": [{"field": "wait", "type": "quantitative"}]}}  # fmt: skip
+    title: Spec = {"text": named, "anchor": "start", "fontSize": 12}
+    return {"title": title, "width": 640, "height": 20 * len(rows),
+            "layer": [bars, edges, {"data": {"values": _waits(rows, scale)}, "layer": [lines, dots]},
+                      _numbers(rows, x, y, scale)]}  # fmt: skip
+
+
+def _numbers(rows: list[dict[str, Any]], x: Spec, y: Spec, scale: float) -> Spec:
+    """Riders of each train as a number beside its departure."""
     label: Spec = {"x": x, "y": y, "text": {"field": "riders", "format": ","}}
     words: Spec = {"type": "text", "align": "left", "dx": 4, "fontSize": 10}
-    riders: Spec = {
+    return {
         "data": {
             "values": [
                 {"start": scale * r["departs_s"], "low": n + 0.5, "riders": r["riders"]} for n, r in enumerate(rows)
@@ -133,6 +141,3 @@ def trains_panel(rows: list[dict[str, Any]], seats: int, named: str) -> Spec:
             {"mark": words | {"color": "#222"}, "encoding": label},
         ],
     }
-    title: Spec = {"text": named, "anchor": "start", "fontSize": 12}
-    return {"title": title, "width": 640, "height": 20 * len(rows),
-            "layer": [bars, edges, {"data": {"values": _waits(rows, scale)}, "layer": [lines, dots]}, riders]}  # fmt: skip

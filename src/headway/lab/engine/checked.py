@@ -162,6 +162,7 @@ class Told:
     Attributes
     ----------
     passes : int
+        [passes]
     ttft, tpot, latency, span : float
         Means over requests of the time to the first token, per token after it, to the last; from the first arrival to the last
         token. [s]

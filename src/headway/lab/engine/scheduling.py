@@ -25,7 +25,7 @@ class Departure:
     riders : tuple of Seat
         Who decodes in it, those included who only keep a seat.
     chunks : tuple of (Seat, int)
-        Pieces of prompts, and their tokens.
+        Pieces of prompts, and their tokens. [tokens]
     padded : int
         Tokens that every prompt of the pass counts as; 0: its own. [tokens]
     blocks : int

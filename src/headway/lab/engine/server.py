@@ -124,8 +124,6 @@ def application(server: Server, hosts: tuple[str, ...]) -> App:
                     await work
             server.engine.close()
             await asyncio.to_thread(passes.join)
-            if server.jobs is not None:
-                server.jobs.close()
 
     routes = [
         Route(TEXT, _completions(server, False), methods=["POST"]), Route(CHAT, _completions(server, True), methods=["POST"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 from headway.errors import InputError
 from headway.gate import listening, names_of
@@ -49,19 +50,23 @@ def serve(
     from headway.lab.engine.jobs import Jobs
     from headway.lab.engine.tracing import Trace
 
-    line = listening(host, port)
-    address, hosts = names_of(host, line.getsockname()[1])
-    jobs = Jobs(os.path.abspath(database), int(room)) if database else None
-    watchers = (Trace(settings, trace),) if trace else ()
-    engine = Engine(settings, watchers)
+    with listening(host, port) as line, ExitStack() as kept:
+        address, hosts = names_of(host, line.getsockname()[1])
+        jobs = Jobs(os.path.abspath(database), int(room)) if database else None
+        if jobs is not None:
+            kept.callback(jobs.close)
+        engine = Engine(settings, (Trace(settings, trace),) if trace else ())
+        print(_said(settings, model, engine.compiled) + f"\nit is at {address}v1  (Ctrl+C ends it)", flush=True)
+        config = uvicorn.Config(
+            application(Server(engine, model, jobs), hosts), log_level="warning", access_log=False, server_header=False,
+            limit_concurrency=2000, timeout_keep_alive=30, timeout_graceful_shutdown=1, ws="none",
+        )  # fmt: skip
+        uvicorn.Server(config).run(sockets=[line])
+
+
+def _said(settings: Settings, model: str, programs: int) -> str:
     s = settings.limits
-    print(
+    return (
         f"headway's lab engine, for learning and testing: {model} ({settings.model.name}, random weights), {settings.policy.says}, "
-        f"up to {s.sequences} sequences and {s.tokens} tokens a pass, {s.blocks} blocks of {s.block}; {engine.compiled} programs compiled\n"
-        f"it is at {address}v1  (Ctrl+C ends it)", flush=True,
-    )  # fmt: skip
-    config = uvicorn.Config(
-        application(Server(engine, model, jobs), hosts), log_level="warning", access_log=False, server_header=False, limit_concurrency=2000,
-        timeout_keep_alive=30, timeout_graceful_shutdown=1, ws="none",
-    )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[line])
+        f"up to {s.sequences} sequences and {s.tokens} tokens a pass, {s.blocks} blocks of {s.block}; {programs} programs compiled"
+    )
