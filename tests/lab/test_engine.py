@@ -326,7 +326,9 @@ def test_the_engine_in_the_lectures_variables():
         assert d.checks[0].passes  # the roofline is no matter of noise
         assert [r["B"] for r in d.rows] == [1, 2, 4, 8, 16, 32, 64]
         assert all(r["t_s"] >= r["fastest_s"] >= r["roofline_s"] > 0 for r in d.rows)
-        assert d.rows[3]["dollars_per_Mtok"] == pytest.approx(2 / 3600 * d.rows[3]["t_s"] / 8 * 1e6)  # lecture 1.2: $2/h
+        assert d.rows[3]["dollars_per_Mtok"] == pytest.approx(
+            2 / 3600 * d.rows[3]["t_s"] / 8 * 1e6
+        )  # lecture 1.2: $2/h
         if d.passes or turn == 2:
             break
     assert d.passes, [c for c in d.checks if not c.passes]
