@@ -120,32 +120,30 @@ def test_gradients_of_another_family(way):
 
 # --- a training run that is killed ---------------------------------------------------------------------------------
 
-LEARN = """
-import sys
-from headway.lab.needs import jax_with
-jax_with()
-import jax, jax.numpy as jnp
-from headway.lab import network, tiny
-from headway.lab.learning import Learning, text
-from headway.lab.reversible import loss_of, stacked
-net = network(tiny("llama-3.1-8b", 2))
-weights = stacked(net, jax.tree.map(jnp.asarray, net.weights()))
-work = Learning({"reversible": loss_of(net, "reversible", 2, 16)}, weights, text("alice"), 2, 16, "a test")
-work.run(int(sys.argv[1]), sys.argv[2])
-print(*map(repr, work.losses["reversible"]))
-"""
+
+def learned(steps, file):
+    """Losses of a small reversible network, kept in a file."""
+    import jax
+    import jax.numpy as jnp
+
+    from headway.lab.learning import Learning, text
+    from headway.lab.reversible import loss_of, stacked
+
+    net = network(tiny("llama-3.1-8b", 2))
+    weights = stacked(net, jax.tree.map(jnp.asarray, net.weights()))
+    work = Learning({"reversible": loss_of(net, "reversible", 2, 16)}, weights, text("alice"), 2, 16, "a test")
+    work.run(steps, file)
+    return work.losses["reversible"]
 
 
-def learn(steps, file):
-    return subprocess.Popen(
-        [sys.executable, "-c", LEARN, str(steps), str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+KILLED = f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]}\n"
+KILLED += "from test_reversible import learned; learned(100_000, sys.argv[1])"
 
 
 def test_a_training_run_goes_on_after_a_kill(tmp_path):
     """Killed in the middle (kill -9) and started again: the losses are those of a run that nobody killed."""
     file = tmp_path / "run.npz"
-    killed = learn(100_000, file)
+    killed = subprocess.Popen([sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     until = time.monotonic() + 120
     while not file.exists() and killed.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
@@ -156,10 +154,9 @@ def test_a_training_run_goes_on_after_a_kill(tmp_path):
     with np.load(file) as held:
         made = len(json.loads(held["said"].tobytes())["losses"]["reversible"])
     assert made >= 10
-    went_on, whole = learn(made + 15, file), learn(made + 15, tmp_path / "whole.npz")
-    a, b = went_on.communicate()[0], whole.communicate()[0]
-    assert len(a.split()) == made + 15
-    assert a == b
+    went_on = there(learned, made + 15, str(file))
+    assert len(went_on) == made + 15
+    assert went_on == there(learned, made + 15, "")
 
 
 def kept(file, about):

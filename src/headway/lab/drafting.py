@@ -17,12 +17,13 @@ from headway.lab.widths import tiny
 from headway.models import Reach
 
 Array = Any
-LAYERS, SEQUENCES, PROMPT, TOKENS = 4, 16, 16, 64
-LENGTHS = (1, 2, 4, 8)  # drafted tokens a pass
+LAYERS, SEQUENCES, PROMPT, TOKENS = 4, 16, 16, 48
+LENGTHS = (1, 2, 4, 6)  # drafted tokens a pass
 DRAWN = 4  # of the lecture's case
 RIGHT = 0.8  # of a draft that is wrong one time in five
 _NOISE = 0.02  # of each weight
-_NEAR = 0.05  # tokens per pass against the formula: a few hundred passes
+_DRAWN_NEAR = 0.1  # where the share accepted is drawn, too
+_NEAR = 0.03  # tokens per pass against the formula: a few hundred passes
 
 
 @dataclass
@@ -56,6 +57,7 @@ class _Counts:
     """What came of it, over all sequences."""
 
     tokens: Any
+    told: int
     passes: int
     accepted: int
     tested: int
@@ -96,7 +98,7 @@ def speculate(model: str) -> Demonstration:
         rows.append(
             {
                 "draft": name, "length": length, "accepted_share": found.chance, "passes": found.passes,
-                "tokens_per_pass": SEQUENCES * TOKENS / found.passes, "formula": float(expected_tokens(found.chance, length)),
+                "tokens_per_pass": found.told / found.passes, "formula": float(expected_tokens(found.chance, length)),
                 "same_tokens": bool(np.array_equal(found.tokens, plain)),
             }
         )  # fmt: skip
@@ -138,10 +140,10 @@ def _checks(rows: list[dict[str, Any]]) -> tuple[Check, ...]:
         Check("greedy tokens with drafts against plain decoding", "the same", f"{sum(r['same_tokens'] for r in rows)} of {len(rows)}",
               all(r["same_tokens"] for r in rows)),
         Check(f"tokens per pass, a = {RIGHT:g}, g = {DRAWN}", f"{wanted:.4f}, within 10 %", f"{lecture['tokens_per_pass']:.4f}",
-              abs(lecture["tokens_per_pass"] / wanted - 1) < 2 * _NEAR),
+              abs(lecture["tokens_per_pass"] / wanted - 1) < _DRAWN_NEAR),
         Check("tokens per pass against the formula at the share accepted", f"within {_NEAR:.0%}", f"{off:.1%} at the most", off <= _NEAR),
-        Check("a draft that is always right", f"{DRAWN + 1} a pass", f"{rows[0]['formula']:g} in all but the last",
-              rows[0]["accepted_share"] == 1),
+        Check("a draft that is always right", f"{DRAWN + 1} a pass", f"{rows[0]['tokens_per_pass']:g}",
+              rows[0]["tokens_per_pass"] == DRAWN + 1),
     )  # fmt: skip
 
 
@@ -151,7 +153,7 @@ def _decoded(net: Network, weights: Any, drafter: _Drafter, prompts: Array, star
     cache, own = net.prefill(weights, prompts, capacity)[1], drafter.started(prompts, capacity)
     told: list[list[int]] = [[] for _ in range(SEQUENCES)]
     rng = np.random.default_rng(12)
-    found, token = _Counts(None, 0, 0, 0), start
+    found, token = _Counts(None, 0, 0, 0, 0), start
     while any(len(t) < TOKENS for t in told):
         before, own_before = cache["length"], own["length"]
         drafts, own = drafter.ahead(own, token, length, rng)
@@ -170,5 +172,6 @@ def _decoded(net: Network, weights: Any, drafter: _Drafter, prompts: Array, star
         token = jnp.asarray([t[-1] for t in told])
         cache = {**cache, "length": before + moved}
         own = {**own, "length": own_before + moved}
+    found.told = sum(map(len, told))  # what the last passes gave beyond what was asked for, too
     found.tokens = np.array([t[:TOKENS] for t in told])
     return found
