@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import socket
@@ -165,3 +166,31 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror or error})") from None
     return found
+
+
+async def unless_gone(receive: Receive, coming: Awaitable[Any]) -> Any:
+    """Return what is coming, or None where the client has left first, which ends the work."""
+    work, left = asyncio.ensure_future(coming), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left.cancel()
+        if not work.done():
+            work.cancel()
+    return work.result() if work.done() else None
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def no_number(text: str) -> float:
+    """Refuse NaN and infinities, which JSON does not have.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    raise ValueError(text)

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from headway.gate import App, Gate
+from headway.gate import App, Gate, no_number, unless_gone
 from headway.web.limits import MOST_BODY, Limits
 from headway.web.offered import OFFERED
 from headway.web.pool import Answer, BusyError, Pool, refusal
@@ -149,15 +149,8 @@ def _asking(pool: Pool, form: str) -> Any:
         job = {"verb": verb, "form": form, "body": body}
         if "text/event-stream" in request.headers.get("accept", ""):
             return _streaming(request, _stream(pool, offered.lane, job))
-        work = asyncio.ensure_future(_asked(pool, offered.lane, job))
-        gone = asyncio.ensure_future(_gone(request))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            if not work.done():
-                work.cancel()
-        return _response(work.result(), form, request) if work.done() else Response(status_code=499)
+        found = await unless_gone(request.receive, _asked(pool, offered.lane, job))
+        return Response(status_code=499) if found is None else _response(found, form, request)
 
     return answer
 
@@ -170,18 +163,9 @@ async def _body(request: Request) -> Any:
             found += part
             if len(found) > MOST_BODY:
                 return _response(refusal(413, "size", f"the body must be below {MOST_BODY // 1000} kB"), "record")
-        return json.loads(found, parse_constant=_no_number)
+        return json.loads(found, parse_constant=no_number)
     except (ValueError, RecursionError, ClientDisconnect):
         return _response(refusal(400, "malformed", "the body is no JSON object, or one too deep"), "record")
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(text)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _asked(pool: Pool, lane: str, job: dict[str, Any], tell: Any = None) -> Answer:

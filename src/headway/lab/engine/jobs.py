@@ -100,7 +100,10 @@ class Jobs:
 
     def _rows(self, query: str, *given: Any) -> list[tuple[Any, ...]]:
         with self._turn:
-            return self._db.execute(query, given).fetchall()
+            try:
+                return self._db.execute(query, given).fetchall()
+            except sqlite3.Error as error:
+                raise FullError(f"the database cannot be read now ({error})") from None
 
     def add_file(self, name: str, purpose: str, content: bytes) -> dict[str, Any]:
         """Keep a file; returns it as the API has it."""

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from headway.errors import HeadwayError
+from headway.gate import no_number
 from headway.lab.engine.core import BusyError
 from headway.lab.engine.jobs import FullError
 from headway.lab.engine.wire import RefusedError, error_body
@@ -43,10 +44,6 @@ async def json_body(request: Request) -> Any:
             found += part
             if len(found) > MOST_BODY:
                 raise RefusedError(f"the body must be below {MOST_BODY // 1000} kB", None, 413)
-        return json.loads(found, parse_constant=_no_number)
+        return json.loads(found, parse_constant=no_number)
     except (ValueError, RecursionError, ClientDisconnect):
         raise RefusedError("the body is no JSON, or one too deep") from None
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(text)

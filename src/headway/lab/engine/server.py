@@ -7,7 +7,7 @@ import contextlib
 import json
 import threading
 import uuid
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from headway.errors import HeadwayError
-from headway.gate import App, Gate
+from headway.gate import App, Gate, unless_gone
 from headway.lab.engine.batches import Batches
 from headway.lab.engine.core import BusyError, Engine, Said
 from headway.lab.engine.filing import Filing
@@ -145,10 +145,12 @@ def _completions(server: Server, chat: bool) -> Any:
         try:
             asked = server.read(await json_body(request), chat)
             if not asked.stream:
-                found = await _unless_gone(request, server.whole(asked))
+                found = await unless_gone(request.receive, server.whole(asked))
                 return Response(status_code=499) if found is None else JSONResponse(found)
             coming = server.said(asked)
-            first = await _unless_gone(request, anext(coming))  # what is refused is refused before the stream begins
+            first = await unless_gone(
+                request.receive, anext(coming)
+            )  # what is refused is refused before the stream begins
             if first is None:
                 return Response(status_code=499)
         except HeadwayError as error:
@@ -158,23 +160,6 @@ def _completions(server: Server, chat: bool) -> Any:
         )
 
     return answer
-
-
-async def _unless_gone(request: Request, coming: Awaitable[Any]) -> Any:
-    """What is coming, or None where the client has left, whose request leaves the engine then."""
-    work, gone = asyncio.ensure_future(coming), asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        gone.cancel()
-        if not work.done():
-            work.cancel()
-    return work.result() if work.done() else None
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _stream(server: Server, asked: Wanted, coming: AsyncGenerator[Said], one: Said) -> AsyncGenerator[bytes]:
