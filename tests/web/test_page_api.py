@@ -347,6 +347,20 @@ def test_the_page_starts_with_an_answer(page):
     assert first["found"] == page.ask("curve", "/view", **first["body"]).json()
     assert start["schemas"] == page.client.get("/api/schema").json()
     assert start["names"] == page.client.get("/api/names").json()
+    bare = page.client.get("/api/start/bare").json()
+    assert bare == start | {"first": first | {"found": None}}
+
+
+def test_a_view_loads_what_it_shows(page):
+    """Other views than the first wait neither for its answer nor for its modules."""
+    first, other = (page.client.get(path).text for path in ("/", "/layouts"))
+    assert 'href="/api/start"' in first
+    assert "/page/batch.js" in first
+    assert 'href="/api/start/bare"' in other
+    assert "/page/batch.js" not in other
+    assert set(other.splitlines()) - set(first.splitlines()) == {
+        '<link rel="preload" as="fetch" href="/api/start/bare" crossorigin>'
+    }
 
 
 # --- the machine that serves it ---

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
+from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto, Why
 from headway.cli.running import AS_THE_ENGINE, Running
 from headway.cli.simulated import AnySeed, Count, Duration, LaterLimit, Limit, Policy, Rate, Router, Scale, Start
 from headway.questions import Request
@@ -52,6 +52,7 @@ def simulate(
     compare: _Compare = None,
     json: Json = False,
     csv: Csv = False,
+    why: Why = False,
     out: Out = None,
     perfetto: Perfetto = None,
     parquet: Parquet = None,
@@ -68,16 +69,16 @@ def simulate(
     from headway.questions import parsed
 
     use(catalog)
-    answer = Answer(json, csv, out, perfetto, parquet, parsed("ttft", ttft), parsed("tpot", tpot))
+    answer = Answer(json, csv, out, perfetto, parquet, parsed("ttft", ttft), parsed("tpot", tpot), why)
     words = Words(policy=policy, router=router, **asdict(running))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
     if stream is not None:
         from headway.cli.streaming import Streaming
         from headway.errors import InputError
 
-        if csv or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
+        if csv or why or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
             raise InputError(
-                "--stream: leave out --csv, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot beside it"
+                "--stream: leave out --csv, --why, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot beside it"
             )
         Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
         return
