@@ -82,5 +82,6 @@ def simulate(
             )
         Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
         return
-    said = None if traffic == _USUAL else traffic
-    Asked(Request(**given(asked)), said, words, window, seed).answer(answer, seeds=seeds, compare=compare)
+    Asked(Request(**given(asked)), None if traffic == _USUAL else traffic, words, window, seed).answer(
+        answer, seeds=seeds, compare=compare
+    )
