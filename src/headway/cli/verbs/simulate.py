@@ -78,10 +78,9 @@ def simulate(
 
         if csv or why or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
             raise InputError(
-                "--stream: leave out --csv, --why, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot beside it"
+                "--stream: leave out everything but --json that shows an answer, and --seeds, --ttft and --tpot"
             )
         Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
         return
-    Asked(Request(**given(asked)), None if traffic == _USUAL else traffic, words, window, seed).answer(
-        answer, seeds=seeds, compare=compare
-    )
+    said = None if traffic == _USUAL else traffic
+    Asked(Request(**given(asked)), said, words, window, seed).answer(answer, seeds=seeds, compare=compare)
