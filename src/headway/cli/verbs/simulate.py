@@ -24,6 +24,7 @@ _Compare = Annotated[
     str | None,
     Parameter(help="Replay a real engine's log, not --traffic, and put predicted beside measured. [LOG.jsonl]"),
 ]
+_NOT_STREAMED = "--csv, --why, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot"
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
 _Seeds = Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")]
 _Stream = Annotated[
@@ -77,9 +78,7 @@ def simulate(
         from headway.errors import InputError
 
         if csv or why or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
-            raise InputError(
-                "--stream: leave out everything but --json that shows an answer, and --seeds, --ttft and --tpot"
-            )
+            raise InputError(f"--stream: leave out {_NOT_STREAMED} beside it")
         Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
         return
     said = None if traffic == _USUAL else traffic
