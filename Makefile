@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz mutants bench vega browser docs accuracy training profiles format clean
+.PHONY: demo test check types fuzz kills mutants bench vega browser docs accuracy training profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "headway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 demo")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade uv
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[plots,fit,cluster,parquet,lab,serve,web]' --group dev
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[plots,fit,cluster,parquet,lab,serve,web,learn]' --group dev
 	@$(BIN)/python -m compileall -q src
 	@touch $(READY)
 
@@ -35,6 +35,9 @@ types: $(READY)  ## annotations and array shapes checked at run time, over the t
 
 fuzz: $(READY)  ## 20,000 mutated configs, 3,000 mutated rows, grids killed at random times, 5,000 questions to the page
 	@$(BIN)/python fuzz/run.py
+
+kills: $(READY)  ## 1,000 kills at random times while reviews are saved: none is lost
+	@$(BIN)/python tests/learn/killed.py 1000
 
 mutants: $(READY)  ## a sample of mutations of the physics and the money against the behaviour tests of their rooms; an hour
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group mutation

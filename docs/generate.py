@@ -233,6 +233,7 @@ def main() -> int:
         "infer",
         "bill",
         "lab",
+        "learn",
         "train",
     )
     for page in (f"{name}.md" for name in pages):

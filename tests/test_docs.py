@@ -73,6 +73,7 @@ def fields(value):
     "racks gpt-oss-120b --on h200x8 --racks 1,2", "speculate gpt-oss-120b --on h200x8",
     "trains gpt-oss-120b --on h200 --rate 1/s --why",
     "fit --on rtx4090 qwen3-8b", "lecture", "ask", "ask E5",
+    "learn --progress /nowhere.jsonl", "learn --card balance-batch --answer 3",
     "simulate llama-3.1-8b --on h100x1 --traffic closed:4 --requests 20 --prompt 1k --output 64",
     "capacity llama-3.1-8b --on h100x1 --prompt 512 --output 128 --tpot 20ms --seeds 2 --readers 100",
     "simulate llama-3.1-8b --on h100x1 --prompt 512 --output 64 --seeds 2", "sweep llama-3.1-8b --on h100x1 --prompt 512 --output 64",

@@ -78,6 +78,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.lab import tiny as tiny
     from headway.lab.findings import Audit as Audit
     from headway.lab.findings import Demonstration as Demonstration
+    from headway.learn import cards as cards
+    from headway.learn import draw_card as draw_card
+    from headway.learn import grade_answer as grade_answer
     from headway.lecture import headlines as headlines
     from headway.models import Architecture as Architecture
     from headway.models import kv_bytes_read as kv_bytes_read
@@ -171,6 +174,7 @@ _HOME = {
     "Calibration": ("headway.roofline", "Calibration"),
     "Capacity": ("headway.plan.capacity", "Capacity"),
     "capacity_figure": ("headway.figures", "capacity_figure"),
+    "cards": ("headway.learn", "cards"),
     "Case": ("headway.serving", "Case"),
     "case": ("headway.serving", "case"),
     "Chip": ("headway.hardware", "Chip"),
@@ -190,12 +194,14 @@ _HOME = {
     "demonstrate": ("headway.lab", "demonstrate"),
     "Demonstration": ("headway.lab.findings", "Demonstration"),
     "Deployment": ("headway.parallel", "Deployment"),
+    "draw_card": ("headway.learn", "draw_card"),
     "drain_time": ("headway.front", "drain_time"),
     "find_capacity": ("headway.plan.capacity", "find_capacity"),
     "engine_figure": ("headway.figures", "engine_figure"),
     "fleet_figure": ("headway.figures", "fleet_figure"),
     "FleetPlan": ("headway.plan.fleets", "FleetPlan"),
     "goldilocks_context": ("headway.batching", "goldilocks_context"),
+    "grade_answer": ("headway.learn", "grade_answer"),
     "hardware_ratio": ("headway.hardware", "hardware_ratio"),
     "headlines": ("headway.lecture", "headlines"),
     "HeadwayError": ("headway.errors", "HeadwayError"),

@@ -1,13 +1,18 @@
-"""Files written whole: beside the target first, put in its place when all is there; a full disk or a kill costs nothing old."""
+"""Files written whole: beside the target first, put in its place when all is there; a full disk or a kill costs nothing old.
+
+And files that grow by lines of JSON, each on disk before the next: what a kill leaves half written is cut off, nothing else is.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO, NoReturn, Self
 
 from headway.errors import InputError
 
@@ -60,3 +65,114 @@ def plain_cell(value: Any) -> Any:
     except ValueError:
         return f"'{value}"
     return value
+
+
+class LineFile:
+    """An append-only file of JSON, one value a line.
+
+    A line counts when it is whole and ends in a newline. What a kill left half written is cut off when the file is
+    opened again; every other line stays.
+
+    Attributes
+    ----------
+    path : path
+    skipped : list of int
+        Lines that are JSON and not what is kept here. [1, from 1]
+    """
+
+    START = b"{"  # of every line
+    WHAT = "a line of JSON; name another file"
+    LOCKED = "another run is writing to it; wait for it, or name another file"
+    GOES_ON = ""
+    WAITS = False  # for another who has it open, instead of saying so
+
+    def __init__(self, file: str | Path) -> None:
+        self.path = Path(file)
+        self.skipped: list[int] = []
+        self._stream: BinaryIO | None = None
+
+    def keep(self, found: Any) -> bool:
+        """Take what a line says; False when it is not what is kept here."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        """Open it and read what is there.
+
+        Raises
+        ------
+        InputError
+            When it cannot be opened, is no such file, or another run has it open.
+        """
+        if self.path.exists() and not self.path.is_file():
+            raise InputError(f"{self.path}: is no regular file; results are kept in one")
+        try:
+            self._stream = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be opened ({error.strerror})") from None
+        self._lock()
+        whole = self._read()
+        self._stream.seek(whole)
+        self._stream.truncate()
+        return self
+
+    def _lock(self) -> None:
+        """Keep a second run from writing into the same file; the lock goes with the process."""
+        assert self._stream is not None
+        try:
+            import fcntl
+
+            fcntl.flock(self._stream, fcntl.LOCK_EX if self.WAITS else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no such locks on this system
+            return
+        except OSError:
+            self._stream.close()
+            raise InputError(f"{self.path}: {self.LOCKED}") from None
+
+    def _read(self) -> int:
+        """Read whole lines and return where they end."""
+        assert self._stream is not None
+        end, number = 0, 0
+        for number, line in enumerate(self._stream, 1):
+            if not line.endswith(b"\n"):
+                if number == 1 and not self.START.startswith(
+                    line[: len(self.START)]
+                ):  # not what a kill left of a first line
+                    self._none_such(number)
+                break
+            try:
+                found: Any = json.loads(line)
+            except (ValueError, RecursionError):
+                self._none_such(number)
+            if not self.keep(found):
+                self.skipped.append(number)
+            end += len(line)
+        if number and len(self.skipped) == number:
+            self._none_such(1)
+        return end
+
+    def _none_such(self, line: int) -> NoReturn:
+        assert self._stream is not None
+        self._stream.close()
+        raise InputError(f"{self.path}: line {line} is not {self.WHAT}")
+
+    def append(self, value: dict[str, Any]) -> None:
+        """Append one value; it is on disk when this returns.
+
+        Raises
+        ------
+        InputError
+            When it cannot be written (a full disk); what came before stays.
+        """
+        assert self._stream is not None
+        try:
+            self._stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}){self.GOES_ON}") from None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._stream is not None:
+            self._stream.close()

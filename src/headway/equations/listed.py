@@ -15,7 +15,7 @@ _ELSEWHERE = {
     "SYS-F6": ("a prompt cache at work", "headway cache"), "SYS-G2": ("an avalanche probe", ""),
     "SYS-G3": ("reversible training at work", "headway ask SYS-G4"), "SYS-H1": ("an integrated server",
     "headway simulate MODEL --on SYSTEM"),
-    "SYS-H2": ("practice questions", ""), "SYS-H3": ("the register of contradictions", "headway catalog claims"),
+    "SYS-H2": ("practice questions", "headway learn"), "SYS-H3": ("the register of contradictions", "headway catalog claims"),
     "SYS-H6": ("every headline at once", "headway lecture"),
 }  # fmt: skip
 

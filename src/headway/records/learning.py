@@ -1,0 +1,50 @@
+"""Cards, grades and progress as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from headway.learn import Card, Drawn, Graded
+from headway.learn.schedule import Standing
+from headway.records.equations import derivation, plain_value
+
+
+def card_record(c: Card) -> dict[str, Any]:
+    """Return a card without its numbers."""
+    return {
+        "id": c.id, "deck": c.deck, "place": c.place, "chapter": c.chapter, "kind": c.kind, "equation": c.equation, "unit": c.unit,
+        "tolerance": c.tolerance,
+    }  # fmt: skip
+
+
+def drawn_record(d: Drawn) -> dict[str, Any]:
+    """Return a card with its numbers, without the answer."""
+    return {
+        "card": card_record(d.card), "seed": d.seed, "question": d.question, "hints": [d.told(h) for h in d.card.hints],
+        "letters": sorted(d.letters()),
+        "parameters": [] if d.asked is None else [
+            {"name": p.name, "value": plain_value(d.asked.values[p.name]), "unit": p.unit, "from": d.asked.sources[p.name]}
+            for p in d.asked.equation.parameters if p.name not in d.asked.idle
+        ],
+    }  # fmt: skip
+
+
+def graded_record(g: Graded) -> dict[str, Any]:
+    """Return a graded answer, with the answer and its derivation."""
+    d = g.drawn
+    return {
+        **drawn_record(d), "answered": g.answered, "credit": g.credit, "verdict": g.verdict, "says": g.says,
+        "answer": plain_value(d.answer), "answer_text": d.said, "why": d.why,
+        "formula": "" if d.asked is None else d.asked.equation.formula,
+        "derivation": [] if d.asked is None else derivation(d.asked.equation),
+    }  # fmt: skip
+
+
+def standing_records(found: Sequence[Standing]) -> list[dict[str, Any]]:
+    """Return every card with when it is due."""
+    return [
+        {**card_record(s.card), "reviews": s.reviews, "due": None if s.due is None else s.due.isoformat(),
+         "stability_days": s.stability, "last_credit": s.credit}
+        for s in found
+    ]  # fmt: skip
