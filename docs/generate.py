@@ -20,6 +20,7 @@ from headway.evidence.measurements import read_rows
 from headway.hardware import chips, systems
 from headway.predictions.rows import predicted_rows
 from headway.questions import Query, Request, fields_of
+from headway.report.claims import claims_page
 from headway.report.equations import ask_page
 from headway.tables import table_text
 
@@ -207,6 +208,16 @@ def formulas() -> str:
     )
 
 
+def claims() -> str:
+    """Return the register of claims with the files that cite each."""
+    cited: dict[str, list[str]] = {}
+    for file in sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("*.toml")]):
+        for name in sorted(set(re.findall(r"\b(?:DIS|LIM|CAV)-\d+\b", file.read_text(encoding="utf-8")))):
+            cited.setdefault(name, []).append(file.relative_to(SOURCE).as_posix())
+    text = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    return _fill(text, "<!-- claims -->", claims_page(cited))
+
+
 def examples() -> dict[Path, str]:
     """Run every example in a process of its own and return what it prints, by the file that keeps it."""
     found: dict[Path, str] = {}
@@ -240,6 +251,7 @@ def main() -> int:
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
     text = commands((docs / "ask.md").read_text(encoding="utf-8"))
     wanted[docs / "ask.md"] = _fill(text, "<!-- equations -->", ask_page())
+    wanted[docs / "claims.md"] = claims()
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

@@ -13,8 +13,10 @@ import pytest
 from headway import batching, economics, lecture, parallel, training
 from headway.catalog import catalogue
 from headway.cli.app import run
+from headway.equations import equations
 from headway.errors import InputError, PhysicsError
 from headway.hardware import chip, drain_time, hardware_ratio, weights_read_time
+from headway.learn.claims import KINDS, claim, claims, defaults
 from headway.models import Reach, bytes_per_token_closed_form, fraction_touched, touched_experts
 from headway.models.quality import effective_dense_parameters
 from headway.roofline import Load, dense_step, movement_energy, roofline, roofline_lecture_units, step_time
@@ -471,6 +473,48 @@ def test_sys_h3_register():
     ids = {r["id"] for r in table.rows}
     assert {f"DIS-{i}" for i in range(1, 20)} <= ids
     assert all(r["used"] and r["source"] and r["date"] for r in table.rows)
+
+
+def test_sys_h3_every_claim_is_computed_and_leaned_on():
+    """Each names equations that are there, calculations that run, and the functions that compute them."""
+    for c in claims():
+        assert c.asks, c.id
+        assert {command for command, _ in c.calculations} == {f"headway ask {a}" for a in c.asks}
+        assert all(a.results for _, a in c.calculations)
+        assert c.equations, c.id
+        assert c.functions, c.id
+        assert c.kind in KINDS
+        assert c.to_dict()["calculations"][0]["results"], c.id
+
+
+def test_sys_h3_defaults_cite_the_register():
+    """What the lecture alone says is a claim; every default has a source; every citation is in the register."""
+    known, cited = {c.id for c in claims()}, defaults()
+    assert {c for names in cited.values() for c in names} <= known
+    for row in catalogue().table("defaults").rows:
+        assert row["source"], row["name"]
+        if row["source"].startswith("Reiner Pope"):
+            assert cited[row["name"]], row["name"]
+    for e in equations():
+        for p in e.parameters:
+            assert p.source or p.default is None, f"{e.id}.{p.name}"
+    assert "recommended_low" in claim("DIS-6").defaults
+    assert "E5.ratio" in claim("LIM-2").defaults
+    assert "lecture.model_tokens" in claim("DIS-18").defaults
+
+
+def test_a_changed_formula_changes_a_claim(monkeypatch):
+    before = claim("DIS-1").calculations[0][1].results["balance"]
+    monkeypatch.setattr(batching, "balance_batch", lambda ratio, sparsity: 3 * ratio * sparsity)
+    assert claim("DIS-1").calculations[0][1].results["balance"] == 3 * before
+    assert "7,200" in claim("DIS-1").text()
+
+
+def test_one_claim_is_shown_whole(capsys):
+    assert run(["catalog", "claims", "dis-1"]) == 0
+    told = capsys.readouterr().out
+    assert "37.5" in told
+    assert "balance 2,400 sequences" in told
 
 
 def test_sys_h4_speculation():

@@ -18,7 +18,9 @@ BYTES_IN_LECTURE = Parameter(
 ELEMENT = Parameter("element_bytes", "w_kv", BYTES, "bytes", "of a cached number", 1.0, "lecture 7.2")
 GROUP = Parameter("queries_per_kv", "g", RATIO, "", "query heads per KV head", 8.0, "lecture 2.3")
 LAWS = ("dense", "sqrt", "top-k", "fraction", "window")
-LAW = Parameter("law", "", WORD, "", "which cached tokens a new one reads", "dense", "lecture 1.2", choices=LAWS)
+LAW = Parameter(
+    "law", "", WORD, "", "which cached tokens a new one reads", "dense", "lecture 1.2 (CAV-3)", choices=LAWS
+)
 WIDTH = Parameter("width", "K", COUNT, "tokens", "of top-k and of a window", 2048.0, "DeepSeek-V3.2, lecture 2.2")
 SCALE = Parameter(
     "scale", "c", NUMBER, "", "constant of sqrt; of fraction the share that is read", None, "sqrt 1; fraction 1/8"
@@ -101,7 +103,7 @@ EQUATIONS = (
     Equation(
         "SYS-B4", (), _SECTION, "read laws of attention",
         "dense L; sqrt c sqrt(L); top-k min(L, K); fraction c L; window min(L, K); x k bytes",
-        (CONTEXT.given(100e6, "a month of work, lecture 2.3"), KV, LAW.given("sqrt", "lecture 2.2"), WIDTH, SCALE),
+        (CONTEXT.given(100e6, "a month of work, lecture 2.3"), KV, LAW.given("sqrt", "lecture 2.2 (CAV-3)"), WIDTH, SCALE),
         (Result("entries", "tokens", "that a new token reads"), Result("read", "bytes"), Result("dense_over_read", "x"),
          Result("kept", "bytes", "sparse reading frees no memory, a window does")), _reads,
         ("models.Reach.entries", "models.Reach.stored"), "T", "headway plan MODEL --on SYSTEM",

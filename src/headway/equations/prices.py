@@ -25,12 +25,14 @@ from headway.hardware import drain_time
 _SECTION = "7 prices and memory tiers"
 _ACTIVE = ACTIVE.given(100e9, FRONTIER)
 _READ_OUT = "read out in the lecture, 7.4"
-_HELD = Parameter("held", "tau", SECONDS, "s", "between uses", 300.0, "a 5-minute cache, lecture 7.4")
+_HELD = Parameter("held", "tau", SECONDS, "s", "between uses", 300.0, "a 5-minute cache, lecture 7.4 (DIS-13)")
 _PEAK = PEAK.given(5e15, "dense FP8 of a B200, about")
 _RENT = Parameter("price", "p", PER_HOUR, "$/h", "rent of one chip", 2.0, "lecture 1.2")
 _OUT = Parameter("output_price", "", PER_MTOK, "$/Mtok", "of output", 25.0, "Claude Opus 4.5, list price")
 _IN = Parameter("input_price", "", PER_MTOK, "$/Mtok", "of input outside the cache", 5.0, _READ_OUT)
-_HIT = Parameter("hit_price", "", PER_MTOK, "$/Mtok", "of input from the cache", 0.5, "a tenth of input, lecture 7.4")
+_HIT = Parameter(
+    "hit_price", "", PER_MTOK, "$/Mtok", "of input from the cache", 0.5, "a tenth of input, lecture 7.4 (DIS-14)"
+)
 _WRITE_5M = Parameter("write_5m_price", "", PER_MTOK, "$/Mtok", "of a 5-minute write", 6.25, _READ_OUT)
 _WRITE_1H = Parameter("write_1h_price", "", PER_MTOK, "$/Mtok", "of a 1-hour write", 10.0, "list price; not read out")
 
@@ -165,7 +167,7 @@ EQUATIONS = (
         (BATCH.given(100.0, "an example"), NEW, Parameter("compute", "t_c", SECONDS, "s", "per token", 1e-6,
         "an example"),
          Parameter("memory", "t_mem", SECONDS, "s", "of a pass, whatever its length", 5e-4,
-         "5 times decode's compute, lecture 7.3")),
+         "5 times decode's compute, lecture 7.3 (DIS-12)")),
         (Result("seconds_per_token", "s"), Result("over_compute", "x"), Result("crossover", "tokens",
         "per sequence: longer passes are compute bound")),
         _pass, ("batching.pass_cost", "economics.read_price_ratio"), "T",
@@ -183,7 +185,7 @@ EQUATIONS = (
         "cost = max(1, L / L*); covered = price x (1 - margin) x L*",
         (Parameter("context", "L", TOKENS, "tokens", "of a request", 1e6, "lecture 7.1"), STEP,
          Parameter("multiple", "", RATIO, "", "price above the step over that below", 1.5,
-         "Gemini 3.1's output, lecture 7.1"),
+         "Gemini 3.1's output, lecture 7.1 (DIS-15)"),
          Parameter("goldilocks", "G", TOKENS, "tokens", "where KV reads take as long as compute", 200e3, "E11"),
          Parameter("margin", "", NUMBER, "", "share of the price kept", 0.0, "none")),
         (Result("price", "x", "at this context, margin off"), Result("cost", "x"), Result("loses"), Result("covered",

@@ -19,11 +19,13 @@ from headway.equations.inputs import (
 from headway.hardware import weights_read_time
 
 _MOE, _PIPE, _SCALE = "3 experts on a rack", "4 pipelines across racks", "5 memory and latency of scale-up"
-_RACK = CHIPS.given(72.0, "a Blackwell rack, lecture 3.2")
-_WHOLE = Parameter("chips", "n", WHOLE, "chips", "of the rack", 72.0, "a Blackwell rack, lecture 3.2", whole=True)
+_RACK = CHIPS.given(72.0, "a Blackwell rack, lecture 3.2 (DIS-17)")
+_WHOLE = Parameter(
+    "chips", "n", WHOLE, "chips", "of the rack", 72.0, "a Blackwell rack, lecture 3.2 (DIS-17)", whole=True
+)
 _RACKS = Parameter("racks", "R", COUNT, "racks", "that share the experts", 2.0, "lecture 3.3")
 _CHOSEN = Parameter(
-    "active_experts", "n_act", COUNT, "experts", "activated per token", 32.0, "'maybe 32 or 16', lecture 4.2"
+    "active_experts", "n_act", COUNT, "experts", "activated per token", 32.0, "'maybe 32 or 16', lecture 4.2 (DIS-2)"
 )
 _DEPTH = Parameter("layers_per_stage", "", COUNT, "layers", "between rack changes", 1.0, "lecture 4.2")
 _MICRO = Parameter("micro_batches", "M", COUNT, "", "in flight", 1.0, "'one inference at a time', lecture 4.3")
@@ -142,14 +144,14 @@ EQUATIONS = (
     Equation(
         "E18", (), _SCALE, "time to read the weights by scale-up size", "t = N_total w / (S BW)",
         (_TRILLION, _SIZE, Parameter("chips", "S", COUNT, "chips", "of the scale-up domain", 72.0,
-        "a Blackwell rack, lecture 3.2"), BANDWIDTH_),
+        "a Blackwell rack, lecture 3.2 (DIS-17)"), BANDWIDTH_),
         (Result("read", "s"),), _read, ("hardware.weights_read_time",), "T", "headway racks MODEL --on SYSTEM",
     ),
     Equation(
         "SYS-D5", (), _SCALE, "a step with hops between racks", "t = T + hops x t_hop",
-        (INTERVAL, Parameter("hops", "", NUMBER, "", "rack changes per token", 4.0, "lecture 5.3"),
+        (INTERVAL, Parameter("hops", "", NUMBER, "", "rack changes per token", 4.0, "lecture 5.3 (DIS-19)"),
          Parameter("hop", "", SECONDS, "s", "of one hop; could be off by 10x", 0.0025,
-         "'about 10 ms' over 4, lecture 5.3")),
+         "'about 10 ms' over 4, lecture 5.3 (LIM-3)")),
         (Result("step", "s"), Result("longer_by")), _hops, ("parallel.latency_with_hops",), "T",
         "headway racks MODEL --on SYSTEM --hop 2.5ms",
         "t_weights is E18",

@@ -10,11 +10,11 @@ from headway.equations.inputs import ACTIVE, FRONTIER, MFU, RL
 
 _SECTION = "6 training and over-training"
 _ACTIVE = ACTIVE.given(100e9, FRONTIER)
-_PRE = Parameter("pretraining", "D_pre", TOKENS, "tokens", "of pre-training", 2e14, "lecture 6.3")
+_PRE = Parameter("pretraining", "D_pre", TOKENS, "tokens", "of pre-training", 2e14, "lecture 6.3 (DIS-18)")
 _RL = Parameter("reinforcement", "D_RL", TOKENS, "tokens", "of rollouts", 2e14 / 1.5, "E20: D_pre / 1.5")
 _INF = Parameter("inference", "D_inf", TOKENS, "tokens", "served", 2e14, "lecture 6.3")
-_RATE = Parameter("rate", "", PER_SECOND, "tok/s", "of the family", 500e6, "lecture 6.3")
-_LIFE = Parameter("days", "", DAYS, "days", "that the model is current", 60.0, "'two months', lecture 6.3")
+_RATE = Parameter("rate", "", PER_SECOND, "tok/s", "of the family", 500e6, "lecture 6.3 (LIM-3)")
+_LIFE = Parameter("days", "", DAYS, "days", "that the model is current", 60.0, "'two months', lecture 6.3 (LIM-3)")
 _PER = Parameter(
     "tokens_per_parameter", "", RATIO, "tokens/parameter", "compute-optimal", 20.0, "Chinchilla, lecture 6.3"
 )
@@ -78,9 +78,9 @@ def _law(active: Value, tokens: Value, law: Value) -> tuple[Value, ...]:
 
 def _ends(name: str, unit: str, about: str, low: float, high: float) -> tuple[Parameter, Parameter]:
     quantity = {"rate": PER_SECOND, "active": COUNT, "days": DAYS}[name]
-    return (Parameter(f"{name}_low", "", quantity, unit, f"{about}, at least", low, "a guess, lecture 6.3"),
+    return (Parameter(f"{name}_low", "", quantity, unit, f"{about}, at least", low, "a guess, lecture 6.3 (LIM-3)"),
             Parameter(f"{name}_high", "", quantity, unit, f"{about}, at most", high,
-            "a guess, lecture 6.3"))  # fmt: skip
+            "a guess, lecture 6.3 (LIM-3)"))  # fmt: skip
 
 
 EQUATIONS = (
@@ -138,7 +138,7 @@ EQUATIONS = (
     ),
     Equation(
         "SYS-E5", (), _SECTION, "over-training", "ratio = D / (20 N)",
-        (Parameter("tokens", "D", TOKENS, "tokens", "that it is trained on", 200e12, "lecture 6.3"), _ACTIVE, _PER),
+        (Parameter("tokens", "D", TOKENS, "tokens", "that it is trained on", 200e12, "lecture 6.3 (DIS-18)"), _ACTIVE, _PER),
         (Result("chinchilla", "tokens"), Result("over_training", "x")), _over, ("training.over_training",), "T",
     ),
     Equation(

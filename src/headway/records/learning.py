@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from headway.learn import Card, Drawn, Graded
+from headway.learn.claims import Claim
 from headway.learn.schedule import Standing
-from headway.records.equations import derivation, plain_value
+from headway.records.equations import asked_record, derivation, plain_value
 
 
 def card_record(c: Card) -> dict[str, Any]:
@@ -48,3 +49,15 @@ def standing_records(found: Sequence[Standing]) -> list[dict[str, Any]]:
          "stability_days": s.stability, "last_credit": s.credit}
         for s in found
     ]  # fmt: skip
+
+
+def claim_record(c: Claim) -> dict[str, Any]:
+    """Return a claim with its calculations and what leans on it."""
+    return {
+        "id": c.id, "topic": c.topic, "kind": c.kind, "versions": c.versions, "used": c.used, "reason": c.reason, "source": c.source,
+        "date": c.date, "equations": [e.id for e in c.equations], "functions": c.functions, "defaults": c.defaults,
+        "calculations": [
+            {"command": command, **{k: v for k, v in asked_record(a).items() if k in ("id", "title", "results")}}
+            for command, a in c.calculations
+        ],
+    }  # fmt: skip

@@ -76,6 +76,8 @@ def catalog(
             show(tables.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
             show("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(user_folder()))
         return
+    if table == "claims" and _claim(query, json or csv):
+        return
     found = tables.catalogue_rows(table, query)
     if not found and query and table in ("chips", "systems", "models"):
         known.row(table, query, table[:-1])  # an unknown name: say what is near
@@ -86,3 +88,13 @@ def catalog(
     else:
         shown = "measurements" if table == "evidence" and query else tables.TABLES.get(table, table)
         show(tables.catalogue_text(shown, found))
+
+
+def _claim(query: str, as_rows: bool) -> bool:
+    """Show one claim whole, its calculation live, where the words are its id; rows stay rows."""
+    from headway.learn.claims import claim, claims
+
+    if as_rows or query.strip().upper() not in {c.id for c in claims()}:
+        return False
+    show(claim(query).text())
+    return True
