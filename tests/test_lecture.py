@@ -16,6 +16,7 @@ from headway.cli.app import run
 from headway.equations import equations
 from headway.errors import InputError, PhysicsError
 from headway.hardware import chip, drain_time, hardware_ratio, weights_read_time
+from headway.learn import cards
 from headway.learn.claims import KINDS, claim, claims, defaults
 from headway.models import Reach, bytes_per_token_closed_form, fraction_touched, touched_experts
 from headway.models.quality import effective_dense_parameters
@@ -658,3 +659,17 @@ def test_the_register_says_what_the_library_computes():
     for name, said in (("H100 SXM", "24 ms of an H100"), ("H200 SXM", "29 ms of an H200")):
         assert said in rows["DIS-21"]
         assert f"{1e3 * chip(name).drain_time:.0f} ms" in said
+
+
+def test_sys_i10_the_whole_lesson_is_one_file(capsys, monkeypatch):
+    """Every equation, headline, claim and card is in it, with the code's numbers."""
+    assert run(["lecture", "--markdown"]) == 0
+    text = capsys.readouterr().out
+    for named in [*(e.id for e in equations()), *(c.id for c in claims()), *(h.what for h in lecture.headlines())]:
+        assert named in text, named
+    assert sum(line[0].isdigit() and " — " in line for line in text.split("\n") if line) == len(cards())
+    assert "**sparsity 8, balance 2,400 sequences" in text
+    monkeypatch.setattr(batching, "worst_wait", lambda t: 5 * t)
+    assert run(["lecture", "--markdown"]) == 0
+    changed = capsys.readouterr().out
+    assert "100 ms" in next(line for line in changed.split("\n") if "worst wait for a token" in line)

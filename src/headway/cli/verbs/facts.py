@@ -21,6 +21,12 @@ def lecture(
     why: Annotated[
         bool, Parameter(name="--why", negative="", show_default=False, help="List the inputs and what they are.")
     ] = False,
+    markdown: Annotated[
+        bool,
+        Parameter(
+            name="--markdown", negative="", show_default=False, help="Print the whole lesson as one markdown file."
+        ),
+    ] = False,
     catalog: Folder = (),
 ) -> None:
     """Reproduce every headline of the lecture from about a dozen inputs, ours beside the lecture's."""
@@ -42,6 +48,11 @@ def lecture(
     rows = proof.headlines(chosen)
     if json:
         emit([r.record() for r in rows])
+        return
+    if markdown:
+        from headway.report.whole import whole_lesson
+
+        print(whole_lesson(rows))
         return
     show(lecture_text(rows, changed=bool(given)))
     if why:
