@@ -18,10 +18,12 @@ from headway.catalog import catalogue
 from headway.cli import app
 from headway.evidence.measurements import read_rows
 from headway.hardware import chips, systems
+from headway.learn.lessons import lessons
 from headway.predictions.rows import predicted_rows
 from headway.questions import Query, Request, fields_of
 from headway.report.claims import claims_page
 from headway.report.equations import ask_page
+from headway.report.lessons import lesson_markdown, lesson_notebook
 from headway.tables import table_text
 
 ROOT = Path(__file__).parent.parent
@@ -218,6 +220,19 @@ def claims() -> str:
     return _fill(text, "<!-- claims -->", claims_page(cited))
 
 
+def lesson_files() -> dict[Path, str]:
+    """Return the pages and notebooks of the lessons, and their list."""
+    folder = ROOT / "docs" / "lessons"
+    rows = [f"| {x.place} | [{x.title}]({x.place:02d}-{x.id}.md) | `{x.id}` | {x.chapter} |" for x in lessons()]
+    text = (folder / "index.md").read_text(encoding="utf-8")
+    table = ["| | question | id | lecture |", "| --- | --- | --- | --- |", *rows]
+    found = {folder / "index.md": _fill(text, "<!-- lessons -->", "\n".join(table))}
+    for x in lessons():
+        name = f"{x.place:02d}-{x.id}"
+        found |= {folder / f"{name}.md": lesson_markdown(x), folder / f"{name}.ipynb": lesson_notebook(x)}
+    return found
+
+
 def examples() -> dict[Path, str]:
     """Run every example in a process of its own and return what it prints, by the file that keeps it."""
     found: dict[Path, str] = {}
@@ -252,6 +267,7 @@ def main() -> int:
     text = commands((docs / "ask.md").read_text(encoding="utf-8"))
     wanted[docs / "ask.md"] = _fill(text, "<!-- equations -->", ask_page())
     wanted[docs / "claims.md"] = claims()
+    wanted |= lesson_files()
     if "--check" not in sys.argv:  # the tests run the examples one by one
         wanted |= examples()
     stale = [p for p, text in wanted.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

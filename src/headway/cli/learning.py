@@ -63,3 +63,21 @@ def _one(standing: Any, file: str) -> Any:
     save(file, review)
     show("\n" + graded.text() + "\n")
     return review
+
+
+def go_through(lesson: Any) -> None:
+    """Show a lesson; whoever sits at a terminal guesses before the rest is shown."""
+    import sys
+
+    from headway.learn import draw_card, grade_answer
+    from headway.report.lessons import heading, section_text
+
+    show(heading(lesson))
+    for title, blocks in lesson.sections:
+        show("\n" + section_text(title, blocks))
+        card = next((b.text for b in blocks if b.sort == "guess"), "")
+        if card and sys.stdin.isatty():
+            try:
+                show("\n" + grade_answer(draw_card(card), input("\nyour guess> ")).says)
+            except EOFError:
+                return

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from headway.catalog import catalogue
-from headway.equations import Asked, Equation, ask, equations
+from headway.equations import Asked, Equation, equations
 from headway.errors import unknown
+from headway.learn.typed import typed
 from headway.lecture import Inputs
 from headway.shown import Shown
 
 KINDS = {"disagreement": "where sources disagree", "limit": "limits of the method", "caveat": "caveats of the lecture"}
 _CITED = re.compile(r"\b(?:DIS|LIM|CAV)-\d+\b")
-_OPTIONS = {"--model": "model", "--on": "system", "--precision": "precision", "--kv-bytes": "kv_bytes"}
 
 
 @dataclass(frozen=True)
@@ -69,21 +68,12 @@ class Claim(Shown):
     @cached_property
     def calculations(self) -> list[tuple[str, Asked]]:
         """Each calculation: the command, and what the library says now."""
-        return [(f"headway ask {text}", _asked(text)) for text in self.asks]
+        return [(f"headway ask {text}", typed(text)) for text in self.asks]
 
     @property
     def defaults(self) -> list[str]:
         """Defaults that cite it: of the catalogue, of equations (`E5.active`) and of the lecture's inputs."""
         return [name for name, cited in defaults().items() if self.id in cited]
-
-
-def _asked(text: str) -> Asked:
-    words = shlex.split(text)
-    options: dict[str, Any] = {}
-    while len(words) > 2 and (at := next((i for i, w in enumerate(words) if w in _OPTIONS), 0)):
-        options[_OPTIONS[words[at]]] = words[at + 1]
-        del words[at : at + 2]
-    return ask(words[0], dict(w.split("=", 1) for w in words[1:]), **options)
 
 
 def claims() -> list[Claim]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headway.learn import Card, Drawn, Graded
-from headway.learn.claims import Claim
+from headway.learn import Card, Drawn, Graded, draw_card
+from headway.learn.claims import Claim, claim
+from headway.learn.lessons import Block, Lesson
 from headway.learn.schedule import Standing
+from headway.learn.typed import typed
 from headway.records.equations import asked_record, derivation, plain_value
 
 
@@ -61,3 +63,24 @@ def claim_record(c: Claim) -> dict[str, Any]:
             for command, a in c.calculations
         ],
     }  # fmt: skip
+
+
+def lesson_record(x: Lesson) -> dict[str, Any]:
+    """Return a lesson as sections of blocks; directives with what the library says of them."""
+    return {
+        "id": x.id, "place": x.place, "title": x.title, "chapter": x.chapter,
+        "sections": [{"heading": h, "blocks": [_block(b) for b in blocks]} for h, blocks in x.sections],
+    }  # fmt: skip
+
+
+def _block(b: Block) -> dict[str, Any]:
+    said: dict[str, Any] = {"sort": b.sort, "text": b.text}
+    match b.sort:
+        case "guess":
+            return {**said, "drawn": drawn_record(draw_card(b.text))}
+        case "ask":
+            return {**said, "asked": asked_record(typed(b.text))}
+        case "claim":
+            return {**said, "claim": claim_record(claim(b.text))}
+        case _:
+            return said

@@ -27,7 +27,7 @@ def asked_text(a: Asked) -> str:
     lines = [f"{e.id}{also}: {e.title}", f"  {e.formula}", f"  {SAID[e.said]}{'; ' + e.note if e.note else ''}", ""]
     lines.append(table_text(["with", "", "", "from"], _parameters(a), left=True))
     if a.swept:
-        lines += ["", _sweep(a)]
+        lines += ["", sweep_text(a)]
     else:
         lines += [
             "",
@@ -59,7 +59,7 @@ def _parameters(a: Asked) -> list[list[str]]:
     return rows
 
 
-def _sweep(a: Asked) -> str:
+def sweep_text(a: Asked) -> str:
     """The table of a sweep; what is the same in every row stands below it."""
     p, results = a.equation.parameter(a.swept), a.equation.results
     cells = {r.name: [value_text(row[r.name], r.unit) for row in a.rows] for r in results}

@@ -9,9 +9,11 @@ from headway.equations import SAID, Equation, ask, equations
 from headway.equations.values import value_text
 from headway.learn import DECKS, cards, draw_card
 from headway.learn.claims import KINDS, claims
+from headway.learn.lessons import lessons
 from headway.lecture import Headline
 from headway.records.equations import derivation
 from headway.report.claims import results_text
+from headway.report.lessons import lesson_markdown
 
 _HEAD = """# What an LLM token costs, and why: the whole lesson
 
@@ -31,8 +33,18 @@ def whole_lesson(rows: Sequence[Headline]) -> str:
     ----------
     rows : sequence of Headline
     """
-    parts = [[_HEAD, ""], _symbols(), _equations(), _headlines(rows), _claims(), _cards()]
+    parts = [[_HEAD, ""], _lessons(), _symbols(), _equations(), _headlines(rows), _claims(), _cards()]
     return "\n".join(line for part in parts for line in part).rstrip()
+
+
+def _lessons() -> Iterator[str]:
+    yield "## Lessons\n"
+    for x in lessons():
+        page = lesson_markdown(x).replace("](../claims.md)", "]")
+        yield "\n".join(
+            f"###{line[1:]}" if line.startswith("# ") else f"##{line}" if line.startswith("## ") else line
+            for line in page.split("\n")
+        )
 
 
 def _symbols() -> Iterator[str]:

@@ -10,30 +10,41 @@ from headway.cli.options import Folder, Json, to_write
 from headway.cli.output import emit
 from headway.cli.terminal import show
 
+_Lesson = Annotated[
+    str, Parameter(help="A lesson to go through, by id or place: batch, 2; `lessons` lists them.", show_default=False)
+]
+_Card = Annotated[
+    str | None, Parameter(help="One card, by id or place: balance-batch, lecture 8; it changes no progress.")
+]
+_Answer = Annotated[str | None, Parameter(help="Grade this answer to --card: '40 ms', 'H * N_total / N_active'.")]
+_Seed = Annotated[int | None, Parameter(help="Numbers of --card; without it the lecture's own.")]
+_List = Annotated[
+    bool, Parameter(name="--list", negative="", show_default=False, help="List every card, and when it is due.")
+]
+_Deck = Annotated[str, Parameter(help="Only these: lecture, quiz, drill, more.", show_default=False)]
+_Anki = Annotated[str | None, to_write("Write every card for Anki: FILE.apkg.", "--anki")]
+_Variants = Annotated[int, Parameter(help="Of each card with numbers in --anki: the lecture's own and others.")]
+_Progress = Annotated[str | None, to_write("Keep progress in this file instead of the user's folder.", "--progress")]
+_Notebook = Annotated[str | None, to_write("Write the lesson as a notebook: FILE.ipynb.", "--notebook")]
+
 
 def learn(
+    lesson: _Lesson = "",
     *,
-    card: Annotated[
-        str | None, Parameter(help="One card, by id or place: balance-batch, lecture 8; it changes no progress.")
-    ] = None,
-    answer: Annotated[
-        str | None, Parameter(help="Grade this answer to --card: '40 ms', 'H * N_total / N_active'.")
-    ] = None,
-    seed: Annotated[int | None, Parameter(help="Numbers of --card; without it the lecture's own.")] = None,
-    list_: Annotated[
-        bool, Parameter(name="--list", negative="", show_default=False, help="List every card, and when it is due.")
-    ] = False,
-    deck: Annotated[str, Parameter(help="Only these: lecture, quiz, drill, more.", show_default=False)] = "",
+    card: _Card = None,
+    answer: _Answer = None,
+    seed: _Seed = None,
+    list_: _List = False,
+    deck: _Deck = "",
     new: Annotated[int, Parameter(help="New cards in a session, at the most.")] = 10,
-    anki: Annotated[str | None, to_write("Write every card for Anki: FILE.apkg.", "--anki")] = None,
-    variants: Annotated[int, Parameter(help="Of each card with numbers in --anki: the lecture's own and others.")] = 1,
-    progress: Annotated[
-        str | None, to_write("Keep progress in this file instead of the user's folder.", "--progress")
-    ] = None,
+    anki: _Anki = None,
+    variants: _Variants = 1,
+    progress: _Progress = None,
+    notebook: _Notebook = None,
     json: Json = False,
     catalog: Folder = (),
 ) -> None:
-    """Practise the lecture: cards with new numbers at each review, graded with units, repeated when they are due."""
+    """Learn the lecture: lessons, and cards with new numbers at each review, graded with units, repeated when they are due."""
     from headway.catalog import use
     from headway.cli.learning import practise
     from headway.errors import InputError, unknown
@@ -47,8 +58,12 @@ def learn(
         raise InputError("--new must be 0 or more, --variants 1 to 100")
     if card is None and (answer is not None or seed is not None):
         raise InputError("--answer and --seed are about one card: name it with --card, like --card balance-batch")
+    if notebook is not None and lesson in ("", "lessons"):
+        raise InputError("--notebook writes one lesson: name it, like `headway learn batch --notebook batch.ipynb`")
     file = progress or str(progress_file())
-    if anki is not None:
+    if lesson:
+        _lesson(lesson, notebook, json)
+    elif anki is not None:
         from headway.learn.anki import write_anki
 
         show(f"{write_anki(anki, variants)} cards written to {anki}")
@@ -58,6 +73,31 @@ def learn(
         _list(file, json)
     else:
         practise(file, deck, new)
+
+
+def _lesson(name: str, notebook: str | None, json: bool) -> None:
+    from pathlib import Path
+
+    from headway.cli.learning import go_through
+    from headway.learn.lessons import lesson, lessons
+    from headway.report.lessons import lesson_notebook, lessons_text
+    from headway.writing import replacing
+
+    if name == "lessons":
+        if json:
+            emit([{"id": x.id, "place": x.place, "title": x.title, "chapter": x.chapter} for x in lessons()])
+        else:
+            show(lessons_text())
+        return
+    found = lesson(name)
+    if notebook is not None:
+        with replacing(Path(notebook), f"--notebook {notebook}") as half:
+            half.write_text(lesson_notebook(found), encoding="utf-8")
+        show(f"{found.title} written to {notebook}")
+    elif json:
+        emit(found.to_dict())
+    else:
+        go_through(found)
 
 
 def _card(name: str, seed: int | None, answer: str | None, json: bool) -> None:
