@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz kills mutants bench vega browser docs accuracy training profiles format clean
+.PHONY: demo test check types fuzz kills mutants bench vega browser docs site gallery accuracy training profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -55,6 +55,12 @@ browser:  ## Debian's Chromium, for the tests of the page; they say so where it 
 
 docs: $(READY)  ## regenerate the generated parts of README and docs
 	@$(BIN)/python docs/generate.py
+
+site: $(READY)  ## the documentation as a site that asks nobody: build/site/html
+	@$(BIN)/python docs/site.py
+
+gallery: $(READY)  ## draw the gallery anew: a picture per system of the lecture
+	@$(BIN)/python docs/gallery.py
 
 profiles: $(READY)  ## refit the shipped evidence
 	@$(BIN)/headway calibrate -o src/headway/catalog/data

@@ -225,7 +225,7 @@ def lesson_files() -> dict[Path, str]:
     folder = ROOT / "docs" / "lessons"
     rows = [f"| {x.place} | [{x.title}]({x.place:02d}-{x.id}.md) | `{x.id}` | {x.chapter} |" for x in lessons()]
     text = (folder / "index.md").read_text(encoding="utf-8")
-    table = ["| | question | id | lecture |", "| --- | --- | --- | --- |", *rows]
+    table = ["| no. | question | id | lecture |", "| --- | --- | --- | --- |", *rows]
     found = {folder / "index.md": _fill(text, "<!-- lessons -->", "\n".join(table))}
     for x in lessons():
         name = f"{x.place:02d}-{x.id}"

@@ -1,0 +1,137 @@
+"""The site of the documentation: built, read in Chromium in light and dark, searched, and followed link by link."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import shlex
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from cyclopts import CycloptsError
+from page_tab import BROWSER
+
+from headway.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "built"
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "site.py", folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No issues found" in done.stdout + done.stderr  # links and anchors, as zensical sees them
+    return folder / "html"
+
+
+class Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+class Links(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.names, self.pictures = [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        told = dict(attrs)
+        if "id" in told:
+            self.names.add(told["id"])
+        if tag == "img":
+            self.pictures.append(told)
+        for key in ("href", "src"):
+            if told.get(key):
+                self.links.append((tag, told[key]))
+
+
+def test_links_lead_somewhere_and_pictures_say_what_they_show(site):
+    found = {f: Links(f.read_text(encoding="utf-8")) for f in site.rglob("*.html") if f.name != "404.html"}
+    assert len(found) > 50
+    for file, page in found.items():
+        for tag, link in page.links:
+            if re.match(r"[a-z]+:", link):
+                assert tag == "a", f"{file}: {link} is asked for from elsewhere"
+                continue
+            path, anchor = urldefrag(link)
+            there = (file.parent / unquote(path)).resolve() if path else file
+            assert there.exists(), f"{file}: {link}"
+            if anchor and there in found and not anchor.startswith("__"):
+                assert unquote(anchor) in found[there].names, f"{file}: {link}"
+        assert all(p.get("alt") for p in page.pictures), file
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_in_a_browser(chromium, address, scheme):
+    """Nothing is complained about, nothing is asked of others, axe finds nothing; search finds a page."""
+    context = chromium.new_context(color_scheme=scheme)
+    tab, said, asked = context.new_page(), [], []
+    tab.on("console", lambda m: said.append(m.text))
+    tab.on("pageerror", lambda e: said.append(str(e)))
+    tab.on("request", lambda r: asked.append(r.url))
+    for path in ("index.html", "lessons/02-batch.html", "reference/batching.html", "accuracy.html", "gallery.html"):
+        tab.goto(address + path)
+        tab.wait_for_selector("h1")
+        bad = [(v["id"], v["nodes"][0]["html"][:100]) for v in Axe().run(tab).response["violations"]]
+        assert bad == [], path
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("balance batch")
+    tab.wait_for_selector("mark")
+    context.close()
+    assert said == []
+    assert [u for u in asked if not u.startswith((address, "data:", "blob:"))] == []
+
+
+def commands():
+    """Every command that a page shows indented or after a prompt."""
+    for file in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for line in re.findall(r"^(?:    |\$ )headway (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE):
+            yield f"{file.relative_to(ROOT)}: {line}"
+
+
+def test_commands_of_pages_are_commands():
+    """Verbs and options are there; those whose output stands on a page are run by docs/generate.py."""
+    wrong = []
+    for told in dict.fromkeys(commands()):
+        command = told.partition(": ")[2].split("  #")[0].split(" > ")[0].split(" | ")[0].split(" && ")[0]
+        try:
+            app.parse_args(shlex.split(command), exit_on_error=False, print_error=False)
+        except CycloptsError as error:
+            wrong.append(f"{told}: {error}")
+    assert wrong == []
+
+
+def test_pictures_of_the_gallery_are_there_and_drawn(tmp_path):
+    import gallery
+
+    assert (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") == gallery.page()
+    systems = [s for s, _, _ in gallery.PICTURES]
+    assert len(set(systems)) == len(systems) >= 35
+    for system, alt, _ in gallery.PICTURES:
+        assert (gallery.FOLDER / gallery.file_of(system)).stat().st_size > 1000
+        assert len(alt) > 20
+    for system, _, command in gallery.PICTURES[::13]:
+        assert gallery.draw(system, command, tmp_path) == 0
+        assert (tmp_path / gallery.file_of(system)).read_text().startswith("<svg")
