@@ -94,8 +94,9 @@ def mended(text: str) -> str:
     seen: dict[str, int] = {}
 
     def own(match: re.Match[str]) -> str:
-        seen[match[1]] = seen.get(match[1], 0) + 1
-        return match[0] if seen[match[1]] == 1 else f'<nav class="md-nav" aria-label="{match[1]} ({seen[match[1]]})"'
+        name = match[1].casefold()  # readers do not hear capitals
+        seen[name] = seen.get(name, 0) + 1
+        return match[0] if seen[name] == 1 else f'<nav class="md-nav" aria-label="{match[1]} ({seen[name]})"'
 
     return re.sub(r'<nav class="md-nav" aria-label="([^"]*)"', own, _SHIM.sub("", text))
 

@@ -47,10 +47,10 @@ def _one(standing: Any, file: str) -> Any:
     drawn = draw_card(standing.card, standing.reviews or None)
     hints = 0
     while True:
-        try:
-            said = input("> ").strip()
-        except EOFError:
+        answer = _typed("> ")
+        if answer is None:
             return None
+        said = answer.strip()
         if said.lower() in ("q", "quit", "exit"):
             return None
         if said != "?":
@@ -77,7 +77,15 @@ def go_through(lesson: Any) -> None:
         show("\n" + section_text(title, blocks))
         card = next((b.text for b in blocks if b.sort == "guess"), "")
         if card and sys.stdin.isatty():
-            try:
-                show("\n" + grade_answer(draw_card(card), input("\nyour guess> ")).says)
-            except EOFError:
+            guess = _typed("\nyour guess> ")
+            if guess is None:
                 return
+            show("\n" + grade_answer(draw_card(card), guess).says)
+
+
+def _typed(prompt: str) -> str | None:
+    """A line that is typed; None at the end of the input, or where there is none."""
+    try:
+        return input(prompt)
+    except (EOFError, OSError, RuntimeError):
+        return None
