@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from headway.cli import app
+from headway.equations import find
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "gallery"
@@ -73,6 +74,22 @@ PICTURES = (
     ("I1", "Cost of a token against load: far above the full machine's where few come",
      "cost llama-3.1-8b --on h100x1 --prompt 500 --output 100 --against load --points 5"),
 )  # fmt: skip
+
+
+TITLES = {
+    "A2": "latency and cost against batch",
+    "A7": "trains that leave with who is ready",
+    "A9": "what speed costs",
+    "D6": "layouts over racks",
+    "F3": "cost of a token by the length of the pass",
+    "F6": "a prompt cache at work",
+    "I1": "what a token costs at the load there is",
+}
+
+
+def title_of(system: str) -> str:
+    """Return what a system is: its equation's title, or a title of its picture's own."""
+    return TITLES.get(system) or find(f"SYS-{system}").title
 
 
 def file_of(system: str) -> str:
