@@ -105,7 +105,7 @@ def page() -> str:
     ]  # fmt: skip
     for system, alt, command in PICTURES:
         out += [
-            f"## SYS-{system}",
+            f"## {title_of(system)[0].upper()}{title_of(system)[1:]} (SYS-{system})",
             "",
             f"![{alt}](gallery/{file_of(system)})",
             "",
