@@ -80,6 +80,7 @@ TITLES = {
     "A2": "latency and cost against batch",
     "A7": "trains that leave with who is ready",
     "A9": "what speed costs",
+    "D5": "time to read the weights by scale-up size",
     "D6": "layouts over racks",
     "F3": "cost of a token by the length of the pass",
     "F6": "a prompt cache at work",
