@@ -247,6 +247,7 @@ def main() -> int:
         "bill",
         "lab",
         "train",
+        "logs",
     )
     for page in (f"{name}.md" for name in pages):
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))
