@@ -12,8 +12,8 @@ from typing import Any
 
 from headway import units
 from headway.cli.asking import given
+from headway.cli.endpoints import How
 from headway.cli.terminal import fitted
-from headway.cli.verbs.watch import How
 from headway.errors import InputError
 from headway.measure.exported import Exporter, dashboard
 from headway.measure.scrapes_source import Source
