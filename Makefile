@@ -44,6 +44,7 @@ bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s
 
 vega: $(READY)  ## bundle Vega for the page anew, from the vl-convert of the [plots] extra
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group vega
 	@$(BIN)/python docs/vega.py
 
 browser:  ## Debian's Chromium, for the tests of the page; they say so where it cannot be had

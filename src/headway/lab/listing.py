@@ -43,7 +43,7 @@ SYSTEMS = (
     System("dispatch", "SYS-C3", "dispatch and combine over host devices: who sends what to whom, across racks", _QWEN,
            "dispatching:dispatch", ("layout",)),
     System("pipeline", "SYS-D2", "a decode pipeline over host devices, by micro-batches", _LLAMA, "pipelines:pipeline"),
-    System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, zero-bubble", _LLAMA, "schedules:schedules"),
+    System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, interleaved, zero-bubble", _LLAMA, "schedules:schedules"),
     System("cipher", "SYS-G1", "Feistel networks over bits and reals, there and back", "", "ciphers:cipher"),
     System("avalanche", "SYS-G2", "what small differences become in a cipher and in a network", _LLAMA, "avalanches:avalanche"),
     System("reversible", "SYS-G3", "a reversible transformer that trains, beside an ordinary one", _LLAMA, "trades:reversible",

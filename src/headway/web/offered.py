@@ -47,15 +47,15 @@ class Offered:
 
 _RUN = (
     "traffic", "requests", "duration", "start", "rate", "rate_scale", "seed", "policy", "router", "ttft", "tpot",
-    "max_sequences", "max_queue", "tiers", "prefill", "autoscale",
+    "max_sequences", "max_queue", "tiers", "prefill", "autoscale", "why",
 )  # fmt: skip
 _PRICES = (
     "model", "input", "output", "cached", "write_5m", "write_1h", "window", "fast", "active", "chip", "price", "samples",
-    "seed", "validate",
+    "seed", "validate", "why",
 )  # fmt: skip
 _BILL = (
     "models", "prompt", "output", "cached", "tier", "against", "ttft", "tpot", "within", "hits", "hours", "price",
-    "reserved_price", "layout", "precision", "engine",
+    "reserved_price", "layout", "precision", "engine", "why",
 )  # fmt: skip
 OFFERED = {
     o.name: o

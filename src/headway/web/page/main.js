@@ -13,7 +13,7 @@ const place = document.getElementById("main");
 let shown = null;
 let current = null;
 
-const start = get("/api/start");
+const start = get(view() === "batch" ? "/api/start" : "/api/start/bare");
 
 async function go() {
   const name = view();
