@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import random
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from headway.cli import app
 from headway.errors import InputError
 from headway.measure.logs import read_benches
 from headway.measure.logs_summaries import summary
+from headway.records.logs import bench_record
+from headway.report.logs import benches_text
 
 HERE = Path(__file__).parent / "recorded"
 GUIDELLM, VLLM = HERE / "guidellm-0.8.1.json", HERE / "vllm-bench-serve-0.32.0.json"
@@ -206,3 +210,42 @@ def test_bad_words(capsys, tmp_path):
         assert app.run(["logs", *words]) == 2, words
         assert said in capsys.readouterr().err
     assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_results_changed_at_random_are_read_or_refused(tmp_path):
+    """150 mutations of the recorded files: a value replaced or taken out, never anything but an answer or one line."""
+    rng = random.Random(0)
+    junk = [None, "abc", "", -1, 0, 1e400, math.nan, 10**30, [], {}, [1, 2], True, {"x": 1}, 1.5, "4"]
+    whole = {}
+    for file in (GUIDELLM, VLLM, SGLANG, LLAMA, AIPERF / "profile_export_aiperf.json", AIPERF / "profile_export.jsonl"):
+        text = file.read_text()
+        whole[file.name] = [json.loads(x) for x in text.splitlines()] if file.suffix == ".jsonl" else json.loads(text)
+    read = 0
+    for _ in range(150):
+        name = rng.choice(sorted(whole))
+        found = json.loads(json.dumps(whole[name]))
+        for _ in range(rng.randint(1, 3)):
+            inside = found
+            while isinstance(inside, dict | list) and inside:
+                key = rng.choice(list(inside)) if isinstance(inside, dict) else rng.randrange(len(inside))
+                if rng.random() < 0.3 or not isinstance(inside[key], dict | list) or not inside[key]:
+                    if rng.random() < 0.3:
+                        inside.pop(key)
+                    else:
+                        inside[key] = rng.choice(junk)
+                    break
+                inside = inside[key]
+        file = tmp_path / name
+        file.write_text(
+            "\n".join(map(json.dumps, found))
+            if name.endswith(".jsonl") and isinstance(found, list)
+            else json.dumps(found)
+        )
+        try:
+            benches = read_benches([file])
+        except InputError:
+            continue
+        assert benches_text(benches)
+        assert json.dumps([bench_record(b) for b in benches])
+        read += 1
+    assert 50 < read < 150

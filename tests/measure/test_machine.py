@@ -28,7 +28,7 @@ def test_amounts_are_stream_s():
     assert timed.rate == 3.0
     one = probes.product("float32", 1, 0.01)
     assert one.amount == 2 * one.size**3
-    assert one.rate > probes.product("float64", 1, 0.01).rate  # half as many fit a vector
+    assert one.size == 512 or min(one.seconds) > 0.002  # a product that takes a while, or the smallest
 
 
 def test_every_part_of_an_array_is_worked_on(monkeypatch):

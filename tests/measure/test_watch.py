@@ -94,6 +94,7 @@ def roofline_at_this_very_load(found, who):
     assert met.context_from == "cache"
     assert 20 < met.context < 130
     assert found.over_floor == pytest.approx(met.pass_seconds / at.floor)
+    assert found.over_floor > 1  # SYS-H1: never below the roofline of the measured machine
     assert 0.9 < met.busy <= 1
 
 
@@ -392,3 +393,19 @@ def test_the_dashboard_is_written_without_a_server(capsys, tmp_path):
     code, _, _ = run(capsys, "--dashboard", str(tmp_path / "d.json"))
     assert code == 0
     assert json.loads((tmp_path / "d.json").read_text()) == dashboard()
+
+
+def test_replicas_share_what_is_summed(engine):
+    """The same counters are of one replica or of two: passes are as many in each, half as large, and each chip is as busy."""
+    found = {}
+    for layout in ("tp1", "tp2"):
+        asked = Asked(Request("llama-3.1-8b", "h100x2", layout=layout), count=1)
+        with Source(f"127.0.0.1:{engine.port}") as source:
+            steps = watch(source, asked, lambda _: (engine.run(tokens=200, gap=0.005), time.sleep(0.1)))
+            found[layout] = next(t.reading for t in steps if t.kind == "reading")
+    two, one = found["tp1"], found["tp2"]
+    assert two.met.passes * two.met.pass_seconds == pytest.approx(2 * two.met.busy)
+    assert one.met.passes * one.met.pass_seconds == pytest.approx(one.met.busy)
+    assert two.at.riders == pytest.approx(two.met.batch / 2, rel=0.2)
+    assert two.at.mbu == pytest.approx(two.met.passes / 2 * two.at.floor, rel=0.2)  # reads take most of its floor
+    assert one.at.mbu == pytest.approx(one.met.passes * one.at.floor, rel=0.3)

@@ -16,11 +16,12 @@ from headway.evidence import COLUMNS, NEEDED
 from headway.measure import logs_summaries as summaries
 from headway.simulation.measured import Run, read_log
 from headway.simulation.measured.benches import is_bench
-from headway.simulation.measured.guidellm import benchmarks, is_guidellm, strategy
+from headway.simulation.measured.guidellm import benchmarks, is_guidellm, part, strategy
 from headway.simulation.traffic.lines import Text
 
 Record = dict[str, Any]
 _LARGEST = 256_000_000  # characters
+_ENGINES = ("sglang", "vllm", "trt", "lmdeploy")  # that SGLang's load generator names as we do
 AIPERF = ("profile_export.jsonl", "profile_export_aiperf.json")  # of a folder of AIPerf's
 
 
@@ -141,32 +142,31 @@ def _told(file: Path, start: Sequence[Record]) -> Iterator[tuple[str, Record]]:
     """(tool, cells) of each run of a file, as it states them."""
     first = start[0] if start else {}
     if is_guidellm(first):
-        about = first.get("metadata") or {}
-        tool = f"GuideLLM {about.get('guidellm_version', '')}".strip()
+        tool = f"GuideLLM {part(first, 'metadata').get('guidellm_version', '')}".strip()
         for _, one in benchmarks(first):
-            how, config = strategy(one), one.get("config") or {}
-            backend = config.get("backend") or {}
-            yield (
-                tool,
-                {
-                    "model": backend.get("model"),
-                    "batch_or_concurrency": how.get("streams") or how.get("max_concurrency"),
-                },
-            )
+            how, backend = strategy(one), part(part(one, "config"), "backend")
+            yield tool, _checked(backend.get("model"), how.get("streams") or how.get("max_concurrency"))
     elif is_bench(first):
         for record in start:
-            vllm = "model_id" in record
-            engine = (
-                record.get("backend") if str(record.get("backend")) in ("sglang", "vllm", "trt", "lmdeploy") else None
-            )
-            yield "vllm bench serve" if vllm else "SGLang bench_serving", {
-                "model": record.get("model_id"), "batch_or_concurrency": record.get("max_concurrency"), "engine": None if vllm else engine,
-            }  # fmt: skip
+            cells = _checked(record.get("model_id"), record.get("max_concurrency"))
+            if "model_id" in record:
+                yield "vllm bench serve", cells
+            else:
+                engine = record.get("backend") if record.get("backend") in _ENGINES else None
+                yield "SGLang bench_serving", {**cells, "engine": engine}
     elif "metadata" in first and "metrics" in first:
         beside = file.parent / AIPERF[1]
-        summary = _records(beside)[0] if beside.is_file() else {}
-        tool, row, _ = summaries.summary(summary) if summary else ("AIPerf", {}, ())
+        found = _records(beside) if beside.is_file() and file.name != AIPERF[1] else []
+        tool, row = ("AIPerf", {}) if not found else summaries.summary(found[0])[:2]
         yield tool, {k: row.get(k) for k in ("model", "batch_or_concurrency")}
+
+
+def _checked(model: Any, flying: Any) -> Record:
+    """What a tool says of its run, where it can be that."""
+    found = (
+        flying if isinstance(flying, int | float) and not isinstance(flying, bool) and 1 <= flying < math.inf else None
+    )
+    return {"model": model if isinstance(model, str) else None, "batch_or_concurrency": found}
 
 
 def measured(run: Run) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -120,12 +120,14 @@ def summary(record: Mapping[str, Any]) -> tuple[str, Record, tuple[str, ...]]:
     for column, (metric, statistic) in _METRICS.items():
         found = record.get(metric)
         value = found.get(statistic) if isinstance(found, dict) else None
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
             row[column] = value * (_MILLI.get(str(found.get("unit")), 1.0) if "_ms_" in column else 1.0)  # pyright: ignore[reportOptionalMemberAccess]
     config = record.get("input_config")
     if isinstance(config, dict):
         row["model"] = _model(config)
-        row["batch_or_concurrency"] = _first(config, "concurrency")
+        flying = _first(config, "concurrency")
+        good = isinstance(flying, int | float) and not isinstance(flying, bool) and 1 <= flying < math.inf
+        row["batch_or_concurrency"] = flying if good else None
     flying = row.get("batch_or_concurrency")
     notes = ("a summary: means of the tool, no requests",)
     if flying is None:

@@ -25,7 +25,8 @@ from headway.serving.names import named_system
 from headway.shown import Shown
 
 LIBRARIES = ("numpy", "jax", "torch")
-_LONGEST = 300.0  # seconds of a probe
+_LONGEST = 300.0  # seconds of a probe, beside what each thing is given
+_THINGS = 40  # that a probe measures at the most
 _NARROW = ("bfloat16", "float16")
 _STEADY = 0.1  # of the median: runs that lie further apart are said to
 _CROWD = 0.25  # cores that others may take before it is said
@@ -298,10 +299,12 @@ def probed(by: str, spend: float) -> tuple[list[dict[str, Any]], str]:
     free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     words = [sys.executable, "-m", "headway.measure.machine_probe", by, str(spend)]
     try:
-        done = subprocess.run(words, env=free | single, capture_output=True, text=True, timeout=_LONGEST, check=False)
+        done = subprocess.run(
+            words, env=free | single, capture_output=True, text=True, timeout=_LONGEST + _THINGS * spend, check=False
+        )
         out, said, code = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
-        out, said, code = _text(late.stdout), f"it took more than {_LONGEST:g} s", 1
+        out, said, code = _text(late.stdout), "it did not end in time", 1
     lines = [json.loads(x) for x in out.splitlines() if x.startswith("{") and x.endswith("}")]
     last = (said.strip().splitlines() or [f"it ended with {code}"])[-1]
     return lines, f"{by} broke off: {last[:200]}" if code else ""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headway.catalog import Catalogue, Row, catalogue
-from headway.errors import InputError
+from headway.errors import InputError, shortened, visible
 
 Labels = Mapping[str, str]
 Series = list[tuple[Labels, float]]
@@ -188,7 +188,8 @@ def _samples(text: str) -> dict[str, Series]:
     try:
         for metric in text_string_to_metric_families(text):
             for s in metric.samples:
-                found.setdefault(s.name, []).append((s.labels, s.value))
+                labels = {k: shortened(visible(v)) for k, v in s.labels.items()}  # they go to terminals
+                found.setdefault(s.name, []).append((labels, s.value))
     except (ValueError, KeyError, IndexError) as error:
         raise InputError(f"not in Prometheus's text format: {' '.join(str(error).split())[:200]}") from None
     if not found:
@@ -263,7 +264,7 @@ def _each(series: Series, ranks: Sequence[str]) -> list[float]:
     for labels, value in series:
         key = tuple(sorted((k, v) for k, v in labels.items() if k not in ranks))
         found[key] = max(found.get(key, -math.inf), value)
-    return [v for v in found.values() if not math.isnan(v)]
+    return [v for v in found.values() if math.isfinite(v)]
 
 
 def _histogram(samples: Mapping[str, Series], name: str, ranks: Sequence[str]) -> Histogram | None:

@@ -250,7 +250,7 @@ def reading(who: Watched, before: Scrape, after: Scrape, when: float, drift: Dri
         raise InputError("two scrapes of the same moment: nothing can have happened between them")
     if after.fell(before):
         raise InputError("the server was restarted: its counters begin anew")
-    met = Met.between(before, after)
+    met = Met.between(before, after, who.copies)
     if math.isnan(met.context):
         told = "given" if math.isfinite(who.context) else ""
         lacks = (

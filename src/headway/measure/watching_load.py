@@ -83,8 +83,14 @@ class Met:
         return self.gaps >= _FEW and self.pass_seconds > 0
 
     @classmethod
-    def between(cls, before: Scrape, after: Scrape) -> Met:
+    def between(cls, before: Scrape, after: Scrape, copies: int = 1) -> Met:
         """Return what two scrapes of a server say of the time between them.
+
+        Parameters
+        ----------
+        before, after : Scrape
+        copies : int
+            Replicas behind it, which share the load evenly. [1]
 
         Notes
         -----
@@ -106,8 +112,8 @@ class Met:
         running = _mean(before.values.get("running"), after.values.get("running"))
         batch = seconds / passed if not math.isnan(seconds) else running
         own = rose("passes")
-        passes = own if own > 0 else gaps / max(batch, 1.0)
-        busy = _busy(rose("busy_seconds"), passes, each, passed)
+        passes = own if own > 0 else copies * gaps / max(batch, float(copies))
+        busy = _busy(rose("busy_seconds"), passes, each, passed * copies)
         context, source = _context(before, after, firsts, prompt, output)
         lacks = [f"its metrics have no {q}: so not {what}" for q, what in _QUANTITIES.items() if not _has(after, q)]
         return cls(
@@ -149,7 +155,7 @@ def _ttft(before: Scrape, after: Scrape) -> float:
 
 
 def _busy(said: float, passes: float, each: float, passed: float) -> float:
-    """Share of the time in which passes ran."""
+    """Share of the time in which passes ran, all replicas together."""
     if not math.isnan(said):
         return min(max(said / passed, 0.0), 1.0)
     return 0.0 if math.isnan(each) else min(passes * each / passed, 1.0)

@@ -260,7 +260,8 @@ def _guidellm(text: Text, rows: Iterable[tuple[int, Record]]) -> list[Run]:
             gathered = _Gathered(text, Clocks())
             try:
                 for i, cells in enumerate(guidellm.requests_of(one)):
-                    gathered.add(line, f"{name}, request {i}", cells, {c: m for c, m in meaning.items() if c in cells})
+                    needed = {"arrival", "prompt", "output", *cells}
+                    gathered.add(line, f"{name}, request {i}", cells, {c: m for c, m in meaning.items() if c in needed})
             except InputError as error:
                 text.faults.stop(line, f"{name}: {error}")
             found += gathered.found([], f"{text.name}: {name}" if len(whole) > 1 else text.name)
