@@ -54,9 +54,9 @@ def whole_first_tokens(address, count, seed=0):
     return [{**b, "max_tokens": rng.randint(8, 24)} for b in plain]
 
 
-def load(address, bodies, users, stop):
-    """Ask again and again until `stop` is set; return the log."""
-    log, left = [], iter(bodies * 100)
+def load(address, bodies, users, stop, once=False):
+    """Ask again and again until `stop` is set, or each once; return the log."""
+    log, left = [], iter(bodies if once else bodies * 100)
 
     async def ask(client, body):
         one = One(time.monotonic())
@@ -68,13 +68,13 @@ def load(address, bodies, users, stop):
                 told = json.loads(line[6:])
                 if told["choices"]:
                     one.times.append(time.monotonic())
-                else:
+                if told.get("usage"):
                     one.prompt, one.output = told["usage"]["prompt_tokens"], told["usage"]["completion_tokens"]
         log.append(one)
 
     async def user(client):
-        while not stop.is_set():
-            await ask(client, next(left))
+        while not stop.is_set() and (body := next(left, None)) is not None:
+            await ask(client, body)
 
     async def all_users():
         async with httpx.AsyncClient(base_url=address, timeout=60, trust_env=False) as client:
