@@ -33,9 +33,7 @@ SECONDS = 7.0
 
 @pytest.fixture
 def model(tmp_path):
-    file = tmp_path / "tiny.json"
-    file.write_text(json.dumps(tiny_config("llama-3.1-8b", 1)))
-    return str(file)
+    return str(tmp_path / "tiny.json")
 
 
 def request(model):
@@ -44,7 +42,7 @@ def request(model):
 
 def watched_and_loaded(model):
     """What the server's metrics say of some seconds, what its client's log does, and who was watched."""
-    with serving("--delay-pass", "20ms") as server:
+    with serving("--delay-pass", "20ms", "--config", model) as server:
         address = str(server.client.base_url)
         bodies = whole_first_tokens(address, 60)
         log, stop = [], threading.Event()
@@ -58,6 +56,7 @@ def watched_and_loaded(model):
         time.sleep(0.2)
         stop.set()
         client.join()
+    assert json.loads(Path(model).read_text()) == tiny_config("llama-3.1-8b", 1)  # what `serve --config` wrote
     who = watched(request(model), before.engine, 0.2, 0.05)
     return reading(who, before, after, time.time()), seen(log, before.at, after.at), who
 

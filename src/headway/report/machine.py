@@ -31,7 +31,7 @@ def machine_text(m: Machine) -> str:
 
 def _row(r: Rate) -> list[str]:
     unit = "B/s" if r.what != "product" else "OP/s" if r.kind == "int8" else "FLOP/s"
-    apart = f"{100 * r.spread:.2g} %" + ("" if r.steady else "  !")
+    apart = f"{100 * r.spread:{'.2g' if r.spread < 0.1 else ',.0f'}} %" + ("" if r.steady else "  !")
     of = r.kind if r.what == "product" else f"array of {r.kind}"
     return [r.what, of, r.by, str(r.threads or "all"), units.si(r.best, unit), units.si(r.median, unit), apart]
 
