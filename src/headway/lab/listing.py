@@ -33,6 +33,7 @@ class System(NamedTuple):
 
 
 _LLAMA, _QWEN = "llama-3.1-8b", "qwen3-30b-a3b"
+_FIVE = f"{_LLAMA},gemma-3-27b,{_QWEN},deepseek-v3,gpt-oss-20b"
 SYSTEMS = (
     System("decode", "SYS-B2", "decoding with a KV cache, against computing everything again", _LLAMA, "systems:decode"),
     System("attention", "SYS-B4", "attention's reaches: heads, windows, top-k, square root, shared caches", _LLAMA,
@@ -51,6 +52,7 @@ SYSTEMS = (
     System("engine", "SYS-H1", "an engine in the lecture's variables: steps against the roofline, cost by batch", _LLAMA,
            "engine.telemetry:engine"),
     System("speculate", "SYS-H4", "speculative decoding: the same tokens in fewer passes", _LLAMA, "drafting:speculate"),
+    System("memory", "", "training steps of five families: the compiler's account of memory beside ours", _FIVE, "memories:memory"),
     System("trade", "SYS-G4", "memory for compute and compute for memory, both ways", _LLAMA, "trades:trade"),
 )  # fmt: skip
 _AUDIT = "programs against formulas: FLOPs, bytes, entries, collectives, by family and layout"
