@@ -19,7 +19,7 @@ _ROOMS = {
     "front": "Verbs", "plan": "Plans", "search": "Search", "serving": "Serving", "simulation": "Simulation", "batching": "Batching",
     "parallel": "Layouts", "roofline": "Roofline", "models": "Models", "hardware": "Chips and systems", "economics": "Money",
     "equations": "Equations", "lecture": "The lecture", "learn": "Cards and lessons", "questions": "Questions", "figures": "Figures",
-    "catalog": "Catalogue", "lab": "The lab", "errors": "Errors",
+    "catalog": "Catalogue", "lab": "The lab", "measure": "Measuring", "errors": "Errors",
 }  # fmt: skip
 
 

@@ -82,6 +82,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.learn import draw_card as draw_card
     from headway.learn import grade_answer as grade_answer
     from headway.lecture import headlines as headlines
+    from headway.measure.logs import read_benches as read_benches
+    from headway.measure.machine import Machine as Machine
+    from headway.measure.machine import measure_machine as measure_machine
     from headway.models import Architecture as Architecture
     from headway.models import kv_bytes_read as kv_bytes_read
     from headway.models import kv_bytes_stored as kv_bytes_stored
@@ -221,6 +224,8 @@ _HOME = {
     "Layout": ("headway.parallel", "Layout"),
     "Load": ("headway.roofline", "Load"),
     "make_plan": ("headway.plan", "make_plan"),
+    "Machine": ("headway.measure.machine", "Machine"),
+    "measure_machine": ("headway.measure.machine", "measure_machine"),
     "memory_account": ("headway.serving", "memory_account"),
     "model": ("headway.models", "model"),
     "ModelChoice": ("headway.plan.model_choice", "ModelChoice"),
@@ -243,6 +248,7 @@ _HOME = {
     "read_deployment": ("headway.parallel", "read_deployment"),
     "read_layout": ("headway.parallel", "read_layout"),
     "Request": ("headway.questions", "Request"),
+    "read_benches": ("headway.measure.logs", "read_benches"),
     "require_fit": ("headway.serving", "require_fit"),
     "Scene": ("headway.batching", "Scene"),
     "search_figure": ("headway.figures", "search_figure"),

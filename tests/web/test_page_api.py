@@ -42,6 +42,15 @@ QUESTIONS = {
     "search": {"model": "llama-3.1-8b", "systems": ["h100x1"], "prompt": 500, "output": 100},
     "simulate": {**SMALL, "traffic": "closed:4", "requests": "20"},
     "infer": {"model": "openai/gpt-5.5", "samples": "2k"},
+    "train": {
+        "model": "llama-3.1-8b",
+        "on": "h100x64",
+        "tokens": "1T",
+        "global_batch": "4Mtok",
+        "overlap": "50%",
+        "price": "2/h",
+        "why": True,
+    },
     "bill": {
         "models": "llama-3.1-70b",
         "against": "h200x8",

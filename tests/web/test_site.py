@@ -35,6 +35,11 @@ def site(tmp_path_factory):
     return folder / "html"
 
 
+def test_every_page_has_its_place():
+    told = (ROOT / "docs" / "zensical.toml").read_text(encoding="utf-8")
+    assert [f.name for f in (ROOT / "docs").glob("*.md") if f'"{f.name}"' not in told] == []
+
+
 class Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass

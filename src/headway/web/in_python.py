@@ -22,7 +22,7 @@ def program(a: Asked) -> str:
     body = {
         "plan": _plan, "curve": _curve, "cost": _cost, "tiers": _tiers, "ask": _ask, "search": _search, "lecture": _lecture,
         "catalog": _catalog, "simulate": _simulate, "infer": _infer,
-        "bill": _bill, "predict": _predict,
+        "bill": _bill, "predict": _predict, "train": _train,
     }[a.offered.name]  # fmt: skip
     own = "" if a.chip is None else f"from headway.catalog import use\n\nuse({'./' + FOLDER!r})\n"
     return f"import headway as hw\n{own}\n{body(a)}"
@@ -113,6 +113,10 @@ def _bill(a: Asked) -> str:
 
 def _predict(a: Asked) -> str:
     return runs.predicted(a.values)
+
+
+def _train(a: Asked) -> str:
+    return runs.trained(a.values, _place(a.values["model"]))
 
 
 def _catalog(a: Asked) -> str:

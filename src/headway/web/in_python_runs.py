@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from headway import units
 from headway.plan.operations import AS_IT_IS
 
 _WINDOW = {"requests": "count", "duration": "duration", "start": "start", "rate": "rate", "rate_scale": "scale"}
@@ -116,6 +117,30 @@ def billed(v: Mapping[str, Any]) -> str:
     ))  # fmt: skip
 
 
+_TRAINING = {
+    "sequence": units.TOKENS, "price": units.DOLLARS_PER_SECOND, "mtbf": units.SECONDS, "restart": units.SECONDS,
+    "checkpoint": units.SECONDS, "interval": units.SECONDS,
+}  # fmt: skip
+
+
+def trained(v: Mapping[str, Any], model: str) -> str:
+    """Return a program that trains a model.
+
+    Parameters
+    ----------
+    v : mapping
+        Values of the page's question.
+    model : str
+    """
+    given: dict[str, Any] = {n: int(v[n]) for n in ("chips", "micro_batch", "zero", "parts") if n in v}
+    given |= {n: v[n] for n in ("layout", "recompute", "schedule", "precision", "optimizer", "engine") if n in v}
+    given |= {n: units.parse(str(v[n]), kind, n) for n, kind in _TRAINING.items() if n in v}
+    given |= {"batch": v["global_batch"]} if "global_batch" in v else {}
+    given |= {"overlap": units.share(str(v["overlap"]))} if "overlap" in v else {}
+    tokens = units.parse(str(v["tokens"]), units.TOKENS, "tokens")
+    return f"record = hw.train(hw.TrainingQuestion({model!r}, {v['on']!r}, {tokens!r}{keywords(given)})).to_dict()"
+
+
 def predicted(v: Mapping[str, Any]) -> str:
     """Return a program that predicts a table of cases.
 
@@ -128,20 +153,14 @@ def predicted(v: Mapping[str, Any]) -> str:
 
 
 def _number(text: Any) -> float:
-    from headway import units
-
     return units.parse(str(text), units.COUNT, "number")
 
 
 def _rent(text: Any) -> float:
-    from headway import units
-
     return units.parse(str(text), units.DOLLARS_PER_SECOND, "price")
 
 
 def _seconds(text: Any) -> float:
-    from headway import units
-
     return units.parse(str(text), units.SECONDS, "time")
 
 
