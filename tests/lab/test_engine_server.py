@@ -425,8 +425,14 @@ def test_a_database_that_is_full_keeps_what_it_has(tmp_path):
 def test_the_verb_refuses_in_one_line(words, says, capsys):
     from headway.cli import app
 
-    if words[0] in ("qwen3.5-35b-a3b", "--trace", "--database"):  # these start JAX, which a process of its own must do
-        asked = [sys.executable, "-m", "headway", "serve", "--port", "0", *words]
+    if words[0] in (
+        "qwen3.5-35b-a3b",
+        "--trace",
+        "--database",
+        "--port",
+    ):  # these start JAX, which a process of its own must do
+        port = () if "--port" in words else ("--port", "0")
+        asked = [sys.executable, "-m", "headway", "serve", *port, *words]
         done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
         code, said = done.returncode, done.stderr
     else:
