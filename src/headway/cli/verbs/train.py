@@ -86,8 +86,7 @@ def train(
     """
     from headway import units
     from headway.catalog import use
-    from headway.plan.train import TrainingQuestion
-    from headway.plan.train import train as train_of
+    from headway.plan import train as plans
 
     use(catalog)
     if out:
@@ -95,13 +94,13 @@ def train(
 
         check(out)
     lasts = {"--mtbf": mtbf, "--restart": restart, "--checkpoint": checkpoint, "--interval": interval}
-    q = TrainingQuestion(
+    q = plans.TrainingQuestion(
         model, on, units.parse(tokens, units.TOKENS, "--tokens"), chips, layout, global_batch,
         _read(sequence, units.TOKENS, "--sequence"), micro_batch, recompute, schedule, zero, parts,
         0.0 if overlap is None else units.share(overlap), precision, optimizer, engine,
         _read(price, units.DOLLARS_PER_SECOND, "--price"), *(_read(text, units.SECONDS, name) for name, text in lasts.items()),
     )  # fmt: skip
-    _tell(train_of(q), out, json=json, csv=csv, why=why)
+    _tell(plans.train(q), out, json=json, csv=csv, why=why)
 
 
 def _read(text: str | None, quantity: Quantity, name: str) -> float | None:
