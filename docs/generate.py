@@ -1,4 +1,4 @@
-"""Regenerate the generated parts of README.md and of docs. `--check` says whether they are up to date."""
+"""Regenerate the generated parts of docs. `--check` says whether they are up to date."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def shown(command: str) -> str:
 
 
 def python_output(text: str) -> str:
-    """Run the README's Python example and return what it prints."""
+    """Run the tour's Python example and return what it prints."""
     code = re.search(r"<!-- python -->\n```python\n(.*?)```", text, re.S)
     assert code is not None
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec(compile(code[1], "README.md", "exec"), {})
+        exec(compile(code[1], "tour.md", "exec"), {})
     return f"```\n{out.getvalue().rstrip()}\n```"
 
 
@@ -138,10 +138,9 @@ def commands(text: str) -> str:
     return text
 
 
-def readme() -> str:
-    """Return README.md with every generated part made anew."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    text = commands(text)
+def tour() -> str:
+    """Return docs/tour.md with every generated part made anew."""
+    text = commands((ROOT / "docs" / "tour.md").read_text(encoding="utf-8"))
     text = _fill(text, "<!-- output -->", python_output(text))
     text = _fill(text, "<!-- catalogue -->", catalogue_summary())
     text = _fill(text, "<!-- accuracy -->", accuracy())
@@ -257,7 +256,7 @@ def examples() -> dict[Path, str]:
 def main() -> int:
     """Write or check the generated documents."""
     docs = ROOT / "docs"
-    wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
+    wanted = {docs / "tour.md": tour(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
     wanted[docs / "watch.md"] = watch_page()
     pages = (

@@ -1,4 +1,4 @@
-"""Documentation is executed: the README shows real output, its example runs, and the index of formulas is complete."""
+"""Documentation is executed: the tour shows real output, its example runs, and the index of formulas is complete."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_every_equation_of_the_lecture_has_a_home():
 
 
 def test_readme_commands_parse(capsys):
-    """The commands that the README shows are answered, but for the one that names the reader's own files."""
-    text = (ROOT / "README.md").read_text()
+    """The commands that the README and the tour show are answered, but for those that name the reader's own files."""
+    text = (ROOT / "README.md").read_text() + (ROOT / "docs" / "tour.md").read_text()
     commands = [c.split("#")[0].split()[1:] for c in re.findall(r"^    (headway .*)$", text, re.M)]
     assert len(commands) >= 5
     for command in commands:
