@@ -259,10 +259,10 @@ def test_every_profile_says_what_it_was_fitted_on():
         calibration("modern")
 
 
-def test_the_readme_example_of_an_own_chip_works(tmp_path):
+def test_the_example_of_an_own_chip_works(tmp_path):
     from pathlib import Path
 
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "tour.md").read_text()
     lines = [line.strip() for line in text.splitlines() if line.startswith(("    name,bf16", "    MyChip,"))]
     (tmp_path / "chips.csv").write_text("\n".join(lines))
     use([tmp_path])
