@@ -159,7 +159,9 @@ def listening(host: str, port: int) -> socket.socket:
         raise InputError(f"--port: {port} must be in 0..65535")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        found = socket.socket(family, socket.SOCK_STREAM)
+        found = socket.socket(
+            family, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )  # named: only then asyncio sends each piece at once
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))
         found.listen(1024)  # from now on nobody is turned away

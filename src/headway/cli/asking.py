@@ -45,22 +45,21 @@ def asks(
             for p in inspect.signature(verb).parameters.values()
             if p.name != "asked"
         ]
-        mine = [
-            _option(name, f, None if name in optional else default, name in as_text)
-            for name, (f, default) in known.items()
-        ]
-        mine.sort(key=lambda p: p.kind)  # the model is positional, everything else an option
+        mine = [_option(n, f, None if n in optional else default, n in as_text) for n, (f, default) in known.items()]
+        everything = sorted(
+            [*mine, *own], key=lambda p: p.kind
+        )  # what is positional comes first, everything else is an option
 
         @functools.wraps(verb)
         def run(*given: Any, **options: Any) -> None:
-            bound = dict(zip((p.name for p in mine), given, strict=False)) | options
+            bound = dict(zip((p.name for p in everything), given, strict=False)) | options
             asked = {
                 name: bound.pop(name, None if p.default is p.empty else p.default)
                 for name, p in ((q.name, q) for q in mine)
             }
             verb(asked, **bound)
 
-        signature = inspect.Signature([*mine, *own])
+        signature = inspect.Signature(everything)
         run.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue] - read by `inspect`
         run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
         return run

@@ -1,0 +1,1 @@
+"""What real machines and servers do, measured: beside what the roofline says of them."""
