@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz mutants bench vega browser docs accuracy training profiles format clean
+.PHONY: demo test check types fuzz mutants bench vega browser docs accuracy measure-sweep training profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "headway needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 demo")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade uv
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[plots,fit,cluster,parquet,lab,serve,web]' --group dev
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[plots,fit,cluster,parquet,lab,serve,measure,web]' --group dev
 	@$(BIN)/python -m compileall -q src
 	@touch $(READY)
 
@@ -42,6 +42,9 @@ mutants: $(READY)  ## a sample of mutations of the physics and the money against
 
 bench: $(READY)  ## speed, as ratios within one run
 	@$(BIN)/python -m pytest bench --benchmark-enable --benchmark-columns=median,iqr,rounds -s
+
+measure-sweep: $(READY)  ## headway measure against engines whose truth is known: 50 sweeps, then llama.cpp's bandwidth; half an hour, on an idle machine
+	@$(BIN)/python bench/measured.py
 
 vega: $(READY)  ## bundle Vega for the page anew, from the vl-convert of the [plots] extra
 	@$(BIN)/python docs/vega.py

@@ -79,6 +79,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.lab.findings import Audit as Audit
     from headway.lab.findings import Demonstration as Demonstration
     from headway.lecture import headlines as headlines
+    from headway.measure.measuring import Measured as Measured
+    from headway.measure.measuring import measure_endpoint as measure_endpoint
+    from headway.measure.sweeps import Sweep as Sweep
     from headway.models import Architecture as Architecture
     from headway.models import kv_bytes_read as kv_bytes_read
     from headway.models import kv_bytes_stored as kv_bytes_stored
@@ -215,6 +218,8 @@ _HOME = {
     "Layout": ("headway.parallel", "Layout"),
     "Load": ("headway.roofline", "Load"),
     "make_plan": ("headway.plan", "make_plan"),
+    "measure_endpoint": ("headway.measure.measuring", "measure_endpoint"),
+    "Measured": ("headway.measure.measuring", "Measured"),
     "memory_account": ("headway.serving", "memory_account"),
     "model": ("headway.models", "model"),
     "ModelChoice": ("headway.plan.model_choice", "ModelChoice"),
@@ -249,6 +254,7 @@ _HOME = {
     "speculate": ("headway.plan.speculate", "speculate"),
     "Step": ("headway.roofline", "Step"),
     "step_time": ("headway.roofline", "step_time"),
+    "Sweep": ("headway.measure.sweeps", "Sweep"),
     "sweep_against": ("headway.plan", "sweep_against"),
     "System": ("headway.hardware", "System"),
     "system": ("headway.hardware", "system"),

@@ -13,7 +13,7 @@ from headway.cli.output import emit, emit_csv, names
 from headway.cli.progress import Bar
 from headway.cli.terminal import show
 from headway.errors import HeadwayError, InputError, quoted
-from headway.measure.measuring import Measured, measure
+from headway.measure.measuring import Measured, measure_endpoint
 from headway.measure.runs import Run
 from headway.measure.sweeps import Loads, Sweep
 from headway.questions import Request
@@ -112,7 +112,7 @@ def measured(
         done += 1
         bar(min(done, most), most, run.key)
 
-    found = measure(
+    found = measure_endpoint(
         url, _sweep(o), _request(model, asked, o), patience=units.parse(o.patience, units.SECONDS, "--patience"), insecure=o.insecure,
         chat=o.chat, journal=o.journal, tell=tell,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from headway.measure.runs import Run
 _FOUND = 0.5  # of a prompt: cached tokens beyond it are a cache's
 _FASTER = 0.6  # of the time to a first token: a prompt that was sent before takes less only where it is found
 _ALIKE = 1.2  # times the shortest prompt
+_MANY = 4  # passes of a prompt, from which one more or less matters little
 _TOLD = 0.01  # seconds that a prompt must take for its time to say anything
 
 
@@ -37,7 +38,7 @@ class Behaviour:
     again : float
         Time to the first token of a repeated prompt, over that of a new one. [share]
     chunk : tuple of float
-        Least and most new tokens of a pass by the number of passes that prompts took, one more or less; NaN where prompts are not cut. [tokens]
+        Least and most new tokens of a pass by the passes that prompts took, one more or less; NaN where prompts are not cut. [tokens]
     pause : float
         Longest gap in an answer while a prompt was computed, over its usual gap; NaN where nothing was seen. [1]
     paused : float
@@ -125,11 +126,15 @@ def _chunk(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
             by.setdefault(key, []).append(r["passes"])
             sizes.setdefault(key, []).append(r["prompt"])
     pieces = {k: round(min(v)) for k, v in by.items()}  # a pass that was under way counts as one where it came in late
-    if not pieces or max(pieces.values()) < 2:
+    if not pieces:
+        return math.nan, math.nan
+    longest = max(pieces)
+    if pieces[longest] < 2:
         return math.nan, math.nan
     low, high = 0.0, math.inf
-    for key, n in sorted(pieces.items()):  # the longest prompt has the last word
-        size = float(np.median(sizes[key]))
-        least, most = (size / n + others, size / max(n - 2, 1) + others) if n >= 2 else (size + others, math.inf)
-        low, high = (max(low, least), min(high, most)) if least <= high and most >= low else (least, most)
+    for key, n in sorted(pieces.items()):  # the longest prompt has the last word; short ones say little
+        if n >= _MANY or key == longest:
+            size = float(np.median(sizes[key]))
+            least, most = size / n + others, size / max(n - 2, 1) + others
+            low, high = (max(low, least), min(high, most)) if least <= high and most >= low else (least, most)
     return low, high

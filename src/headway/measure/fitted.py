@@ -80,7 +80,7 @@ def cells_of(runs: dict[str, list[Run]]) -> list[Cell]:
         Key -> runs that repeat each other.
     """
     found: list[Cell] = []
-    for same in runs.values():
+    for same in sorted(runs.values(), key=_place):
         rows = [r.found for r in same]
         timed = [r for r in rows if r["step_s"] and (r["tokens"] >= _LEAST or r["batch"] == 1)]
 
@@ -94,7 +94,13 @@ def cells_of(runs: dict[str, list[Run]]) -> list[Cell]:
                 round(median("stalled", rows)),
             )
         )  # fmt: skip
-    return sorted(found, key=lambda c: (c.prompt // 1, c.batch))
+    return found
+
+
+def _place(same: list[Run]) -> tuple[int, int]:
+    """(context, batch) that was asked for, of ``decode 8 x 64``."""
+    batch, _, context = same[0].key.removeprefix("decode ").partition(" x ")
+    return (int(context or 0), int(batch)) if batch.isdigit() else (0, 0)
 
 
 @dataclass(frozen=True)

@@ -116,11 +116,11 @@ class Measured(Shown):
         return f"{self.swept.served} at {self.swept.url}: {units.some(len(self.swept.runs), 'run')}, {knee}"
 
 
-def measure(
+def measure_endpoint(
     url: str, asked: Sweep | None = None, request: Request | None = None, *, patience: float = 30.0, insecure: bool = False,
     chat: bool = False, journal: str | None = None, tell: Tell | None = None,
 ) -> Measured:  # fmt: skip
-    """Measure a live endpoint, and set it beside its roofline.
+    """Measure a live endpoint: knee, floor and slope of a machine of one's own (SYS-I4), and set it beside its roofline.
 
     Parameters
     ----------

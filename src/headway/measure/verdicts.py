@@ -93,6 +93,11 @@ def of_line(line: Line, roof: Roof | None, floor: Line | None, estimate: Line | 
 
 def _alone(line: Line, one: Cell) -> Verdict:
     on = line.seconds(1, one.context)
+    if on <= 0:
+        return Verdict(
+            "alone",
+            f"one sequence at {one.context:,.0f} tokens takes {units.seconds(one.step)}; the line of the others says nothing of it",
+        )
     off = one.step / on - 1
     how = f"{_percent(abs(off))} {'above' if off > 0 else 'below'} the line" if abs(off) > _ODD else "on the line"
     return Verdict(

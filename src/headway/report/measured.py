@@ -92,6 +92,8 @@ def _terms(m: Measured) -> str:
     knee = f"knee (a over what a sequence adds) at {_batch(t.knee)}; 80 % of the peak (4 a over it) from {_batch(t.near_peak)}"
     if m.floor is not None and m.estimate is not None:
         knee += f"; knee of the floor {_batch(m.floor.knee)}, of the estimate {_batch(m.estimate.knee)}"
+    if not t.a.certain:
+        knee += "; a is not told from nothing by these runs, and knees with it"
     where = f"at {t.context:,.0f} tokens; the line leaves {t.residual:.1%} over {units.some(len(t.cells), 'place')}"
     apart = ", C = 1 apart" if t.apart else ""
     return table_text(heads, body) + f"\n{knee}\n{where}{apart}"
