@@ -47,6 +47,7 @@ measure-sweep: $(READY)  ## headway measure against engines whose truth is known
 	@$(BIN)/python bench/measured.py
 
 vega: $(READY)  ## bundle Vega for the page anew, from the vl-convert of the [plots] extra
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group vega
 	@$(BIN)/python docs/vega.py
 
 browser:  ## Debian's Chromium, for the tests of the page; they say so where it cannot be had

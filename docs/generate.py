@@ -18,6 +18,7 @@ from headway.catalog import catalogue
 from headway.cli import app
 from headway.evidence.measurements import read_rows
 from headway.hardware import chips, systems
+from headway.measure.exported import METRICS, TOLD, UP, Exported
 from headway.predictions.rows import predicted_rows
 from headway.questions import Query, Request, fields_of
 from headway.report.equations import ask_page
@@ -182,6 +183,17 @@ def predict_page() -> str:
     return _fill(text, "<!-- columns -->", "\n".join(["| column | unit | other names |", "| --- | --- | --- |", *rows]))
 
 
+def watch_page() -> str:
+    """docs/watch.md with the metrics that are served."""
+    rows = [
+        f"| `{m.name}` | {', '.join(f'`{x}`' for x in m.labels)} | {m.about} |"
+        for m in (*METRICS, UP, *(Exported(f"{n}_total", about, "", (), lambda r: {}) for n, about in TOLD))
+    ]
+    text = (ROOT / "docs" / "watch.md").read_text(encoding="utf-8")
+    heads = ["| metric | labels beside `model`, `system` | what |", "| --- | --- | --- |"]
+    return _fill(text, "<!-- exported -->", "\n".join([*heads, *rows]))
+
+
 _CITED = re.compile(r"\b(E\d{1,2}(?: to E\d{1,2})?|SYS-[A-I]\d{1,2}|DIS-\d+)\b")
 
 
@@ -221,6 +233,7 @@ def main() -> int:
     docs = ROOT / "docs"
     wanted = {ROOT / "README.md": readme(), docs / "formulas.md": formulas(), docs / "questions.md": questions()}
     wanted[docs / "predict.md"] = predict_page()
+    wanted[docs / "watch.md"] = watch_page()
     pages = (
         "trains",
         "simulate",
@@ -234,6 +247,7 @@ def main() -> int:
         "bill",
         "lab",
         "train",
+        "logs",
     )
     for page in (f"{name}.md" for name in pages):
         wanted[docs / page] = commands((docs / page).read_text(encoding="utf-8"))

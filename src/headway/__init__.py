@@ -79,6 +79,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.lab.findings import Audit as Audit
     from headway.lab.findings import Demonstration as Demonstration
     from headway.lecture import headlines as headlines
+    from headway.measure.logs import read_benches as read_benches
+    from headway.measure.machine import Machine as Machine
+    from headway.measure.machine import measure_machine as measure_machine
     from headway.measure.measuring import Measured as Measured
     from headway.measure.measuring import measure_endpoint as measure_endpoint
     from headway.measure.sweeps import Sweep as Sweep
@@ -218,6 +221,8 @@ _HOME = {
     "Layout": ("headway.parallel", "Layout"),
     "Load": ("headway.roofline", "Load"),
     "make_plan": ("headway.plan", "make_plan"),
+    "Machine": ("headway.measure.machine", "Machine"),
+    "measure_machine": ("headway.measure.machine", "measure_machine"),
     "measure_endpoint": ("headway.measure.measuring", "measure_endpoint"),
     "Measured": ("headway.measure.measuring", "Measured"),
     "memory_account": ("headway.serving", "memory_account"),
@@ -242,6 +247,7 @@ _HOME = {
     "read_deployment": ("headway.parallel", "read_deployment"),
     "read_layout": ("headway.parallel", "read_layout"),
     "Request": ("headway.questions", "Request"),
+    "read_benches": ("headway.measure.logs", "read_benches"),
     "require_fit": ("headway.serving", "require_fit"),
     "Scene": ("headway.batching", "Scene"),
     "search_figure": ("headway.figures", "search_figure"),

@@ -109,3 +109,21 @@ def unknown(what: str, name: str, known: Iterable[str], listing: str = "") -> In
 
 def _squash(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
+
+
+def seeded(seed: int) -> int:
+    """Return a seed that random numbers can be drawn with.
+
+    Parameters
+    ----------
+    seed : int
+        [1]
+
+    Raises
+    ------
+    InputError
+        Below 0.
+    """
+    if isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed: {quoted(seed)}; a whole number of at least 0 is needed")
+    return seed

@@ -37,10 +37,19 @@ def numeric(text: str) -> bool:
     return bool(text) and text[0] in "0123456789+-$" and not text[-1].isalpha()
 
 
+TABLES = {"prices": "rental_medians", "evidence": "evidence_sources"}  # as people say, and as they are called
+
+
 def catalogue_rows(table: str, query: str = "") -> list[dict[str, str]]:
-    """Return the rows of a catalogue table whose cells contain every word of the query."""
+    """Return the rows of a catalogue table whose cells contain every word of the query; of ``evidence``, of the measurements."""
     words = query.lower().split()
-    found = catalogue().table(table).rows
+    if table == "evidence" and words:
+        from headway.catalog import SHIPPED
+        from headway.evidence import read_rows
+
+        found = [r for _, r in read_rows(SHIPPED / "evidence" / "serving.csv.gz")]
+    else:
+        found = catalogue().table(TABLES.get(table, table)).rows
     return [r for r in found if all(w in " ".join(r.values()).lower() for w in words)]
 
 

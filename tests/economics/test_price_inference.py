@@ -252,7 +252,7 @@ def test_a_dear_fast_tier_is_believed_of_dear_ones():
     ("infer --input 3 --output 15 --fast 6x:1x", "not faster"),
     ("infer --input 3 --output 15 --fast 0.5x:2x", "below the standard tier's"),
     ("infer --input -3 --output 15", "positive"),
-    ("infer gpt-5.5 --samples 10", "between"),
+    ("infer gpt-5.5 --samples 10", "between"), ("infer gpt-5.5 --seed -1", "at least 0"), ("infer --validate --seed -1", "at least 0"),
     ("infer deepinfro/DeepSeek-V3.2", "unknown seller"),
 ])  # fmt: skip
 def test_words_that_are_refused(words, says, capsys):

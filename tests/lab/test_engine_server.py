@@ -107,6 +107,17 @@ def test_prompts_are_found_again(server):
 
 
 def test_the_urgent_go_first(server):
+    order = []
+    for _ in range(4):  # on a busy machine somebody may have ended before the next has come
+        order = urgent_behind_others(server)
+        if order:
+            break
+    assert order.index("urgent") < order.index("usual")
+    assert order.index("urgent") < order.index("flex")
+
+
+def urgent_behind_others(server):
+    """Who ended when; nobody where they were not there together."""
     order, threads = [], []
     server.until(lambda: server.metrics()["num_requests_running"] == 0)
 
@@ -119,18 +130,22 @@ def test_the_urgent_go_first(server):
         thread.start()
         threads.append(thread)
 
-    for i in range(4):
-        later(f"seat {i}", max_tokens=60)
-    server.until(lambda: server.metrics()["num_requests_running"] == 4)
-    later("flex", service_tier="flex", max_tokens=30)
-    server.until(lambda: server.metrics()["num_requests_waiting"] == 1)
-    later("usual", max_tokens=30)
-    server.until(lambda: server.metrics()["num_requests_waiting"] == 2)
-    later("urgent", priority=0, max_tokens=10)
+    together = True
+    try:
+        for i in range(4):
+            later(f"seat {i}", max_tokens=100)
+        server.until(lambda: server.metrics()["num_requests_running"] == 4, 3)
+        later("flex", service_tier="flex", max_tokens=30)
+        server.until(lambda: server.metrics()["num_requests_waiting"] == 1, 3)
+        later("usual", max_tokens=30)
+        server.until(lambda: server.metrics()["num_requests_waiting"] == 2, 3)
+        later("urgent", priority=0, max_tokens=10)
+        server.until(lambda: server.metrics()["num_requests_waiting"] == 3, 3)
+    except AssertionError:
+        together = False
     for thread in threads:
         thread.join()
-    assert order.index("urgent") < order.index("usual")
-    assert order.index("urgent") < order.index("flex")
+    return order if together else []
 
 
 def test_too_many_are_turned_away(server):
@@ -410,8 +425,14 @@ def test_a_database_that_is_full_keeps_what_it_has(tmp_path):
 def test_the_verb_refuses_in_one_line(words, says, capsys):
     from headway.cli import app
 
-    if words[0] in ("qwen3.5-35b-a3b", "--trace", "--database"):  # these start JAX, which a process of its own must do
-        asked = [sys.executable, "-m", "headway", "serve", "--port", "0", *words]
+    if words[0] in (
+        "qwen3.5-35b-a3b",
+        "--trace",
+        "--database",
+        "--port",
+    ):  # these start JAX, which a process of its own must do
+        port = () if "--port" in words else ("--port", "0")
+        asked = [sys.executable, "-m", "headway", "serve", *port, *words]
         done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
         code, said = done.returncode, done.stderr
     else:

@@ -33,7 +33,7 @@ def test_sys_d2_a_decode_pipeline():
 
 
 def test_sys_d3_training_schedules():
-    """SYS-D3: GPipe's bubble 0.4286 and 0.1579, 1F1B's is the same with at most P held, zero-bubble's is smaller; one gradient."""
+    """SYS-D3: GPipe's bubble 0.4286 and 0.1579, 1F1B's is the same with at most P held, the others' are smaller; one gradient."""
     d = there(demonstrate, "schedules")
     assert not failed(d)
     by = {(r["schedule"], r["micro_batches"]): r for r in d.rows}
@@ -42,6 +42,8 @@ def test_sys_d3_training_schedules():
     assert by["gpipe", 16]["held"] == 16
     assert by["gpipe", 16]["held_bytes"] == pytest.approx(4 * by["gpipe", 4]["held_bytes"])
     assert by["1f1b", 16]["held_bytes"] == by["1f1b", 4]["held_bytes"]
+    assert by["interleaved", 16]["idle_by_tasks"] == pytest.approx(3 / 35)  # (P-1)/(vM+P-1)
+    assert by["interleaved", 16]["held"] == 5.5  # 11 halves on the first device
     assert all(r["apart"] < 1e-5 for r in d.rows)
 
 

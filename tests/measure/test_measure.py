@@ -166,7 +166,7 @@ def test_places_that_were_not_what_was_asked_for_are_no_part_of_it():
 def test_the_client_sees_the_passes_of_the_engine(tmp_path):
     """Item 3, lean: steps are those of the engine's own log at these loads; `make measure-sweep` recovers a, b, c 50 times."""
     trace = tmp_path / "passes.jsonl"
-    delays = ("--delay-pass", "8ms", "--delay-sequence", "2ms", "--delay-context", "20us", "--max-tokens", "128")
+    delays = ("--delay-pass", "8ms", "--delay-sequence", "2ms", "--delay-context", "20us", "--max-tokens", "64")
     with lab_server.serving(*delays, "--trace", str(trace)) as server:
         asked = Sweep(batches=(1, 2, 4), contexts=(32, 200), answer=32, runs=1, spend=30)
         found = measure(str(server.client.base_url), asked)
@@ -178,7 +178,7 @@ def test_the_client_sees_the_passes_of_the_engine(tmp_path):
     assert found.line.each(found.line.context) == pytest.approx(2e-3 + 20e-6 * found.line.context, rel=0.6)
     assert found.behaviour.batches
     assert "prefix cache on" in about(found, "cache")
-    assert found.behaviour.chunk[0] <= 128 <= found.behaviour.chunk[1]
+    assert found.behaviour.chunk[0] <= 64 <= found.behaviour.chunk[1]
 
 
 def own_passes(trace):

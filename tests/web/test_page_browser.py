@@ -240,6 +240,7 @@ PATHS = {
     "traffic": "/traffic?model=llama-3.1-8b&system=h100x1&prompt=500&output=50&traffic=poisson:9/s&requests=100&ttft=60ms",
     "self-host": "/money/self-host?models=llama-3.1-8b&against=h100x1&prompt=1k&output=200&tpot=30ms&hits=0",
     "infer": "/money/infer?model=deepseek-v3&samples=5k",
+    "training": "/training?model=llama-3.1-70b&on=h100x128&tokens=1T",
     "yours": "/yours?chip_memory=192GB&chip_bandwidth=8TB/s&chip_compute=2PFLOP/s&model=llama-3.1-8b&system=mychipx1",
 }
 

@@ -24,6 +24,8 @@ from headway.questions import Request
 from headway.records import bills as records
 from headway.report.bills import billed_text, capped_text, ledger_text
 from headway.report.break_even import break_even_text
+from headway.report.why import rows_text
+from headway.report.why_runs import break_even_why_rows
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Answer:
     json: bool
     csv: bool
     out: str | None
+    why: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,11 +137,12 @@ def self_hosted(work: Work, common: Common, answer: Answer, system: str, renting
 
         figures.write_figure(figures.break_even_figure(found), answer.out)
     if answer.json:
-        emit(records.break_even_record(found))
+        emit(records.break_even_record(found) | ({"why": break_even_why_rows(found)} if answer.why else {}))
     elif answer.csv:
         emit_csv(records.break_even_rows(found))
     else:
-        show(break_even_text(found) + (f"\n\nchart written to {answer.out}" if answer.out else ""))
+        because = f"\n\n{rows_text(break_even_why_rows(found))}" if answer.why else ""
+        show(break_even_text(found) + because + (f"\n\nchart written to {answer.out}" if answer.out else ""))
 
 
 def _seconds(text: str | None, where: str) -> float | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from headway import units
 from headway.cli.output import names
 from headway.cli.serving import Engine
 from headway.errors import InputError, quoted, unknown
 from headway.lab.engine.settings import TIERS, Delays, Settings, limits_of
 from headway.simulation.admission import ENDLESS, Admission
+from headway.writing import replacing
 
 
 def settings_of(model: str, o: Engine) -> Settings:
@@ -27,6 +31,14 @@ def settings_of(model: str, o: Engine) -> Settings:
     door = Admission(_seats(o.seats), (), ENDLESS if o.max_queue is None else o.max_queue)
     limits = limits_of(chosen, o.max_tokens, o.max_sequences, o.blocks, o.block, o.max_context)
     return Settings(tiny(model, o.layers), limits, chosen, door, keeps=o.cache, delays=_delays(o), seed=o.seed)
+
+
+def write_config(model: str, o: Engine, file: str) -> None:
+    """Write the config.json of an engine's tiny network."""
+    from headway.lab.widths import tiny_config
+
+    with replacing(Path(file), file) as half:
+        half.write_text(json.dumps(tiny_config(model, o.layers), indent=1) + "\n", encoding="utf-8")
 
 
 def _delays(o: Engine) -> Delays:

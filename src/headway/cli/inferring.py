@@ -35,7 +35,7 @@ class Asked:
     seed: int
 
 
-def run(asked: Asked, *, steps: bool, validate: bool, json: bool, csv: bool, out: str | None) -> None:
+def run(asked: Asked, *, steps: bool, validate: bool, json: bool, csv: bool, why: bool, out: str | None) -> None:
     """Answer and show."""
     if out:
         from headway.figures.style import check
@@ -45,12 +45,14 @@ def run(asked: Asked, *, steps: bool, validate: bool, json: bool, csv: bool, out
         raise InputError(
             "infer takes one of: a MODEL of the catalogue, your own --input and --output, --steps, --validate"
         )
+    if why and (steps or validate):
+        raise InputError("--why: of one price list; leave out --steps and --validate")
     if steps:
         _steps(json, csv, out)
     elif validate:
         _validate(asked, json, csv, out)
     else:
-        _infer(asked, json, csv, out)
+        _infer(asked, json, csv, why, out)
 
 
 def _steps(json: bool, csv: bool, out: str | None) -> None:
@@ -95,26 +97,29 @@ def _validate(asked: Asked, json: bool, csv: bool, out: str | None) -> None:
             show(f"\nchart written to {out}")
 
 
-def _infer(asked: Asked, json: bool, csv: bool, out: str | None) -> None:
+def _infer(asked: Asked, json: bool, csv: bool, why: bool, out: str | None) -> None:
     from headway import units
     from headway.plan.infer import infer
     from headway.records.inferences import beliefs_rows, inference_record
     from headway.report.inferences import inference_text
+    from headway.report.why import rows_text
+    from headway.report.why_runs import inference_why_rows
 
     found = infer(
         asked.model or own_list(asked), n_active=units.parse(asked.active, units.COUNT, "--active"), chip=asked.chip,
         dollars=3600 * units.parse(asked.price, units.DOLLARS_PER_SECOND, "--price"), samples=_many(asked), seed=asked.seed,
     )  # fmt: skip
+    because = {"why": inference_why_rows(found)}
     if out:
         from headway import figures
 
-        draw(out, "infer", lambda: figures.inference_figure(found), lambda: inference_record(found))
+        draw(out, "infer", lambda: figures.inference_figure(found), lambda: inference_record(found) | because)
     if json:
-        emit(inference_record(found))
+        emit(inference_record(found) | (because if why else {}))
     elif csv:
         emit_csv(beliefs_rows(found))
     else:
-        show(inference_text(found))
+        show(inference_text(found) + (f"\n\n{rows_text(because['why'])}" if why else ""))
         if out:
             show(f"\nchart written to {out}")
 

@@ -33,6 +33,8 @@ class Answer:
         Files: a chart, a trace, a table.
     ttft, tpot : float or None
         Limits whose keeping is told. [s]
+    why : bool
+        Whether to say where each number comes from.
     """
 
     json: bool = False
@@ -42,6 +44,7 @@ class Answer:
     parquet: str | None = None
     ttft: float | None = None
     tpot: float | None = None
+    why: bool = False
 
     def __post_init__(self) -> None:
         if self.out:
@@ -89,19 +92,26 @@ class Answer:
         if self.json:
             from headway.records.simulations import simulation_record
 
-            emit(simulation_record(found, self.ttft, self.tpot))
+            emit(simulation_record(found, self.ttft, self.tpot) | (self._why(found) if self.why else {}))
         elif self.csv:
             from headway.records.requests import simulation_rows
 
             emit_csv(simulation_rows(found))
         else:
             from headway.report.simulations import promise_text, simulation_text
+            from headway.report.why import rows_text
 
             kept = [promise_text(found, self.ttft, self.tpot)] if self.limited else []
-            show("\n".join([simulation_text(found), *kept, *([""] if said else []), *said]))
+            because = ["", rows_text(self._why(found)["why"])] if self.why else []
+            show("\n".join([simulation_text(found), *kept, *because, *([""] if said else []), *said]))
             return
         if said:
             print("\n".join(said), file=sys.stderr)
+
+    def _why(self, found: Simulated) -> dict[str, list[dict[str, str]]]:
+        from headway.report.why_runs import simulation_why_rows
+
+        return {"why": simulation_why_rows(found, self.ttft, self.tpot)}
 
     def _written(self, found: Simulated) -> list[str]:
         said: list[str] = []
@@ -111,7 +121,9 @@ class Answer:
 
             limits = (self.ttft, self.tpot)
             picture, record = figures.simulation_figure, simulation_record
-            draw(self.out, "simulate", lambda: picture(found, *limits), lambda: record(found, *limits))
+            draw(
+                self.out, "simulate", lambda: picture(found, *limits), lambda: record(found, *limits) | self._why(found)
+            )
             said.append(f"chart written to {self.out}")
         if self.perfetto:
             from headway.records.traces import write_trace
@@ -161,6 +173,8 @@ class Asked:
 
     def answer(self, to: Answer, *, seeds: int, compare: str | None) -> None:
         """Run and print it: once, several times, or beside a log."""
+        if to.why and (compare is not None or seeds != 1):
+            raise InputError("--why is of one run: leave it out beside --compare and --seeds")
         if to.limited and (compare is not None or seeds != 1):
             raise InputError("--ttft and --tpot are of one run: leave them out beside --compare and --seeds")
         if compare is not None:

@@ -14,6 +14,7 @@ from headway.economics.physics_of_prices import Machine, Times, guesses, times
 from headway.economics.price_fit import Fit, Law
 from headway.economics.price_lists import PriceList
 from headway.economics.tiers import fast_price
+from headway.errors import seeded
 
 Array = NDArray[np.float64]
 SHARE = 0.8  # of the weight that an interval holds
@@ -52,7 +53,7 @@ def draw(on: Machine, fit: Fit, many: int = 100_000, seed: int = 0) -> Draws:
     What is asked per chip-second of work is drawn (open models show it); rent, utilisation and MFU are drawn beside it, and the
     price over cost (markup) follows: rate x utilisation x (MFU over the stated one) / rent. Prices cannot tell these apart.
     """
-    rng, g = np.random.default_rng(seed), guesses()
+    rng, g = np.random.default_rng(seeded(seed)), guesses()
     active = np.exp(_student(rng, fit.active, many))
     mixed = np.exp(np.abs(_student(rng, fit.sparsity, many)))  # total over active is at least 1
     sparsity = np.where(rng.random(many) < fit.dense, 1.0, mixed)

@@ -24,7 +24,7 @@ def racks_figure(r: RackReport) -> Spec:
     return {"$schema": SCHEMA, "title": title, "hconcat": columns, "config": CONFIG}
 
 
-def gantt(play: Play, tokens: int = 0) -> Spec:
+def gantt(play: Play, tokens: int = 0, numbered: bool = True) -> Spec:
     """Return one schedule: time across, stages down.
 
     Parameters
@@ -32,6 +32,8 @@ def gantt(play: Play, tokens: int = 0) -> Spec:
     play : Play
     tokens : int
         Of a decode: show so many tokens of each micro-batch only; 0: all. [tokens]
+    numbered : bool
+        Micro-batches have their numbers; else bars are thin and many.
     """
     tasks = [t for t in play.tasks if not tokens or t.turn < tokens]
     values = [
@@ -41,16 +43,17 @@ def gantt(play: Play, tokens: int = 0) -> Spec:
     ]  # fmt: skip
     m = f"{play.micro_batches} micro-batch{'es' if play.micro_batches > 1 else ''}"
     latency = f", {play.token_latency:.2g} stage times per token" if play.name == "decode" else ""
-    halves = " halves" if play.name == "interleaved" else ""
+    parts = 1 + max(t.turn for t in play.tasks) if play.name == "interleaved" else 1
+    halves = "" if parts == 1 else " halves" if parts == 2 else f" parts of {parts}"
     held = "" if play.name == "decode" else f", {play.peak_activations}{halves} held"
     x: Spec = {"field": "start", "type": "quantitative", "title": None, "axis": {"tickMinStep": 1, "grid": False}}
     y: Spec = {"field": "stage", "type": "ordinal", "title": "stage"}
     colour: Spec = {"field": "kind", "type": "nominal", "legend": None,
                     "scale": {"domain": list(_KINDS), "range": list(_KINDS.values())}}  # fmt: skip
     tips: Sequence[Spec] = [{"field": f, "type": "nominal"} for f in ("kind", "number", "stage", "start", "end")]
-    bars: Spec = {"mark": {"type": "bar", "stroke": "white", "strokeWidth": 1},
+    bars: Spec = {"mark": {"type": "bar", "stroke": "white", "strokeWidth": 1 if numbered else 0.2},
                   "encoding": {"x": x, "x2": {"field": "end"}, "y": y, "color": colour, "tooltip": list(tips)}}  # fmt: skip
     words: Spec = {"mark": {"type": "text", "color": "white", "fontSize": 9},
                    "encoding": {"x": {"field": "middle", "type": "quantitative"}, "y": y, "text": {"field": "number"}}}  # fmt: skip
     return {"title": {"text": f"{play.name}, {m}: {play.idle:.0%} idle{latency}{held}", "anchor": "start", "fontSize": 11},
-            "data": {"values": values}, "width": 460, "height": {"step": 17}, "layer": [bars, words]}  # fmt: skip
+            "data": {"values": values}, "width": 460, "height": {"step": 17}, "layer": [bars, words] if numbered else [bars]}  # fmt: skip

@@ -12,7 +12,7 @@ from headway.records.searches import dots
 from headway.search import Option, SearchAnswer
 from headway.search.placement import name_of
 
-_DOTS = 1000  # the best so many layouts; more would hide each other and make the page slow
+_DOTS = 500  # the best so many layouts; more would hide each other and make the page slow
 _ROOM = 0.04  # of an axis, beyond its values at either end
 _TIPS = (
     ("layout", "layout", None), ("system", "system", None), ("batch", "batch", ",.0f"),

@@ -1,11 +1,16 @@
-"""A training step as a picture: where its time goes, and what lies in a chip's memory."""
+"""A training step as a picture: where its time goes, what lies in a chip's memory, and its pipeline."""
 
 from __future__ import annotations
 
 from headway import units
+from headway.figures.gantt import gantt
 from headway.figures.style import CONFIG, SCHEMA, Spec
+from headway.parallel.schedules import training_play
 from headway.plan.train import TrainingPlan
 
+_STAGES = 16  # of a pipeline that is drawn
+_ROOM = 1.12  # for what stands behind the last bar
+_NUMBERED = 16  # tasks of a kind on a stage, beyond which their numbers would hide them
 _COLOURS = {
     "compute": "#d1495b", "memory": "#2e86ab", "collectives": "#b58900", "launches": "#7d5ba6", "recompute": "#e08e9b",
     "bubble": "#999999", "exchange": "#d8b44a", "optimizer": "#3a9d5d", "host": "#555555",
@@ -13,7 +18,7 @@ _COLOURS = {
 
 
 def training_figure(t: TrainingPlan) -> Spec:
-    """Return where a step's time goes, part after part, and a chip's memory by part beside what is usable.
+    """Return where a step's time goes, part after part, a chip's memory by part beside what is usable, and its pipeline's first tasks.
 
     Parameters
     ----------
@@ -28,10 +33,28 @@ def training_figure(t: TrainingPlan) -> Spec:
     return {
         "$schema": SCHEMA,
         "title": {"text": "A training step", "subtitle": about, "anchor": "start", "offset": 12},
-        "vconcat": [_time(t), _memory(t)],
+        "vconcat": [_time(t), _memory(t), *_pipeline(t)],
         "resolve": {"scale": {"color": "independent"}},
         "config": CONFIG,
     }
+
+
+def _pipeline(t: TrainingPlan) -> list[Spec]:
+    """The schedule of the first micro-batches, with the passes' own times."""
+    r, took = t.step.recipe, {p.name: p.seconds for p in t.step.passes}
+    stages = r.layout.pp
+    if not 1 < stages <= _STAGES:
+        return []
+    many = min(r.micro_batches, 2 * stages)
+    back = sum(s for name, s in took.items() if name != "forward") / took["forward"]
+    play = training_play(r.schedule, stages, many, 1.0, back, r.parts)
+    drawn = gantt(play, numbered=many * r.parts <= _NUMBERED)
+    said = drawn["title"]["text"] + (
+        "" if many == r.micro_batches else f"; {units.per_cent(t.step.bubble)} of all {r.micro_batches:,}"
+    )
+    axis = drawn["layer"][0]["encoding"]["x"]
+    axis["title"] = f"in forward passes of a micro-batch ({units.seconds(took['forward'] / stages)} each)"
+    return [drawn | {"title": drawn["title"] | {"text": said}, "width": 560}]
 
 
 def _time(t: TrainingPlan) -> Spec:
@@ -45,7 +68,12 @@ def _time(t: TrainingPlan) -> Spec:
     names = [str(r["part"]) for r in rows]
     y: Spec = {"field": "part", "type": "nominal", "sort": names, "title": None}
     bar: Spec = {
-        "x": {"field": "begin", "type": "quantitative", "title": "time of a step (s)"},
+        "x": {
+            "field": "begin",
+            "type": "quantitative",
+            "title": "time of a step (s)",
+            "scale": {"domain": [0, _ROOM * t.step.seconds], "nice": False},
+        },
         "x2": {"field": "end"},
         "y": y,
         "color": {

@@ -91,14 +91,18 @@ def _here(x: Array, chosen: Array, weights: Array, m: Matrices, count: int, curv
     fits = (jnp.sum(one_hot, axis=1) > 0) & (place < slots)
     slot = jnp.where(fits, expert * slots + place, mine * slots)  # beyond the end: dropped
     inputs = jnp.zeros((mine * slots, x.shape[1])).at[slot].set(jnp.repeat(x, active, axis=0), mode="drop")
-    outputs = _blocks(inputs.reshape(mine, slots, -1), m, curve, p).reshape(mine * slots, -1)
+    shares = None
+    if p.place.keeps:  # weights inside, so that no outputs are kept for their gradients
+        shares = jnp.zeros((mine * slots, 1)).at[slot].set(weights.reshape(-1, 1), mode="drop").reshape(mine, slots, 1)
+        weights = jnp.ones_like(weights)
+    outputs = _blocks(inputs.reshape(mine, slots, -1), m, curve, p, shares).reshape(mine * slots, -1)
     back = outputs.at[slot].get(mode="fill", fill_value=0.0).reshape(tokens, active, -1)
     p.count("expert tokens", jnp.sum(fits))
     return jnp.sum(back * weights[..., None], axis=1)
 
 
-def _blocks(x: Array, m: Matrices, curve: Curve, p: Pass) -> Array:
-    """Every expert's block on its slots [experts, slots, hidden]."""
+def _blocks(x: Array, m: Matrices, curve: Curve, p: Pass, shares: Array | None) -> Array:
+    """Every expert's block on its slots [experts, slots, hidden], times the slots' weights where they are given."""
 
     def times(key: str, x: Array) -> Array:
         with row(m.name(key)):
@@ -107,11 +111,13 @@ def _blocks(x: Array, m: Matrices, curve: Curve, p: Pass) -> Array:
         if bias is None:
             return y
         share = p.place.slices if key.endswith("down_proj") and p.place.way in ("tp", "cp", "dp") else 1
-        return y + bias[:, None] / share  # each of the chips that slice an expert adds its part
+        bias = bias[:, None] / share  # each of the chips that slice an expert adds its part
+        return y + (bias if shares is None or not key.endswith("down_proj") else bias * shares)
 
-    up = times("expert.up_proj", x)
-    inner = curve(times("expert.gate_proj", x)) * up if "expert.gate_proj" in m else curve(up)
-    return times("expert.down_proj", inner)
+    x = m.kept(x)
+    up = p.place.kept(times("expert.up_proj", x))
+    inner = curve(p.place.kept(times("expert.gate_proj", x))) * up if "expert.gate_proj" in m else curve(up)
+    return times("expert.down_proj", p.place.kept(inner if shares is None else inner * shares))
 
 
 def _sent(x: Array, chosen: Array, weights: Array, m: Matrices, count: int, curve: Curve, p: Pass) -> Array:

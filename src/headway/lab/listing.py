@@ -33,6 +33,7 @@ class System(NamedTuple):
 
 
 _LLAMA, _QWEN = "llama-3.1-8b", "qwen3-30b-a3b"
+_FIVE = f"{_LLAMA},gemma-3-27b,{_QWEN},deepseek-v3,gpt-oss-20b"
 SYSTEMS = (
     System("decode", "SYS-B2", "decoding with a KV cache, against computing everything again", _LLAMA, "systems:decode"),
     System("attention", "SYS-B4", "attention's reaches: heads, windows, top-k, square root, shared caches", _LLAMA,
@@ -43,7 +44,7 @@ SYSTEMS = (
     System("dispatch", "SYS-C3", "dispatch and combine over host devices: who sends what to whom, across racks", _QWEN,
            "dispatching:dispatch", ("layout",)),
     System("pipeline", "SYS-D2", "a decode pipeline over host devices, by micro-batches", _LLAMA, "pipelines:pipeline"),
-    System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, zero-bubble", _LLAMA, "schedules:schedules"),
+    System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, interleaved, zero-bubble", _LLAMA, "schedules:schedules"),
     System("cipher", "SYS-G1", "Feistel networks over bits and reals, there and back", "", "ciphers:cipher"),
     System("avalanche", "SYS-G2", "what small differences become in a cipher and in a network", _LLAMA, "avalanches:avalanche"),
     System("reversible", "SYS-G3", "a reversible transformer that trains, beside an ordinary one", _LLAMA, "trades:reversible",
@@ -51,6 +52,7 @@ SYSTEMS = (
     System("engine", "SYS-H1", "an engine in the lecture's variables: steps against the roofline, cost by batch", _LLAMA,
            "engine.telemetry:engine"),
     System("speculate", "SYS-H4", "speculative decoding: the same tokens in fewer passes", _LLAMA, "drafting:speculate"),
+    System("memory", "", "training steps of five families: the compiler's account of memory beside ours", _FIVE, "memories:memory"),
     System("trade", "SYS-G4", "memory for compute and compute for memory, both ways", _LLAMA, "trades:trade"),
 )  # fmt: skip
 _AUDIT = "programs against formulas: FLOPs, bytes, entries, collectives, by family and layout"

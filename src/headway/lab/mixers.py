@@ -236,7 +236,7 @@ def _expanded(entries: Array, up: Array, cached: int, m: Matrices, s: Shape, mix
     ):
         if part.shape[1]:
             with row(name):
-                parts.append(jnp.einsum("bsr,rhn->bshn", part[..., : mixer.rank], up))
+                parts.append(m.place.kept(jnp.einsum("bsr,rhn->bshn", m.kept(part[..., : mixer.rank]), up)))
     full = jnp.concatenate(parts, axis=1)
     rope = jnp.broadcast_to(entries[:, :, None, mixer.rank :], (*full.shape[:3], mixer.rope))
     return jnp.concatenate([full[..., : mixer.nope], rope], axis=-1), full[..., mixer.nope :]

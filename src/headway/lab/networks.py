@@ -235,7 +235,7 @@ def mixed(net: Network, i: int, weights: Mapping[str, Array], layers: list[Cache
     else:
         out, layers[s.source] = attention(h, m, s, layers[s.source], p)
     out = p.place.add(out) + m.bias("attention.o_proj")
-    return normed(out, weights["norm_after"]) if "norm_after" in weights else out
+    return normed(p.place.kept(out), weights["norm_after"]) if "norm_after" in weights else out
 
 
 def fed(net: Network, i: int, weights: Mapping[str, Array], x: Array, p: Pass) -> Array:
@@ -255,7 +255,7 @@ def fed(net: Network, i: int, weights: Mapping[str, Array], x: Array, p: Pass) -
     s, family, place = net.shapes[i], net.family, p.place
     m = Matrices(s, weights, place)
     curve = jax.nn.silu if family.activation == "silu" else functools.partial(jax.nn.gelu, approximate=True)
-    h = normed(x, weights["ffn_norm"])
+    h = m.kept(normed(x, weights["ffn_norm"]))
     parts: list[Array] = []
     if "dense" in s.roles:
         parts.append(gated(h, m, "dense", curve))
@@ -270,7 +270,7 @@ def fed(net: Network, i: int, weights: Mapping[str, Array], x: Array, p: Pass) -
         apart = jnp.float32(0)
     out = place.add(sum(parts[1:], parts[0])) + apart if parts else apart
     out = out + m.bias("dense.down_proj")
-    return normed(out, weights["ffn_norm_after"]) if "ffn_norm_after" in weights else out
+    return normed(p.place.kept(out), weights["ffn_norm_after"]) if "ffn_norm_after" in weights else out
 
 
 def looked_up(net: Network, weights: Weights, tokens: Array, place: Place) -> Array:

@@ -13,12 +13,14 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 
 from headway.errors import InputError
 from headway.parallel import Layout
 
 Array = Any
 AXES = ("ep", "sl")
+KEPT = "kept"
 CHIPS = (1, 2, 4, 8)  # what divides the lab's heads, experts, prompts and batches
 Way = Literal["alone", "tp", "cp", "dp", "pp"]
 
@@ -35,12 +37,25 @@ class Place:
         Groups over which experts are spread; chips that slice each expert. Of a pipeline: 1 and its stages. [groups, chips]
     forgets : str
         A collective that a mutation leaves out, to see that the audit notices; "" for none.
+    keeps : bool
+        What training keeps for its backward pass is named (`kept`).
     """
 
     way: Way = "alone"
     ep: int = 1
     slices: int = 1
     forgets: str = ""
+    keeps: bool = False
+
+    def kept(self, x: Array) -> Array:
+        """Name what training keeps for its backward pass; what has no name is computed again from what has.
+
+        Parameters
+        ----------
+        x : array
+            [1]
+        """
+        return checkpoint_name(x, KEPT) if self.keeps else x
 
     @property
     def chips(self) -> int:

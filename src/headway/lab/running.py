@@ -110,6 +110,7 @@ class Matrices:
     def __init__(self, shape: Shape, weights: Mapping[str, Array], place: Place):
         self.shape, self.weights, self.place = shape, weights, place
         self._by = dict(zip(shape.keys, shape.layer.linears, strict=True))
+        self._kept: dict[int, tuple[Array, Array]] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._by
@@ -121,10 +122,28 @@ class Matrices:
 
     def __call__(self, key: str, x: Array) -> Array:
         """Return x W, with the bias of matrices whose outputs are sliced; see `bias` for the others."""
+        x = x if key == "router" else self.kept(x)  # its input is that of all experts, already named
         with row(self.name(key)):
             y = x @ self.weights[key]
         bias = self.weights.get(f"{key}+bias")
-        return y if bias is None or key.endswith(("o_proj", "down_proj")) else y + bias
+        if key.endswith(("o_proj", "down_proj")):
+            return y
+        return self.place.kept(y if bias is None else y + bias)
+
+    def kept(self, x: Array) -> Array:
+        """Return the input of a product, named once however many products share it (see `Place.kept`).
+
+        Parameters
+        ----------
+        x : array
+            [1]
+        """
+        if not self.place.keeps:
+            return x
+        if id(x) not in self._kept:
+            named = self.place.kept(x)
+            self._kept |= {id(x): (x, named), id(named): (x, named)}  # both: an identity lives as long as what has it
+        return self._kept[id(x)][1]
 
     def bias(self, key: str) -> Array:
         """Return the bias that is added once, after the partial sums of all chips; 0 without one."""

@@ -1,4 +1,4 @@
-"""Training steps over host devices (SYS-D3): GPipe, 1F1B and zero-bubble on one network, with the gradients of it in one piece."""
+"""Training steps over host devices (SYS-D3): every schedule on one network, with the gradients of it in one piece."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from headway.lab.splitting import split
 from headway.lab.stages import layers_of, stage_weights
 from headway.lab.widths import tiny
 from headway.parallel import activations_held, training_bubble
-from headway.parallel.schedules import Play, Task, training_play
+from headway.parallel.schedules import SCHEDULES, Play, Task, training_play
 
 Array = Any
 STAGES, LAYERS = 4, 8
+PARTS = 2  # of the network on each device, when interleaved
 SEQUENCES, LENGTH = 2, 32  # of a micro-batch; tokens of each sequence
-KINDS = ("gpipe", "1f1b", "zero-bubble")
+KINDS = SCHEDULES
 MICRO_BATCHES = (4, 16)
 _CLOSE = 1e-5  # of the largest gradient
 _NEAR = 0.2  # idle time as timed, against the formula
 
 
-def stage_function(net: Network, stage: int) -> Callable[..., Array]:
+def stage_function(net: Network, stage: int, stages: int = STAGES) -> Callable[..., Array]:
     """Return a stage of a network that is trained: (weights, input, tokens) -> what the next stage gets; of the last, the loss.
 
     Parameters
     ----------
     net : Network
-    stage : int
-        [1]
+    stage, stages : int
+        Its number; how many there are. [1]
     """
-    mine = layers_of(stage, len(net.shapes), STAGES)
+    mine = layers_of(stage, len(net.shapes), stages)
 
     def run(weights: Any, x: Array, tokens: Array) -> Array:
         fresh = tokens[:, :-1]
@@ -49,7 +50,7 @@ def stage_function(net: Network, stage: int) -> Callable[..., Array]:
         caches = list(net.cache(*fresh.shape)["layers"])
         for i in mine:
             x = run_layer(net, i, weights["layers"][i - mine.start], caches, x, p)
-        if stage < STAGES - 1:
+        if stage < stages - 1:
             return x
         return cross_entropy(head(net, weights, x, ALONE), tokens[:, 1:])
 
@@ -58,21 +59,27 @@ def stage_function(net: Network, stage: int) -> Callable[..., Array]:
 
 @dataclass
 class _Stage:
-    """A stage on its device: its programs, what it holds, gradients so far."""
+    """A stage (one part of its device's, when interleaved): its programs, what it holds, gradients so far."""
 
-    number: int
     weights: Any
     tokens: Any
     programs: dict[str, Any]
     held: dict[int, tuple[list[Array], list[Array]]] = field(default_factory=dict[int, Any])
     slopes: dict[int, Array] = field(default_factory=dict[int, Any])
     sums: Any = None
-    most: tuple[int, int] = (0, 0)
 
-    def count(self) -> None:
-        """Note the most micro-batches, and bytes, that are held at once."""
-        held = sum(x.nbytes for pair in self.held.values() for part in pair for x in part)
-        self.most = max(self.most[0], len(self.held)), max(self.most[1], held)
+    def holds(self) -> tuple[int, int]:
+        """Micro-batches, and bytes of their activations."""
+        return len(self.held), sum(x.nbytes for pair in self.held.values() for part in pair for x in part)
+
+
+@dataclass
+class _Ran:
+    """What a step found: gradients, and the most that a device held at once."""
+
+    gradients: Any
+    held: int
+    held_bytes: int
 
 
 class Training:
@@ -83,19 +90,24 @@ class Training:
     net : Network
     micro_batches : int
         The most that a step has. [1]
+    parts : int
+        Of the network on each device; part i of device s is stage i P + s of all. [1]
     """
 
-    def __init__(self, net: Network, micro_batches: int) -> None:
-        self.net, self.devices = net, jax.devices("cpu")[:STAGES]
+    def __init__(self, net: Network, micro_batches: int, parts: int = 1) -> None:
+        self.net, self.pieces = net, STAGES * parts
+        self.devices = [*jax.devices("cpu")[:STAGES]] * parts
         whole = net.weights()
         self.whole = jax.tree.map(jnp.asarray, whole)
         shape = micro_batches, SEQUENCES, LENGTH + 1
         self.tokens = jnp.asarray(np.random.default_rng(9).integers(0, net.model.vocabulary, shape))
-        self._weights = [jax.device_put(w, d) for w, d in zip(stage_weights(whole, STAGES), self.devices, strict=True)]
-        self._programs = [self._compiled(s) for s in range(STAGES)]
+        self._weights = [
+            jax.device_put(w, d) for w, d in zip(stage_weights(whole, self.pieces), self.devices, strict=True)
+        ]
+        self._programs = [self._compiled(s) for s in range(self.pieces)]
 
     def _compiled(self, stage: int) -> dict[str, Any]:
-        run, mine = stage_function(self.net, stage), self._trained(stage)
+        run, mine = stage_function(self.net, stage, self.pieces), self._trained(stage)
         x = jnp.zeros((SEQUENCES, LENGTH, self.net.model.hidden))
         parts = split(run, mine, x, self.tokens[0])
 
@@ -111,22 +123,22 @@ class Training:
     def _trained(self, stage: int) -> Any:
         """A stage's weights, without a table in which it only looks tokens up."""
         kept = self._weights[stage]
-        return {k: v for k, v in kept.items() if k != "embedding" or stage == STAGES - 1}
+        return {k: v for k, v in kept.items() if k != "embedding" or stage == self.pieces - 1}
 
-    def run(self, play: Play, timer: Timer, clocks: Sequence[Clocks]) -> tuple[Any, list[_Stage]]:
-        """Return the gradients of a step, of the mean loss over its micro-batches, and the stages with what they held.
+    def run(self, play: Play, timer: Timer, clocks: Sequence[Clocks]) -> _Ran:
+        """Return the gradients of a step, of the mean loss over its micro-batches, and what devices held.
 
         Parameters
         ----------
         play : Play
-            Of `training_play`, one part a stage.
+            Of `training_play`, with as many parts a stage.
         timer : Timer
         clocks : sequence of Clocks
             That are moved on.
         """
         stages = [
-            _Stage(s, self._trained(s), [jax.device_put(t, self.devices[s]) for t in self.tokens], self._programs[s])
-            for s in range(STAGES)
+            _Stage(self._trained(s), [jax.device_put(t, self.devices[s]) for t in self.tokens], self._programs[s])
+            for s in range(self.pieces)
         ]
         table = self._weights[0]["embedding"]
         wire: dict[tuple[str, int, int], Array] = {
@@ -134,21 +146,25 @@ class Training:
             for m in range(play.micro_batches)
         }
         for m in range(play.micro_batches):
-            wire["backward", STAGES - 1, m] = jnp.float32(1 / play.micro_batches)
+            wire["backward", self.pieces - 1, m] = jnp.float32(1 / play.micro_batches)
         for c in clocks:
             c.sent |= dict.fromkeys(wire, 0.0)
         apart = any(t.kind == "weights" for t in play.tasks)
+        most = 0, 0
         for task in play.tasks:
-            needs, gives = self._task(stages[task.stage], task, wire, timer, apart)
+            s = task.turn * STAGES + task.stage
+            needs, gives = self._task(stages[s], s, task, wire, timer, apart)
+            mates = [x.holds() for x in stages[task.stage :: STAGES]]
+            most = max(most[0], sum(n for n, _ in mates)), max(most[1], sum(b for _, b in mates))
             for c in clocks:
                 c.ran(task, needs, gives)
-        return self._gathered(stages, wire, play.micro_batches), stages
+        return _Ran(self._gathered(stages, wire, play.micro_batches), *most)
 
     def _task(
-        self, at: _Stage, task: Task, wire: dict[tuple[str, int, int], Array], timer: Timer, apart: bool
+        self, at: _Stage, s: int, task: Task, wire: dict[tuple[str, int, int], Array], timer: Timer, apart: bool
     ) -> tuple[list[Any], Any]:
-        """Run a task; what it took from other stages, and what it gives."""
-        s, m = task.stage, task.micro_batch
+        """Run a task of stage s of all; what it took from other stages, and what it gives."""
+        m = task.micro_batch
         if task.kind == "weights":
             self._add(at, timer.run(task, at.programs["weights"], at.weights, at.tokens[m], *at.held.pop(m)))
             return [], ("weights", s, m)
@@ -161,15 +177,13 @@ class Training:
         if task.kind == "forward":
             out, held = timer.run(task, at.programs["forward"], at.weights, at.tokens[m], came)
             at.held[m] = held, []
-            at.count()
-            if s < STAGES - 1:
+            if s < self.pieces - 1:
                 wire["forward", s + 1, m] = out
             return [key], ("forward", s + 1, m)
         program = at.programs["backward" if apart else "whole backward"]
         wire["backward", s - 1, m], rest = timer.run(task, program, at.weights, at.tokens[m], at.held[m][0], came)
         if apart:
             at.held[m] = at.held[m][0], rest
-            at.count()
         else:
             del at.held[m]
             self._add(at, rest)
@@ -211,18 +225,22 @@ class Training:
 
 
 def schedules(model: str) -> Demonstration:
-    """SYS-D3: one training step of four devices with two layers each, under three schedules.
+    """SYS-D3: one training step of four devices with two layers each, under every schedule.
 
     Parameters
     ----------
     model : str
     """
     net = network(tiny(model, LAYERS))
-    work = Training(net, max(MICRO_BATCHES))
-    timer, apart_timer = Timer(), Timer()
-    for kind, into in (("gpipe", timer), ("zero-bubble", apart_timer)):
-        work.run(training_play(kind, STAGES, MICRO_BATCHES[0]), Timer(), [])  # compiles
-        work.run(training_play(kind, STAGES, MICRO_BATCHES[-1]), into, [])
+    most = max(MICRO_BATCHES)
+    work, in_parts = Training(net, most), Training(net, most, PARTS)
+    timer, apart_timer, parts_timer = Timer(), Timer(), Timer()
+    for kind, on, into in (
+        ("gpipe", work, timer), ("zero-bubble", work, apart_timer), ("interleaved", in_parts, parts_timer),
+    ):  # fmt: skip
+        on.run(training_play(kind, STAGES, MICRO_BATCHES[0], parts=PARTS), Timer(), [])  # compiles
+        on.run(training_play(kind, STAGES, most, parts=PARTS), into, [])
+    ways = {"zero-bubble": (work, apart_timer), "interleaved": (in_parts, parts_timer)}
     unit = timer.mean("forward")
     rows: list[dict[str, Any]] = []
     ran: list[Play] = []
@@ -230,19 +248,18 @@ def schedules(model: str) -> Demonstration:
     for m in MICRO_BATCHES:
         wanted = work.reference(m)
         for kind in KINDS:
-            clock = apart_timer if kind == "zero-bubble" else timer
-            row, play, gradients[kind, m] = _row(work, kind, m, clock, unit, wanted)
+            row, play, gradients[kind, m] = _row(*ways.get(kind, (work, timer)), kind, m, unit, wanted)
             rows.append(row)
             ran.append(play)
     points = [
         (f"{r['schedule']}, {how}", float(r["micro_batches"]), r[key])
         for r in rows for how, key in (("formula", "idle_formula"), ("timed", "idle_timed"))
     ]  # fmt: skip
-    ways = ", ".join(f"{name} {t.mean(kind) * 1e3:.2g}" for name, t, kind in (
+    took = ", ".join(f"{name} {t.mean(kind) * 1e3:.2g}" for name, t, kind in (
         ("forward", timer, "forward"), ("backward", timer, "backward"), ("of inputs alone", apart_timer, "backward"),
-        ("of weights alone", apart_timer, "weights"),
+        ("of weights alone", apart_timer, "weights"), ("forward of a part", parts_timer, "forward"),
     ))  # fmt: skip
-    notes = (f"a task takes, in ms, the mean over stages: {ways}; charts are in units of a forward",)
+    notes = (f"a task takes, in ms, the mean over stages: {took}; charts are in units of a forward",)
     same = max(
         _apart(gradients["gpipe", m], gradients[kind, m]) for m in MICRO_BATCHES for kind in KINDS
     )  # between schedules
@@ -254,23 +271,23 @@ def schedules(model: str) -> Demonstration:
     )
 
 
-def _row(work: Training, kind: str, m: int, timer: Timer, unit: float, wanted: Any) -> tuple[dict[str, Any], Play, Any]:
+def _row(work: Training, timer: Timer, kind: str, m: int, unit: float, wanted: Any) -> tuple[dict[str, Any], Play, Any]:
     """One schedule with so many micro-batches: idle time planned, by tasks and as timed; what was held; its gradients."""
-    planned = training_play(kind, STAGES, m)
+    planned, parts = training_play(kind, STAGES, m, parts=PARTS), work.pieces // STAGES
     times = {"forward": 1.0, "backward": 1.0 if kind == "zero-bubble" else 2.0, "weights": 1.0}
 
     def counted(task: Task) -> float:
-        return times[task.kind]
+        return times[task.kind] / parts
 
     counting, timed = (Clocks(took, [0.0] * STAGES) for took in (counted, timer))
-    found, stages = work.run(planned, Timer(), [counting, timed])
+    found = work.run(planned, Timer(), [counting, timed])
     by_time = played(planned, timed, unit)
-    formula = planned.idle if kind == "zero-bubble" else float(training_bubble(STAGES, m))
+    formula = planned.idle if kind == "zero-bubble" else float(training_bubble(STAGES, m, parts))
     return {
         "schedule": kind, "micro_batches": m, "idle_formula": formula, "idle_by_tasks": played(planned, counting, 1.0).idle,
-        "idle_timed": by_time.idle, "step_ms": by_time.makespan * unit * 1e3, "held": max(s.most[0] for s in stages),
-        "held_bytes": max(s.most[1] for s in stages), "apart": _apart(wanted, found),
-    }, by_time, found  # fmt: skip
+        "idle_timed": by_time.idle, "step_ms": by_time.makespan * unit * 1e3, "held": found.held / parts,
+        "held_bytes": found.held_bytes, "apart": _apart(wanted, found.gradients),
+    }, by_time, found.gradients  # fmt: skip
 
 
 def _apart(wanted: Any, found: Any) -> float:
@@ -282,16 +299,18 @@ def _apart(wanted: Any, found: Any) -> float:
 def _checks(rows: Sequence[dict[str, Any]], same: float) -> tuple[Check, ...]:
     by = {(r["schedule"], r["micro_batches"]): r for r in rows}
     apart = max(r["apart"] for r in rows)
-    hard = [by[kind, m] for kind in ("gpipe", "1f1b") for m in MICRO_BATCHES]
+    hard = [by[kind, m] for kind in ("gpipe", "1f1b", "interleaved") for m in MICRO_BATCHES]
     zero = [(by["zero-bubble", m], by["1f1b", m]) for m in MICRO_BATCHES]
     off = max(abs(r["idle_timed"] - r["idle_formula"]) for r in rows)
-    held = [by[kind, MICRO_BATCHES[-1]]["held"] for kind in KINDS]
+    held = {kind: by[kind, MICRO_BATCHES[-1]]["held"] for kind in KINDS}
     most = [float(activations_held(STAGES, MICRO_BATCHES[-1], kind)) for kind in ("gpipe", "1f1b")]
+    planned = training_play("interleaved", STAGES, MICRO_BATCHES[-1], parts=PARTS).peak_activations / PARTS
     return (
         Check("gradients against the network in one piece", f"within {_CLOSE:g}", f"{apart:.1e}", apart <= _CLOSE),
         Check("gradients of all schedules", f"within {_CLOSE:g}", f"{same:.1e}", same <= _CLOSE),
         Check(
-            "bubble of GPipe and 1F1B by tasks, M = 4 and 16", "0.4286, 0.1579", ", ".join(f"{r['idle_by_tasks']:.4f}" for r in hard[:2]),
+            "bubble of GPipe and 1F1B by tasks, M = 4 and 16; interleaved", "0.4286, 0.1579; 0.2727, 0.0857",
+            ", ".join(f"{r['idle_by_tasks']:.4f}" for r in hard[2:4]) + "; " + ", ".join(f"{r['idle_by_tasks']:.4f}" for r in hard[4:]),
             all(abs(r["idle_by_tasks"] - r["idle_formula"]) < 1e-9 for r in hard),
         ),
         Check(
@@ -300,8 +319,10 @@ def _checks(rows: Sequence[dict[str, Any]], same: float) -> tuple[Check, ...]:
             all(z["idle_by_tasks"] < f["idle_by_tasks"] for z, f in zero),
         ),
         Check(
-            f"micro-batches held at the most, of {MICRO_BATCHES[-1]}", f"GPipe {most[0]:g}, others at most {most[1]:g}",
-            ", ".join(map(str, held)), held[0] == most[0] and held[1] == most[1] and held[2] <= most[1],
+            f"micro-batches held at the most, of {MICRO_BATCHES[-1]}",
+            f"GPipe {most[0]:g}, interleaved {planned:g}, others at most {most[1]:g}",
+            ", ".join(f"{k} {v:g}" for k, v in held.items()),
+            held["gpipe"] == most[0] and held["1f1b"] == most[1] >= held["zero-bubble"] and held["interleaved"] == planned,
         ),
         Check("bubbles as timed, against the formula", f"within {_NEAR:g}", f"{off:.2f} at the most", off <= _NEAR),
     )  # fmt: skip

@@ -36,6 +36,28 @@ def tiny(name: str, layers: int = LAYERS) -> Architecture:
     of their own keep it.
     """
     file, label = _file(name)
+    wide = number_format("fp32")
+    return build(
+        tiny_config(name, layers), f"tiny {label}", Precision(wide, wide, wide, source="lab"), where=file.name,
+        source=f"{file.name} with the widths of lab_widths",
+    )  # fmt: skip
+
+
+def tiny_config(name: str, layers: int = LAYERS) -> dict[str, Any]:
+    """Return the config.json of a model at tiny widths, as of `tiny`: for verbs that take a model's file.
+
+    Parameters
+    ----------
+    name : str
+    layers : int
+        [layers]
+
+    Raises
+    ------
+    InputError
+        As of `tiny`.
+    """
+    file, _ = _file(name)
     config = read_json(file)
     inner: Mapping[str, Any] = config.get("text_config") or config
     text = {k: v for k, v in inner.items() if k not in SECTIONS}
@@ -46,11 +68,7 @@ def tiny(name: str, layers: int = LAYERS) -> Architecture:
     known = {r["name"]: r for r in catalogue().table("lab_families").rows}
     if text["model_type"] not in known:
         raise unknown("family of the lab", str(text["model_type"]), known, f"It runs: {', '.join(known)}.")
-    wide = number_format("fp32")
-    return build(
-        _narrow(text, layers), f"tiny {label}", Precision(wide, wide, wide, source="lab"), where=file.name,
-        source=f"{file.name} with the widths of lab_widths",
-    )  # fmt: skip
+    return _narrow(text, layers) | {"torch_dtype": "float32"}
 
 
 def _file(name: str) -> tuple[Path, str]:

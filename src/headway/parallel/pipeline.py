@@ -35,19 +35,19 @@ def decode_token_latency(stages: Real, micro_batches: Real, stage_time: Real = 1
     return np.maximum(stages, micro_batches) * stage_time
 
 
-def training_bubble(stages: Real, micro_batches: Real) -> Real:
+def training_bubble(stages: Real, micro_batches: Real, parts: Real = 1) -> Real:
     """Return the idle share of a hard-stop (GPipe) or 1F1B schedule: (P-1)/(M+P-1) (lecture 4.3 [D], SYS-D3).
 
     Parameters
     ----------
-    stages, micro_batches : int or array
-        P, M. [stages, 1]
+    stages, micro_batches, parts : int or array
+        P, M; v parts of the model on each stage, interleaved: (P-1)/(vM+P-1) (Narayanan et al. 2021). [stages, 1, 1]
 
     Notes
     -----
     1F1B has the same bubble and holds at most P micro-batches of activations instead of M.
     """
-    return (stages - 1) / (micro_batches + stages - 1)
+    return (stages - 1) / (parts * micro_batches + stages - 1)
 
 
 def activations_held(stages: Real, micro_batches: Real, schedule: str = "1f1b") -> Real:

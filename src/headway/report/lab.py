@@ -90,7 +90,7 @@ def demonstration_text(d: Demonstration) -> str:
     body = [[_plain(r[h]) for h in heads] for r in d.rows]
     return "\n".join(
         [
-            f"{d.system}: {d.title}, run on {d.model}",
+            f"{f'{d.system}: ' if d.system else ''}{d.title}, run on {d.model}",
             "",
             table_text(["check", "wanted", "found", ""], checks, left=True),
             "",

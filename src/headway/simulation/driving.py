@@ -47,13 +47,11 @@ def drive(book: Book, pool: Pool, scaled: Scaled | None, until: float, watch: Wa
                 if scaled is not None:
                     scaled.look(when)
                 pool.send(when, who)
-        if watch is not None:
-            pool.advance(last)
-            if watch(ended(book)):
-                return True
-    if watch is None and scaled is None:
-        pool.advance(until)
-        return False
+        pool.advance(
+            last
+        )  # watched or not: passes alike are written together within a piece, so all runs must have the same
+        if watch is not None and watch(ended(book)):
+            return True
     return _emptied(
         pool, scaled, last, max((last - first) / _STEPS, 1.0), until, lambda: watch is not None and watch(ended(book))
     )

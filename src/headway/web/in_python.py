@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from headway.questions import FIELDS
+from headway.web import in_python_runs as runs
 from headway.web.asked import Asked
 from headway.web.names import PASTED
 from headway.web.offered import options_of
@@ -21,10 +21,9 @@ def program(a: Asked) -> str:
     """
     body = {
         "plan": _plan, "curve": _curve, "cost": _cost, "tiers": _tiers, "ask": _ask, "search": _search, "lecture": _lecture,
-    }.get(a.offered.name)  # fmt: skip
-    if body is None:  # what has no function of its own in the library's front
-        words = [*shlex.split(a.command()), "--json"]
-        return f"import json\nimport subprocess\n\nfound = json.loads(subprocess.check_output({words!r}))"
+        "catalog": _catalog, "simulate": _simulate, "infer": _infer,
+        "bill": _bill, "predict": _predict, "train": _train,
+    }[a.offered.name]  # fmt: skip
     own = "" if a.chip is None else f"from headway.catalog import use\n\nuse({'./' + FOLDER!r})\n"
     return f"import headway as hw\n{own}\n{body(a)}"
 
@@ -98,6 +97,34 @@ def _ask(a: Asked) -> str:
 def _search(a: Asked) -> str:
     question = f"hw.Query({_place(a.values['model'])!r}, systems={a.values['systems']!r}{_fields(a)})"
     return f"record = hw.search_layouts({question}).to_dict()"
+
+
+def _simulate(a: Asked) -> str:
+    return runs.simulated(a.values, _request(a))
+
+
+def _infer(a: Asked) -> str:
+    return runs.inferred(a.values)
+
+
+def _bill(a: Asked) -> str:
+    return runs.billed(a.values)
+
+
+def _predict(a: Asked) -> str:
+    return runs.predicted(a.values)
+
+
+def _train(a: Asked) -> str:
+    return runs.trained(a.values, _place(a.values["model"]))
+
+
+def _catalog(a: Asked) -> str:
+    v = a.values
+    if "table" not in v:
+        return "from headway.catalog import catalogue\n\nrecords = catalogue().names()"
+    more = f", {v['query']!r}" if v.get("query") else ""
+    return f"from headway.tables import catalogue_rows\n\nrecords = catalogue_rows({v['table']!r}{more})"
 
 
 def _lecture(a: Asked) -> str:

@@ -47,15 +47,19 @@ class Offered:
 
 _RUN = (
     "traffic", "requests", "duration", "start", "rate", "rate_scale", "seed", "policy", "router", "ttft", "tpot",
-    "max_sequences", "max_queue", "tiers", "prefill", "autoscale",
+    "max_sequences", "max_queue", "tiers", "prefill", "autoscale", "why",
 )  # fmt: skip
 _PRICES = (
     "model", "input", "output", "cached", "write_5m", "write_1h", "window", "fast", "active", "chip", "price", "samples",
-    "seed", "validate",
+    "seed", "validate", "why",
 )  # fmt: skip
 _BILL = (
     "models", "prompt", "output", "cached", "tier", "against", "ttft", "tpot", "within", "hits", "hours", "price",
-    "reserved_price", "layout", "precision", "engine",
+    "reserved_price", "layout", "precision", "engine", "why",
+)  # fmt: skip
+_TRAIN = (
+    "model", "on", "tokens", "chips", "layout", "global_batch", "sequence", "micro_batch", "recompute", "zero", "schedule", "parts",
+    "overlap", "precision", "optimizer", "engine", "price", "mtbf", "restart", "checkpoint", "interval", "why",
 )  # fmt: skip
 OFFERED = {
     o.name: o
@@ -71,6 +75,7 @@ OFFERED = {
         Offered("simulate", "simulate", _RUN, "long", True, True),
         Offered("infer", "infer", _PRICES, "long", True, True),
         Offered("bill", "bill", _BILL, "long", True, True),
+        Offered("train", "train", _TRAIN, "long", True, True),
         Offered("predict", "evidence", ("engine",), "long", drawn=True, cases=True),
     )
 }  # fmt: skip

@@ -31,7 +31,8 @@ _KINDS = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
 }
-_VIEWS = ("/", "/lecture", "/layouts", "/traffic", "/money", "/money/self-host", "/money/infer", "/yours")
+_FIRST_VIEW = ("batch", "results_curve", "results_plans")  # modules of the view at /
+_VIEWS = ("/", "/lecture", "/layouts", "/traffic", "/money", "/money/self-host", "/money/infer", "/training", "/yours")
 FIRST = {  # what the page opens with
     "model": "deepseek-v3", "system": "gb200-nvl72", "context": "32k", "points": 49, "stacked": True, "why": True,
 }  # fmt: skip
@@ -62,7 +63,8 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
             warming.cancel()
             pool.close()
 
-    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool))]
+    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool)),
+              Route("/api/start/bare", _start(pool, bare=True))]  # fmt: skip
     for form in ("record", "view", "csv"):
         suffix = "" if form == "record" else f"/{form}"
         routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form), methods=["POST"]))
@@ -86,8 +88,17 @@ def _static() -> list[Route]:
         handler = _file(plain, packed, _KINDS[Path(name).suffix])
         routes.append(Route(f"/page/{name}", handler))
         if name == "index.html":
-            routes += [Route(view, handler) for view in _VIEWS]
+            routes.append(Route("/", handler))
+            lean = _of_other_views(plain)
+            other = _file(lean, gzip.compress(lean, 9), _KINDS[".html"])
+            routes += [Route(view, other) for view in _VIEWS[1:]]
     return routes
+
+
+def _of_other_views(page: bytes) -> bytes:
+    """The page without what only the view at / needs."""
+    lines = page.decode().replace('href="/api/start"', 'href="/api/start/bare"').splitlines(keepends=True)
+    return "".join(x for x in lines if not any(f"/page/{n}.js" in x for n in _FIRST_VIEW)).encode()
 
 
 def _file(plain: bytes, packed: bytes, kind: str) -> Any:
@@ -119,10 +130,13 @@ def _names(pool: Pool) -> Any:
     return answer
 
 
-def _start(pool: Pool) -> Any:
-    """Schemas, names and the first question with its answer, all in one: the first chart waits for one answer only."""
+def _start(pool: Pool, *, bare: bool = False) -> Any:
+    """Schemas, names and the first question with its answer, all in one: the first chart waits for one answer only.
+
+    Bare of the answer, for views that show another.
+    """
     known: dict[str, Answer] = {}
-    asked = {"names": {"verb": "", "form": "names", "body": {}}, "first": _FIRST}
+    asked = {"names": {"verb": "", "form": "names", "body": {}}} | ({} if bare else {"first": _FIRST})
 
     async def answer(request: Request) -> Response:
         for name, job in asked.items():
@@ -131,7 +145,8 @@ def _start(pool: Pool) -> Any:
                 if found["status"] != 200 and name == "names":
                     return _response(found, "record", request)
                 known[name] = found
-        first = {"body": FIRST, "found": known["first"]["body"] if known["first"]["status"] == 200 else None}
+        found = known.get("first")
+        first = {"body": FIRST, "found": found["body"] if found and found["status"] == 200 else None}
         return _packed(request, {"schemas": schemas(), "names": known["names"]["body"], "first": first})
 
     return answer
@@ -220,7 +235,7 @@ def _streaming(request: Request, events: AsyncGenerator[str, None]) -> Response:
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     async def packed() -> AsyncGenerator[bytes, None]:
-        packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
         async with contextlib.aclosing(events) as coming:  # a client that leaves ends the work
             async for event in coming:
                 yield packer.compress(event.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)

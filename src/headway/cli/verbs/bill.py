@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from headway.cli.options import Csv, Folder, Json, Out
+from headway.cli.options import Csv, Folder, Json, Out, Why
 from headway.cli.renting import ANY, NOTHING, Renting, Work
 
 _Models = Annotated[
@@ -38,6 +38,7 @@ def bill(
     renting: Renting = NOTHING,
     json: Json = False,
     csv: Csv = False,
+    why: Why = False,
     out: Out = None,
     catalog: Folder = (),
 ) -> None:
@@ -48,13 +49,13 @@ def bill(
     from headway.errors import InputError
 
     use(catalog)
-    common, answer = billing.Common(models, provider, date, at), billing.Answer(json, csv, out)
+    common, answer = billing.Common(models, provider, date, at), billing.Answer(json, csv, out, why)
     if cap is not None and usage is None:
         raise InputError("--cap: only with --usage LOG, whose requests it stops")
     if against is not None and usage is None:
         billing.self_hosted(work, common, answer, against, renting)
         return
-    extra = [*typed(renting), *(["-o"] if out else [])]
+    extra = [*typed(renting), *(["-o"] if out else []), *(["--why"] if why else [])]
     if usage is None:
         if extra:
             raise InputError(f"{', '.join(extra)}: only with --against SYSTEM")

@@ -10,8 +10,6 @@ from headway.cli.options import Folder, Json
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 
-_NAMES = {"prices": "rental_medians", "evidence": "evidence_sources"}
-
 
 def lecture(
     *,
@@ -78,10 +76,7 @@ def catalog(
             show(tables.table_text(["table", "rows"], [[r["table"], r["rows"]] for r in rows]))
             show("\nheadway catalog TABLE [WORDS] lists one; your own files go to " + str(user_folder()))
         return
-    if table == "evidence" and query:
-        found = _evidence(query)
-    else:
-        found = tables.catalogue_rows(_NAMES.get(table, table), query)
+    found = tables.catalogue_rows(table, query)
     if not found and query and table in ("chips", "systems", "models"):
         known.row(table, query, table[:-1])  # an unknown name: say what is near
     if json:
@@ -89,15 +84,5 @@ def catalog(
     elif csv:
         emit_csv(found)
     else:
-        shown = "measurements" if table == "evidence" and query else _NAMES.get(table, table)
+        shown = "measurements" if table == "evidence" and query else tables.TABLES.get(table, table)
         show(tables.catalogue_text(shown, found))
-
-
-def _evidence(query: str) -> list[dict[str, str]]:
-    """Return the measurements whose cells contain every word of the query."""
-    from headway.catalog import SHIPPED
-    from headway.evidence import read_rows
-
-    words = query.lower().split()
-    rows = read_rows(SHIPPED / "evidence" / "serving.csv.gz")
-    return [r for _, r in rows if all(w in " ".join(r.values()).lower() for w in words)]

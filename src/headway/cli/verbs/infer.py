@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from headway.cli.inferring import Asked, run
-from headway.cli.options import Csv, Folder, Json, Out
+from headway.cli.options import Csv, Folder, Json, Out, Why
 
 _Name = Annotated[
     str, Parameter(help="MODEL or PROVIDER/MODEL of the catalogue: openai/gpt-5.5, deepseek-v3.2.", show_default=False)
@@ -72,6 +72,7 @@ def infer(
     validate: _Validate = False,
     json: Json = False,
     csv: Csv = False,
+    why: Why = False,
     out: Out = None,
     catalog: Folder = (),
 ) -> None:
@@ -85,5 +86,5 @@ def infer(
     own = {"input": input, "output": output, "cached": cached, "write_5m": write_5m, "write_1h": write_1h}
     run(
         Asked(model, own, step, window, fast, active, chip, price, samples, seed),
-        steps=steps, validate=validate, json=json, csv=csv, out=out,
+        steps=steps, validate=validate, json=json, csv=csv, why=why, out=out,
     )  # fmt: skip

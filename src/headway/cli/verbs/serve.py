@@ -27,6 +27,13 @@ def serve(
     database_room: Annotated[
         str | None, Parameter(help="Most that the database may take; default: as much as the disk has. [1GB]")
     ] = None,
+    config: Annotated[
+        str | None,
+        to_write(
+            "Write the tiny network's config.json, for --model of other verbs (with --precision fp32 --kv-precision fp32).",
+            "--config",
+        ),
+    ] = None,
     catalog: Folder = (),
 ) -> None:
     """Serve a tiny network of the lab by the simulator's schedulers, with the OpenAI API: for learning and testing (docs/lab.md)."""
@@ -36,6 +43,10 @@ def serve(
     from headway.lab.engine.serving import serve as served
 
     use(catalog)
+    if config is not None:
+        from headway.cli.engine import write_config
+
+        write_config(model, engine, config)
     room = 0.0 if database_room is None else units.parse(database_room, units.BYTES, "--database-room")
     settings = settings_of(model, engine)
     served(settings, model, host, port, trace=trace or "", database=database or "", room=room)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto
+from headway.cli.options import Csv, Folder, Json, Out, Parquet, Perfetto, Why
 from headway.cli.running import AS_THE_ENGINE, Running
 from headway.cli.simulated import AnySeed, Count, Duration, LaterLimit, Limit, Policy, Rate, Router, Scale, Start
 from headway.questions import Request
@@ -24,6 +24,7 @@ _Compare = Annotated[
     str | None,
     Parameter(help="Replay a real engine's log, not --traffic, and put predicted beside measured. [LOG.jsonl]"),
 ]
+_NOT_STREAMED = "--csv, --why, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot"
 _OTHERS = ("arrivals", "batch", "concurrency", "overlap", "load", "rounds", "length_spread")
 _Seeds = Annotated[int, Parameter(help="Repeats with so many seeds, from --seed on: intervals over them.")]
 _Stream = Annotated[
@@ -52,6 +53,7 @@ def simulate(
     compare: _Compare = None,
     json: Json = False,
     csv: Csv = False,
+    why: Why = False,
     out: Out = None,
     perfetto: Perfetto = None,
     parquet: Parquet = None,
@@ -68,17 +70,15 @@ def simulate(
     from headway.questions import parsed
 
     use(catalog)
-    answer = Answer(json, csv, out, perfetto, parquet, parsed("ttft", ttft), parsed("tpot", tpot))
+    answer = Answer(json, csv, out, perfetto, parquet, parsed("ttft", ttft), parsed("tpot", tpot), why)
     words = Words(policy=policy, router=router, **asdict(running))
     window = {"count": requests, "duration": duration, "start": start, "rate": rate, "scale": rate_scale}
     if stream is not None:
         from headway.cli.streaming import Streaming
         from headway.errors import InputError
 
-        if csv or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
-            raise InputError(
-                "--stream: leave out --csv, -o, --perfetto, --parquet, --compare, --seeds, --ttft and --tpot beside it"
-            )
+        if csv or why or out or perfetto or parquet or compare or seeds != 1 or ttft or tpot:
+            raise InputError(f"--stream: leave out {_NOT_STREAMED} beside it")
         Streaming(Request(**given(asked)), traffic, words, window, seed).run(stream, json=json)
         return
     said = None if traffic == _USUAL else traffic

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from headway.cli.options import Csv, Folder, Json, Out
+from headway.cli.options import Csv, Folder, Json, Out, Why
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 
@@ -76,6 +76,7 @@ def train(
     interval: _Interval = None,
     json: Json = False,
     csv: Csv = False,
+    why: Why = False,
     out: Out = None,
     catalog: Folder = (),
 ) -> None:
@@ -100,7 +101,7 @@ def train(
         0.0 if overlap is None else units.share(overlap), precision, optimizer, engine,
         _read(price, units.DOLLARS_PER_SECOND, "--price"), *(_read(text, units.SECONDS, name) for name, text in lasts.items()),
     )  # fmt: skip
-    _tell(train_of(q), out, json=json, csv=csv)
+    _tell(train_of(q), out, json=json, csv=csv, why=why)
 
 
 def _read(text: str | None, quantity: Quantity, name: str) -> float | None:
@@ -109,14 +110,18 @@ def _read(text: str | None, quantity: Quantity, name: str) -> float | None:
     return None if text is None else units.parse(text, quantity, name)
 
 
-def _tell(found: TrainingPlan, out: str | None, *, json: bool, csv: bool) -> None:
+def _tell(found: TrainingPlan, out: str | None, *, json: bool, csv: bool, why: bool) -> None:
+    from headway.report.why import rows_text
+    from headway.report.why_training import train_why_rows
+
     if out:
         from headway import figures
 
         figures.write_figure(figures.training_figure(found), out)
     if json:
-        emit(found.to_dict())
+        emit(found.to_dict() | ({"why": train_why_rows(found)} if why else {}))
     elif csv:
         emit_csv([{"part": k, "seconds": v} for k, v in found.step.parts().items()])
     else:
-        show(found.text() + (f"\n\nchart written to {out}" if out else ""))
+        because = f"\n\n{rows_text(train_why_rows(found))}" if why else ""
+        show(found.text() + because + (f"\n\nchart written to {out}" if out else ""))

@@ -63,7 +63,7 @@ class Jobs:
                 opened.callback(mine.unlink)
                 self._db = sqlite3.connect(file, timeout=_WAITS, check_same_thread=False, isolation_level=None)
                 opened.callback(self._db.close)
-                self._db.execute("PRAGMA journal_mode=WAL")
+                self._log_ahead()
                 self._db.execute("PRAGMA synchronous=FULL")  # what is said to be kept is on the disk
                 self._db.executescript(_TABLES)
                 if most:
@@ -73,6 +73,18 @@ class Jobs:
                 said = getattr(error, "strerror", None) or error
                 raise InputError(f"--database {file}: cannot be used ({said})") from None
             self._opened = opened.pop_all()
+
+    def _log_ahead(self) -> None:
+        """Let writers log ahead; the switch itself does not wait for others who open the file, as all else does."""
+        end = time.monotonic() + _WAITS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     def close(self) -> None:
         """Give up the database, and the claim on its lines."""

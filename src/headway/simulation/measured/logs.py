@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from headway.errors import InputError
+from headway.simulation.measured import guidellm
 from headway.simulation.measured.benches import is_bench, requests_of
 from headway.simulation.measured.cells import (
     COLUMNS,
@@ -23,6 +24,7 @@ from headway.simulation.measured.cells import (
     failed,
     told,
 )
+from headway.simulation.measured.guidellm import is_guidellm
 from headway.simulation.measured.runs import Run, run_of
 from headway.simulation.traffic.lines import Text
 from headway.simulation.traffic.records import Record, records
@@ -72,7 +74,8 @@ def read_log(file: str | Path) -> list[Run]:
     - JSON lines or a JSON list of requests, or CSV with a header: arrival, prompt and output, with ttft, tpot, itl, latency,
       first_token, end in the names that the catalogue's `trace_columns` knows; also AIPerf's ``profile_export.jsonl`` and
       ``headway simulate --csv``; a column run (or repeat) tells runs apart;
-    - results with parallel lists: ``vllm bench serve --save-detailed``, SGLang's ``bench_serving --output-details``, a run each.
+    - results with parallel lists: ``vllm bench serve --save-detailed``, SGLang's ``bench_serving --output-details``, a run each;
+    - GuideLLM's JSON, a run for each benchmark.
 
     Parameters
     ----------
@@ -99,6 +102,8 @@ def read_log(file: str | Path) -> list[Run]:
             text.faults.raise_any()
             raise InputError(f"{text.name}: has no requests; a JSON object for each is needed")
         every = itertools.chain([start], rows)
+        if is_guidellm(start[1]):
+            return _guidellm(text, every)
         return _benches(text, every) if is_bench(start[1]) else _records(text, every)
 
 
@@ -242,6 +247,24 @@ def _benches(text: Text, rows: Iterable[tuple[int, Record]]) -> list[Run]:
             gathered.add(line, f"request {i}", cells, {c: m for c, m in meaning.items() if c in cells})
         found += gathered.found([note] if note else [], f"{text.name} line {line}" if several else text.name)
     text.faults.raise_any()
+    return found
+
+
+def _guidellm(text: Text, rows: Iterable[tuple[int, Record]]) -> list[Run]:
+    """Reports of GuideLLM: a run for each benchmark."""
+    meaning: Meaning = {c: (c, "s" if c in (*MOMENTS, *SPANS) else "") for c in COLUMNS if c != "run"}
+    found: list[Run] = []
+    for line, record in rows:
+        whole = list(guidellm.benchmarks(record))
+        for name, one in whole:
+            gathered = _Gathered(text, Clocks())
+            try:
+                for i, cells in enumerate(guidellm.requests_of(one)):
+                    needed = {"arrival", "prompt", "output", *cells}
+                    gathered.add(line, f"{name}, request {i}", cells, {c: m for c, m in meaning.items() if c in needed})
+            except InputError as error:
+                text.faults.stop(line, f"{name}: {error}")
+            found += gathered.found([], f"{text.name}: {name}" if len(whole) > 1 else text.name)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TypedDict, TypeVar, Unpack
 import numpy as np
 
 from headway import units
-from headway.errors import InputError, quoted, unknown
+from headway.errors import InputError, quoted, seeded, unknown
 from headway.simulation.requests import Requests
 from headway.simulation.traffic import slices, specs, traces
 from headway.simulation.traffic.arrivals import Process
@@ -130,9 +130,7 @@ def generators(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     seed : int
         At least 0. [1]
     """
-    if isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: {quoted(seed)}; a whole number of at least 0 is needed")
-    times, rest = np.random.default_rng(seed).spawn(2)
+    times, rest = np.random.default_rng(seeded(seed)).spawn(2)
     return times, rest
 
 

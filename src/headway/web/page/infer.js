@@ -7,5 +7,6 @@ import { tabs, verbView } from "./verb_view.js";
 export const open = (place, schemas, names) => verbView(place, schemas, names, {
   verb: "infer", title, lead, results, above: tabs("/money/infer", LINKS),
   start: { model: "deepseek-v3" },
+  explained: (values) => String(values.validate) !== "true",
   first: ["model", "validate", "input", "output", "cached", "chip", "price", "samples"],
 });

@@ -3,10 +3,8 @@
 import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { shown } from "./numbers.js";
-import { facts, grid } from "./parts.js";
+import { facts, grid, whyOf } from "./parts.js";
 
-const CARRIES = "Simulated traffic on the system, request by request, until the share within the limits falls below what is asked; 80 % over the seeds.";
-const PAYS = "The rent per second over what the API asks for a request: above that rate the rent is less.";
 const each = (dollars) => (dollars === null ? "cannot be billed" : `$${Number(Number(dollars).toPrecision(4))}`);
 
 export const title = "Rent or an API";
@@ -42,12 +40,13 @@ function first(a) {
 const rate = (x) => (x.requests_per_s === null ? "never" : `${shown(x.requests_per_s)} requests/s`);
 
 function cell(a, c) {
+  const why = whyOf(a.why);
   const limits = [["TTFT", c.ttft_s], ["TPOT", c.tpot_s]].filter(([, v]) => v !== null).map(([n, v]) => `${n} ${shown(v, "s")}`).join(", ");
   return facts(`${a.model} on ${a.system}: ${limits}, ${shown(c.cache_hit_share, "share")} of the prompt cached`, [
-    ["a system carries", `${shown(c.capacity_requests_per_s)} requests/s`, `${shown(c.capacity_low)} to ${shown(c.capacity_high)}; ${c.binds} binds; ${c.layout} x ${c.replicas}`, CARRIES],
-    ["cheapest API", each(c.cheapest.dollars_per_request), `a request, ${c.cheapest.provider}`, `${c.cheapest.source}, ${c.cheapest.row}`],
-    ["median API", each(c.median_dollars_per_request), "a request"],
-    ...c.break_even.map((b) => [`pays from, ${b.rent}`, rate(b.against_cheapest), `against the median: ${rate(b.against_median)}`, `${PAYS} ${a.rents.find((r) => r.name === b.rent)?.note || ""}`]),
+    ["a system carries", `${shown(c.capacity_requests_per_s)} requests/s`, `${shown(c.capacity_low)} to ${shown(c.capacity_high)}; ${c.binds} binds; ${c.layout} x ${c.replicas}`, why("a system carries")],
+    ["cheapest API", each(c.cheapest.dollars_per_request), `a request, ${c.cheapest.provider}`, why("cheapest API") || `${c.cheapest.source}, ${c.cheapest.row}`],
+    ["median API", each(c.median_dollars_per_request), "a request", why("median API")],
+    ...c.break_even.map((b) => [`pays from, ${b.rent}`, rate(b.against_cheapest), `against the median: ${rate(b.against_median)}`, `${why("pays from")} ${why(`rent, ${b.rent}`)}`.trim()]),
   ]);
 }
 

@@ -3,7 +3,7 @@
 import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { between, shown } from "./numbers.js";
-import { facts, grid } from "./parts.js";
+import { facts, grid, whyOf } from "./parts.js";
 
 const UNITS = { active_parameters: "parameters", total_parameters: "parameters", kv_bytes_per_token: "bytes", batch: "", context_tokens: "", price_over_cost: "x",
   dollars_per_chip_hour: "$", utilisation: "share", decode_mfu_of_prefill: "share", link_bytes_per_s: "bytes" };
@@ -35,10 +35,10 @@ function validated(a) {
   return ["Of the open models ", el("b", {}, shown(s.coverage, "share")), ` have their true active parameters inside the 80 % interval, which is ${shown(s.width)} times wide in the median.`];
 }
 
-const beliefs = (a) => facts(`Inferred from the prices of ${a.prices.name}`, Object.entries(a.posterior).map(([k, p]) => {
+const beliefs = (a, why = whyOf(a.why)) => facts(`Inferred from the prices of ${a.prices.name}`, Object.entries(a.posterior).map(([k, p]) => {
   const before = a.prior[k];
   return [k.replaceAll("_", " "), between([p.low, p.high], UNITS[k]), `median ${shown(p.median, UNITS[k])}${a.truth?.[k] ? `; truth ${shown(a.truth[k], UNITS[k])}` : ""}`,
-    before ? `Before the prices: ${between([before.low, before.high], UNITS[k])}, ${shown(before.width / p.width)} times as wide. ${shown(Math.round(a.effective_samples))} effective samples of ${shown(a.samples)}.` : ""];
+    before ? `Before the prices: ${between([before.low, before.high], UNITS[k])}, ${shown(before.width / p.width)} times as wide. ${shown(Math.round(a.effective_samples))} effective samples of ${shown(a.samples)}. ${why("after")}` : why("after")];
 }));
 
 const readings = (a) => grid("Each price read alone", ["reading", "value", "says", "assumes", "breaks"], a.readings.map((r) => [

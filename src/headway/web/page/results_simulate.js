@@ -3,16 +3,10 @@
 import { answerIn } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { between, shown } from "./numbers.js";
-import { facts, grid } from "./parts.js";
+import { facts, grid, whyOf } from "./parts.js";
 import { Trains } from "./trains.js";
 
 const TIMES = { ttft_s: "TTFT", tpot_s: "TPOT", itl_s: "between two tokens", request_s: "request", queued_s: "in queue" };
-const WHY = {
-  carried: "Requests that ended over the time from the first arrival to the last token.",
-  busy: "Time with a pass under way over all time; passes are those of the engine's loop, each as long as step_time says.",
-  cost: "The rent of all chips over that time, over the output tokens of the requests that ended.",
-  kept: "Requests that ended within both limits over all that came.",
-};
 
 export const title = "Traffic";
 export const lead = "Every forward pass is a train: it takes along whoever is ready, and the next leaves when it arrives. Squares are requests whose prompt is being read, circles write a token each ride; below, how long all requests took and how full the trains were.";
@@ -38,15 +32,16 @@ export function results({ csv = null } = {}) {
 
 function summary(a) {
   const { promise: p } = a;
+  const why = whyOf(a.why);
   const limits = [["TTFT", p.ttft_s], ["TPOT", p.tpot_s]].filter(([, v]) => v !== null).map(([n, v]) => `${n} ${shown(v, "s")}`).join(", ");
   return facts(`${a.model} on ${a.system} as ${a.layout} x ${a.replicas}`, [
-    ["requests", `${shown(a.ended)} of ${shown(a.requests)}`, `ended; ${a.traffic}`],
-    ["carried", `${shown(a.carried_requests_per_s)} requests/s`, a.offered_requests_per_s === null ? "" : `of ${shown(a.offered_requests_per_s)} offered`, WHY.carried],
-    ...(p.kept === null ? [] : [["within the limits", shown(p.kept, "share"), limits, WHY.kept]]),
-    ["output", shown(a.output_tokens_per_s, "tok/s"), `${shown(a.decoding_sequences)} sequences decode in a pass`],
-    ["cost", a.dollars_per_mtok === null ? "no price" : shown(a.dollars_per_mtok, "$/Mtok"), "of output, the whole rent", WHY.cost],
-    ["busy", shown(a.busy, "share"), "of the time", WHY.busy],
-    ["p99 of TTFT", shown(a.ttft_s.p99.value, "s"), between([a.ttft_s.p99.low, a.ttft_s.p99.high], "s"), "Order statistic of all requests, with its 80 % interval."],
-    ["given up, turned away", `${shown(a.preemptions)}, ${shown(a.turned_away)}`, "caches computed again; requests"],
+    ["requests", `${shown(a.ended)} of ${shown(a.requests)}`, `ended; ${a.traffic}`, [why("requests"), why("traffic")].join(" ").trim()],
+    ["carried", `${shown(a.carried_requests_per_s)} requests/s`, a.offered_requests_per_s === null ? "" : `of ${shown(a.offered_requests_per_s)} offered`, why("carried")],
+    ...(p.kept === null ? [] : [["within the limits", shown(p.kept, "share"), limits, why("within the limits")]]),
+    ["output", shown(a.output_tokens_per_s, "tok/s"), `${shown(a.decoding_sequences)} sequences decode in a pass`, why("output")],
+    ["cost", a.dollars_per_mtok === null ? "no price" : shown(a.dollars_per_mtok, "$/Mtok"), "of output, the whole rent", why("cost")],
+    ["busy", shown(a.busy, "share"), "of the time", why("busy")],
+    ["p99 of TTFT", shown(a.ttft_s.p99.value, "s"), between([a.ttft_s.p99.low, a.ttft_s.p99.high], "s"), why("p99 of TTFT")],
+    ["given up, turned away", `${shown(a.preemptions)}, ${shown(a.turned_away)}`, "caches computed again; requests", why("given up")],
   ]);
 }

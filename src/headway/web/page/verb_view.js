@@ -9,8 +9,9 @@ import { given, pasted, remember } from "./state.js";
 export const tabs = (here, links) => el("nav.tabs", { "aria-label": "Questions of this view" },
   links.map(([href, text]) => el("a", { href, "data-link": true, "aria-current": href === here ? "page" : null }, text)));
 
-// `results` makes what shows an answer: { box, show(found) }; `own` are keys of the address that are no option of the verb.
-export function verbView(place, schemas, names, { verb, title, lead, start, first, results, own = [], fixed = {}, above = null, beside = null, prefix = "f", ready = () => true }) {
+// `results` makes what shows an answer: { box, show(found) }; `own` are keys of the address that are no option of the verb; `explained`: whether
+// these values have an answer with --why.
+export function verbView(place, schemas, names, { verb, title, lead, start, first, results, own = [], fixed = {}, above = null, beside = null, prefix = "f", ready = () => true, explained = () => true }) {
   const { config, own_chip, cases, ...every } = schemas[verb].properties;
   const properties = Object.fromEntries(Object.entries(every).filter(([k]) => !(k in fixed)));
   const { lane } = schemas[verb];
@@ -43,7 +44,7 @@ export function verbView(place, schemas, names, { verb, title, lead, start, firs
     if (!ready()) return;
     place.setAttribute("aria-busy", "true");
     try {
-      const body = { ...question(), ...(properties.why ? { why: true } : {}), ...(cases ? { cases: ready() } : {}) };
+      const body = { ...question(), ...(properties.why && explained(values) ? { why: true } : {}), ...(cases ? { cases: ready() } : {}) };
       const found = await (lane === "long" ? stream(verb, body, bar.tell, mine.signal) : ask(verb, body, { signal: mine.signal }));
       if (mine !== stop) return;
       fill(trouble);
