@@ -85,6 +85,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.measure.logs import read_benches as read_benches
     from headway.measure.machine import Machine as Machine
     from headway.measure.machine import measure_machine as measure_machine
+    from headway.measure.measuring import Measured as Measured
+    from headway.measure.measuring import measure_endpoint as measure_endpoint
+    from headway.measure.sweeps import Sweep as Sweep
     from headway.models import Architecture as Architecture
     from headway.models import kv_bytes_read as kv_bytes_read
     from headway.models import kv_bytes_stored as kv_bytes_stored
@@ -226,6 +229,8 @@ _HOME = {
     "make_plan": ("headway.plan", "make_plan"),
     "Machine": ("headway.measure.machine", "Machine"),
     "measure_machine": ("headway.measure.machine", "measure_machine"),
+    "measure_endpoint": ("headway.measure.measuring", "measure_endpoint"),
+    "Measured": ("headway.measure.measuring", "Measured"),
     "memory_account": ("headway.serving", "memory_account"),
     "model": ("headway.models", "model"),
     "ModelChoice": ("headway.plan.model_choice", "ModelChoice"),
@@ -261,6 +266,7 @@ _HOME = {
     "speculate": ("headway.plan.speculate", "speculate"),
     "Step": ("headway.roofline", "Step"),
     "step_time": ("headway.roofline", "step_time"),
+    "Sweep": ("headway.measure.sweeps", "Sweep"),
     "sweep_against": ("headway.plan", "sweep_against"),
     "System": ("headway.hardware", "System"),
     "system": ("headway.hardware", "system"),

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headway import catalog as facts
 from headway import units
@@ -18,6 +18,9 @@ from headway.evidence import COLUMNS, Table, read_file, table
 from headway.figures.style import FORMATS
 from headway.numeric import finite
 from headway.roofline import NUMBERS, profile
+
+if TYPE_CHECKING:
+    from headway.fitting.own import Own
 
 
 def predict(file: str, out: str | None, engine: str | None, *, json: bool, catalog: tuple[str, ...]) -> None:
@@ -205,9 +208,8 @@ _FAR_OFF = 0.25  # twice the median error of the engines that headway knows, and
 def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace: bool, json: bool) -> None:
     from headway.fitting.own import own_profile
     from headway.fitting.profiles import write
-    from headway.tables import table_text
 
-    target = _folder(out) / "profiles" / f"{name}.toml"
+    target = folder(out) / "profiles" / f"{name}.toml"
     if os.path.exists(target) and not replace:
         raise InputError(f"--name {name}: {target} is there; --replace writes over it")
     source = table(file)
@@ -224,6 +226,24 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
             "refused": [{"where": a, "why": b} for a, b in left],
         })  # fmt: skip
         return
+    told_fit(found, name, target, left, out)
+
+
+def told_fit(found: Own, name: str, target: Path, left: list[tuple[str, str]], out: str | None) -> None:
+    """Say what a fit to somebody's rows found.
+
+    Parameters
+    ----------
+    found : Own
+    name, out : str
+        Of the profile; the catalogue folder that was named, if one was.
+    target : Path
+        Where it was written.
+    left : list of (str, str)
+        Rows that were left out, and why.
+    """
+    from headway.tables import table_text
+
     terminal.show(f"{name}: {units.some(found.profile['rows'], 'row')} on top of {found.base}, written to {target}")
     if found.before and found.after:
         terminal.show(f"median error {found.before.median:.1%} with {found.base}, {found.after.median:.1%} with {name}")
@@ -243,8 +263,19 @@ def _fit_own(file: str, name: str, engine: str | None, out: str | None, replace:
     terminal.show(f"\nuse it: --engine {name}" + ("" if out is None else f" --catalog {out}"))
 
 
-def _folder(out: str | None) -> Path:
-    """The catalogue folder to write to: the user's own, or one that is there or can be made in one that is."""
+def folder(out: str | None) -> Path:
+    """Return the catalogue folder to write to: the user's own, or one that is there or can be made in one that is.
+
+    Parameters
+    ----------
+    out : str or None
+        As named.
+
+    Raises
+    ------
+    InputError
+        When it can be neither.
+    """
     if out is None:
         return facts.user_folder()
     if not Path(out).parent.is_dir():
@@ -264,20 +295,20 @@ def _refit(out: str | None, json: bool) -> None:
         bar(done, of)
 
     told: Callable[[str, int, int], None] = progress
-    folder = _folder(out) / "profiles"
+    place = folder(out) / "profiles"
     found = shipped_profiles(evidence(), today(), told)
     for name, data in found.items():
-        write(folder / f"{name}.toml", data)
+        write(place / f"{name}.toml", data)
     rows: list[list[Any]] = [[n, p["rows"], f"{p['residual']:.1%}"] for n, p in found.items()]
     if json:
         emit(
             {
-                "folder": str(folder),
+                "folder": str(place),
                 "profiles": {r[0]: {"rows": r[1], "residual": found[r[0]]["residual"]} for r in rows},
             }
         )
         return
-    terminal.show(f"refitted on the shipped evidence, written to {folder}\n")
+    terminal.show(f"refitted on the shipped evidence, written to {place}\n")
     terminal.show(table_text(["profile", "rows", "median error out of fold"], rows))
 
 

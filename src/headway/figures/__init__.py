@@ -12,6 +12,7 @@ from headway.figures.holding import holding_figure
 from headway.figures.inferences import calibration_figure, inference_figure
 from headway.figures.lab import audit_figure, lab_figure
 from headway.figures.lifetimes import lifetime_figure
+from headway.figures.measured import measured_figure
 from headway.figures.predictions import predictions_figure
 from headway.figures.prompt_cache import cache_figure
 from headway.figures.searches import search_figure
@@ -43,6 +44,7 @@ __all__ = [
     "inference_figure",
     "lab_figure",
     "lifetime_figure",
+    "measured_figure",
     "predictions_figure",
     "racks_figure",
     "search_figure",
