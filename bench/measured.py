@@ -1,6 +1,6 @@
 """`headway measure` against engines whose truth is known, many times: a, b and c of a lab engine with known delays; llama.cpp's bandwidth.
 
-    python bench/measured.py [SWEEPS]          # default 50; seven minutes on an idle machine
+    python bench/measured.py [SWEEPS]          # default 50; 25 minutes on an idle machine
 
 What the engine itself says of its passes (its own log) is the truth: injected delays and what it computes. Exits with 1 where the medians
 are more than 5 % away, or intervals cover it less often than in 80 % of the sweeps (within what so few sweeps can tell).
