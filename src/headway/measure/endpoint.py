@@ -8,9 +8,10 @@ import os
 import time
 from types import TracebackType
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlunsplit
 
 from headway.errors import InputError, quoted, shortened, visible
+from headway.measure.addresses import address, unvouched
 from headway.measure.streams import Collected, Piece, Stream, streamed
 
 KEYS = ("HEADWAY_API_KEY", "OPENAI_API_KEY")  # variables that may hold a key: there and nowhere else
@@ -203,8 +204,8 @@ class Endpoint:
 
     def _failed(self, error: BaseException) -> EndpointError:
         said, kind = " ".join(str(error).split()), type(error).__name__
-        if "CERTIFICATE" in said.upper():
-            why = "its certificate is vouched for by nobody; --insecure takes it all the same"
+        if unsure := unvouched(said):
+            why = unsure
         elif "Timeout" in kind:
             why = f"a stream fell silent for {self.patience:g} s (--patience)"
             why = f"nobody answers within {self.patience:g} s (--patience)" if kind == "ConnectTimeout" else why
@@ -218,14 +219,7 @@ class Endpoint:
 
 
 def _parts(url: str) -> SplitResult:
-    text = url.strip() if "://" in url else f"http://{url.strip()}"
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good, parts = False, SplitResult("", "", "", "", "")
-    if not good or not url.strip():
-        raise InputError("URL: is no address of a server; it reads like http://127.0.0.1:8000/v1")
+    parts = address(url, "http://127.0.0.1:8000/v1")
     path = parts.path.rstrip("/")
     for end in ("/chat/completions", "/completions"):
         path = path.removesuffix(end)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from types import TracebackType
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlunsplit
 
 from headway.errors import InputError
+from headway.measure.addresses import address, unvouched
 from headway.measure.scrapes import Scrape, scraped
 
 TOKEN = "HEADWAY_METRICS_TOKEN"  # the variable that holds a bearer token, where metrics need one
@@ -96,22 +97,15 @@ _HINTS = {
 
 
 def _parts(url: str) -> SplitResult:
-    text = url.strip() if "://" in url else f"http://{url.strip()}"
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good, parts = False, SplitResult("", "", "", "", "")
-    if not good or not url.strip():
-        raise InputError("URL: is no address of a server; it reads like http://127.0.0.1:8000/metrics")
+    parts = address(url, "http://127.0.0.1:8000/metrics")
     return parts._replace(path="/metrics") if parts.path.rstrip("/") in ("", "/v1") else parts
 
 
 def _why(error: BaseException) -> str:
     """What went wrong, in a few words."""
     said = " ".join(str(error).split())
-    if "CERTIFICATE" in said.upper():
-        return "its certificate is vouched for by nobody; --insecure takes it all the same"
+    if unsure := unvouched(said):
+        return unsure
     if "timed out" in said or "Timeout" in type(error).__name__:
         return f"no answer within {_LONGEST:g} s"
     if "refused" in said:

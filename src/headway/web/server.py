@@ -63,8 +63,9 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
             warming.cancel()
             pool.close()
 
-    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool)),
-              Route("/api/start/bare", _start(pool, bare=True))]  # fmt: skip
+    known: dict[str, Answer] = {}
+    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool, known)),
+              Route("/api/start/bare", _start(pool, known, bare=True))]  # fmt: skip
     for form in ("record", "view", "csv"):
         suffix = "" if form == "record" else f"/{form}"
         routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form), methods=["POST"]))
@@ -130,12 +131,11 @@ def _names(pool: Pool) -> Any:
     return answer
 
 
-def _start(pool: Pool, *, bare: bool = False) -> Any:
+def _start(pool: Pool, known: dict[str, Answer], *, bare: bool = False) -> Any:
     """Schemas, names and the first question with its answer, all in one: the first chart waits for one answer only.
 
-    Bare of the answer, for views that show another.
+    Bare of the answer, for views that show another. What has been asked once is known to both.
     """
-    known: dict[str, Answer] = {}
     asked = {"names": {"verb": "", "form": "names", "body": {}}} | ({} if bare else {"first": _FIRST})
 
     async def answer(request: Request) -> Response:
@@ -145,7 +145,7 @@ def _start(pool: Pool, *, bare: bool = False) -> Any:
                 if found["status"] != 200 and name == "names":
                     return _response(found, "record", request)
                 known[name] = found
-        found = known.get("first")
+        found = None if bare else known["first"]
         first = {"body": FIRST, "found": found["body"] if found and found["status"] == 200 else None}
         return _packed(request, {"schemas": schemas(), "names": known["names"]["body"], "first": first})
 
