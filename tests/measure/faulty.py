@@ -62,11 +62,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         prompt = body.get("prompt") or body["messages"][0]["content"]
         chat = "messages" in body
-        time.sleep(STEP + 1e-5 * len(prompt))
+        time.sleep(self.server.step + 1e-5 * len(prompt))
         held = 0
         for i in range(body["max_tokens"]):
             if i:
-                time.sleep(STEP)
+                time.sleep(self.server.step)
             if mode == "stalled" and i == 3:
                 time.sleep(self.server.stall)
             if mode == "cut" and i == 3:
@@ -109,11 +109,11 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(mode="", after=0, certificate=None, stall=1.5):
+def serving(mode="", after=0, certificate=None, stall=1.5, step=STEP):
     """The address of a server that misbehaves in a way from some request on."""
     server = Server(("127.0.0.1", 0), Handler)
     server.mode, server.after, server.count, server.lock, server.keys = mode, after, 0, threading.Lock(), set()
-    server.stall = stall
+    server.stall, server.step = stall, step
     scheme = "http"
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
