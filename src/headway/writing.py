@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
@@ -67,7 +68,7 @@ def plain_cell(value: Any) -> Any:
     return value
 
 
-class LineFile:
+class LineFile(ABC):
     """An append-only file of JSON, one value a line.
 
     A line counts when it is whole and ends in a newline. What a kill left half written is cut off when the file is
@@ -80,20 +81,23 @@ class LineFile:
         Lines that are JSON and not what is kept here. [1, from 1]
     """
 
-    START = b"{"  # of every line
+    START = b"{"  # of the first line
+    SAID = ""  # before the path, in what is said
     WHAT = "a line of JSON; name another file"
     LOCKED = "another run is writing to it; wait for it, or name another file"
     GOES_ON = ""
     WAITS = False  # for another who has it open, instead of saying so
+    STRICT = False  # a line that is none is refused, not skipped
+    NAN = False  # values may be no numbers
 
     def __init__(self, file: str | Path) -> None:
         self.path = Path(file)
         self.skipped: list[int] = []
         self._stream: BinaryIO | None = None
 
+    @abstractmethod
     def keep(self, found: Any) -> bool:
         """Take what a line says; False when it is not what is kept here."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         """Open it and read what is there.
@@ -104,11 +108,11 @@ class LineFile:
             When it cannot be opened, is no such file, or another run has it open.
         """
         if self.path.exists() and not self.path.is_file():
-            raise InputError(f"{self.path}: is no regular file; results are kept in one")
+            raise InputError(f"{self.SAID}{self.path}: is no regular file; results are kept in one")
         try:
             self._stream = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be opened ({error.strerror})") from None
+            raise InputError(f"{self.SAID}{self.path}: cannot be opened ({error.strerror})") from None
         self._lock()
         whole = self._read()
         self._stream.seek(whole)
@@ -126,7 +130,7 @@ class LineFile:
             return
         except OSError:
             self._stream.close()
-            raise InputError(f"{self.path}: {self.LOCKED}") from None
+            raise InputError(f"{self.SAID}{self.path}: {self.LOCKED}") from None
 
     def _read(self) -> int:
         """Read whole lines and return where they end."""
@@ -144,6 +148,8 @@ class LineFile:
             except (ValueError, RecursionError):
                 self._none_such(number)
             if not self.keep(found):
+                if self.STRICT:
+                    self._none_such(number)
                 self.skipped.append(number)
             end += len(line)
         if number and len(self.skipped) == number:
@@ -153,7 +159,7 @@ class LineFile:
     def _none_such(self, line: int) -> NoReturn:
         assert self._stream is not None
         self._stream.close()
-        raise InputError(f"{self.path}: line {line} is not {self.WHAT}")
+        raise InputError(f"{self.SAID}{self.path}: line {line} is not {self.WHAT}")
 
     def append(self, value: dict[str, Any]) -> None:
         """Append one value; it is on disk when this returns.
@@ -165,11 +171,11 @@ class LineFile:
         """
         assert self._stream is not None
         try:
-            self._stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+            self._stream.write(json.dumps(value, ensure_ascii=False, allow_nan=self.NAN).encode() + b"\n")
             self._stream.flush()
             os.fsync(self._stream.fileno())
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror}){self.GOES_ON}") from None
+            raise InputError(f"{self.SAID}{self.path}: cannot be written ({error.strerror}){self.GOES_ON}") from None
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

@@ -294,7 +294,9 @@ def test_turned_away_it_waits_as_it_is_told():
 )  # fmt: skip
 def test_what_fails_in_the_middle_is_said_and_what_was_measured_is_kept(mode, says, capsys, tmp_path):
     journal = tmp_path / "runs.jsonl"
-    with faulty.serving(mode, after=8, step=10e-3) as server:  # answers long enough to be there together on a busy machine
+    with faulty.serving(
+        mode, after=8, step=10e-3
+    ) as server:  # answers long enough to be there together on a busy machine
         code, out, err = run(
             capsys, "measure", server.url, "--batches", "1,2,4", "--contexts", "32,96", "--answer", "16", "--patience", "400ms",
             "--journal", str(journal),

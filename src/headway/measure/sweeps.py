@@ -232,7 +232,7 @@ async def _rounds(bench: Bench, found: Swept, begun: float, lines: Lines | None,
             failed, took[key] = 0, run.seconds
             found.runs.append(run)
             if lines is not None:
-                lines.add(dataclasses.asdict(run))
+                lines.append(dataclasses.asdict(run))
             if tell is not None:
                 tell(run, len(cells) * asked.runs)
         _same_process(bench, found)
