@@ -183,6 +183,10 @@ def test_cpu_is_measured(monkeypatch, tmp_path):
     stamp = (tmp_path / "cpu.json").stat().st_mtime_ns
     assert chip("cpu").bandwidth == c.bandwidth  # read back, not measured again
     assert (tmp_path / "cpu.json").stat().st_mtime_ns == stamp
+    cpu.found_faster(c.bandwidth / 2, c.bf16 / 2)  # other work only ever slows a benchmark down
+    assert (chip("cpu").bandwidth, chip("cpu").bf16) == (c.bandwidth, c.bf16)
+    cpu.found_faster(c.bandwidth * 2, c.bf16 / 2)
+    assert (chip("cpu").bandwidth, chip("cpu").bf16) == (c.bandwidth * 2, c.bf16)
 
 
 def _drop(folder, table, **cells):

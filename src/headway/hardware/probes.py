@@ -146,6 +146,25 @@ def streams(size: int, threads: int, spend: float = 0.3, kinds: tuple[str, ...] 
         }
 
 
+def memory_read(spend: float = 0.2, settle: float = 0.2) -> float:
+    """Return what this machine's memory gives right now to all its cores, reading. [bytes/s]
+
+    Parameters
+    ----------
+    spend : float
+        [s]
+    settle : float
+        Wait so long first: threads of a server that has just answered still spin. [s]
+
+    Notes
+    -----
+    On a machine that others share it moves within minutes (50 to 83 GB/s on one of ours): what is set beside it must be measured
+    at the same time.
+    """
+    time.sleep(settle)
+    return streams(array_bytes(), cores(), spend, ("read",))["read"].rate
+
+
 def product(kind: str, threads: int, spend: float = 0.3) -> Timed:
     """Return times of square matrix products, 2 n^3 FLOP each, n so large that one takes a while.
 

@@ -135,6 +135,6 @@ def _chunk(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
     for key, n in sorted(pieces.items()):  # the longest prompt has the last word; short ones say little
         if n >= _MANY or key == longest:
             size = float(np.median(sizes[key]))
-            least, most = size / n + others, size / max(n - 2, 1) + others
+            least, most = size / (n + 1) + others, size / max(n - 2, 1) + others  # a pass more or less than was seen
             low, high = (max(low, least), min(high, most)) if least <= high and most >= low else (least, most)
     return low, high

@@ -19,6 +19,7 @@ from typing import Any
 from headway.catalog import Row, catalogue
 from headway.errors import HeadwayError, InputError
 from headway.hardware import Chip, chip
+from headway.hardware.cpu import found_faster
 from headway.hardware.probes import array_bytes, cores, last_cache, memory_bytes
 from headway.measure.machine_load import Others
 from headway.serving.names import named_system
@@ -259,6 +260,11 @@ def measure_machine(
     whole = [d for d in memory if {"read", "product"} <= {r.what for r in rates if r.device == d}]
     if not whole:
         raise InputError(f"the machine cannot be measured: {'; '.join(missing)}")
+    here = [r for r in rates if (r.device, r.by) == ("cpu", "numpy")]
+    found_faster(
+        max((max(r.runs) for r in here if r.what == "read"), default=0.0),
+        max((max(r.runs) for r in here if (r.what, r.kind) == ("product", "float32")), default=0.0),
+    )
     return [
         _machine(d, memory[d], [r for r in rates if r.device == d], others, stated if d == whole[-1] else None, tuple(missing))
         for d in whole

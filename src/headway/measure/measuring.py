@@ -11,6 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from headway import units
+from headway.hardware.cpu import found_faster
+from headway.hardware.probes import memory_read
 from headway.measure.behaviour import Behaviour, behaviour
 from headway.measure.endpoint import Endpoint
 from headway.measure.fitted import Cell, Line, Number, cells_of, line_of, through
@@ -149,7 +151,7 @@ def measure_endpoint(
 
     async def run(lines: Lines | None) -> Swept:
         async with Endpoint(url, patience=patience, insecure=insecure, chat=chat) as endpoint:
-            return await sweep(endpoint, wanted, lines, tell)
+            return await sweep(endpoint, wanted, lines, tell, memory_read if roof is not None and roof.at_hand else None)
 
     if journal is None:
         return measured(asyncio.run(run(None)), roof)
@@ -167,10 +169,14 @@ def measured(swept: Swept, roof: Roof | None = None) -> Measured:
     """
     cells = cells_of(swept.of("decode"))
     line = through(cells)
+    fastest = roof
+    if roof is not None and swept.reads:
+        found_faster(max(swept.reads))
+        roof, fastest = roof.reading(float(np.median(swept.reads))), roof.reading(max(swept.reads))
     floor = _floor(roof, line) if roof is not None and line is not None else None
     estimate = line_of(roof.estimate, line) if roof is not None and line is not None else None
     does = behaviour(cells, swept.of("again"), swept.of("beside"))
-    said = of_behaviour(does) + (of_line(line, roof, floor, estimate) if line is not None else [])
+    said = of_behaviour(does) + (of_line(line, roof, floor, estimate, fastest) if line is not None else [])
     foreign = [r.foreign for r in swept.runs if r.foreign is not None]
     client = max((r.client for r in swept.runs), default=0.0)
     busy = float(np.mean(foreign)) if foreign else math.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headway.parallel import Layout, check
 from headway.questions import Request
@@ -27,6 +27,18 @@ class Roof:
     setting: Setting
     layout: Layout
     copies: int
+
+    def reading(self, bandwidth: float) -> Roof:
+        """Return the roofline of a machine whose memory gives another bandwidth.
+
+        Parameters
+        ----------
+        bandwidth : float
+            Of a chip's memory. [bytes/s]
+        """
+        system = self.setting.system
+        read = replace(system, chip=replace(system.chip, bandwidth=bandwidth))
+        return replace(self, setting=replace(self.setting, system=read))
 
     def _load(self, batch: float, context: float) -> Load:
         each = max(batch / self.copies, 1.0)
@@ -91,6 +103,11 @@ class Roof:
             On all replicas; in each cache. [sequences, tokens]
         """
         return self.terms(batch, context)[0] * self.bandwidth
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether its chip is the processor of the machine that headway runs on."""
+        return self.setting.system.chip.name == "cpu"
 
     @property
     def bandwidth(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from headway.measure.runs import Bench, Run, again, beside, decode, load, prefil
 from headway.measure.texts import Texts
 
 Tell = Callable[[Run, int], None]
+Reading = Callable[[], float]
 Place = tuple[str, str, tuple[Any, ...]]
 _LEAST = 12.0  # tokens of each sequence in a window; fewer time nothing
 _GROWS = 4  # times an answer may grow for it
+_READS = 5.0  # seconds between two looks at what the memory gives: on shared machines it moves within a minute
 _FAILURES = 3  # one after another that end a sweep
 _RIDERS = 4  # answers beside which a prompt is computed, at the most
 _TOO_LONG, _NO_USE = (400, 413, 422), (401, 403, 404)  # refusals of this place only; of everything
@@ -135,6 +138,8 @@ class Swept:
         Characters of a token. [1]
     seconds : float
         That it took. [s]
+    reads : list of float
+        What this machine's memory gave between the runs, where that was asked for. [bytes/s]
     """
 
     sweep: Sweep
@@ -147,6 +152,7 @@ class Swept:
     who: Listener | None = None
     per_token: float = 0.0
     seconds: float = 0.0
+    reads: list[float] = field(default_factory=list[float])
 
     def of(self, kind: str) -> dict[str, list[Run]]:
         """Return runs of a kind by their place."""
@@ -157,7 +163,9 @@ class Swept:
         return found
 
 
-async def sweep(endpoint: Endpoint, asked: Sweep, lines: Lines | None = None, tell: Tell | None = None) -> Swept:
+async def sweep(
+    endpoint: Endpoint, asked: Sweep, lines: Lines | None = None, tell: Tell | None = None, reading: Reading | None = None
+) -> Swept:
     """Run a sweep.
 
     Parameters
@@ -168,6 +176,8 @@ async def sweep(endpoint: Endpoint, asked: Sweep, lines: Lines | None = None, te
         Where results are kept as they come; what is there counts.
     tell : function or None
         Called with each run as it ends, and with how many there may be.
+    reading : function or None
+        Returns the bandwidth of this machine's memory; asked between runs, when nothing else does, if the server is here too.
 
     Raises
     ------
@@ -184,7 +194,7 @@ async def sweep(endpoint: Endpoint, asked: Sweep, lines: Lines | None = None, te
         lines.head({"url": endpoint.shown, "served": endpoint.served, "sweep": _plain(asked)})
         found.runs += [Run(**r) for r in lines.rows]
     try:
-        await _rounds(bench, found, begun, lines, tell)
+        await _rounds(bench, found, begun, lines, tell, reading if found.who is not None else None)
     except EndpointError as error:
         found.stopped = str(error)
     _noted(endpoint, bench, found)
@@ -209,15 +219,20 @@ def _checked(endpoint: Endpoint, asked: Sweep) -> Listener | None:
     return who
 
 
-async def _rounds(bench: Bench, found: Swept, begun: float, lines: Lines | None, tell: Tell | None) -> None:
+async def _rounds(
+    bench: Bench, found: Swept, begun: float, lines: Lines | None, tell: Tell | None, reading: Reading | None
+) -> None:
     """Whole rounds over all places, forth and back, as long as there is time."""
     asked, cells, answers = found.sweep, found.sweep.cells(), dict[str, int]()
     took: dict[str, float] = {}
-    failed, refused = 0, set[str]()
+    failed, refused, read = 0, set[str](), -math.inf
     for n in range(asked.runs):
         for kind, key, what in _order(cells, n):
             if key in refused or not _due(found, kind, key, n, took.get(key), time.perf_counter() - begun):
                 continue
+            if reading is not None and time.perf_counter() - read > _READS:
+                found.reads.append(reading())
+                read = time.perf_counter()
             try:
                 run = await _run(bench, found, kind, key, what, answers)
             except EndpointError as error:

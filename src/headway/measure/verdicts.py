@@ -69,7 +69,9 @@ def of_behaviour(b: Behaviour) -> list[Verdict]:
     return found
 
 
-def of_line(line: Line, roof: Roof | None, floor: Line | None, estimate: Line | None) -> list[Verdict]:
+def of_line(
+    line: Line, roof: Roof | None, floor: Line | None, estimate: Line | None, fastest: Roof | None = None
+) -> list[Verdict]:
     """Return sentences on a step's terms.
 
     Parameters
@@ -79,12 +81,14 @@ def of_line(line: Line, roof: Roof | None, floor: Line | None, estimate: Line | 
     roof : Roof or None
     floor, estimate : Line or None
         As measured ones, of the ideal machine and of headway's estimate.
+    fastest : Roof or None
+        Of the machine at its best, where its memory was measured several times; None: `roof`.
     """
     found = [_alone(line, c) for c in line.apart if c.batch == 1]
     if roof is not None and floor is not None and estimate is not None:
         found += [
             v
-            for v in (_weights(line, roof), _kv(line, floor, estimate), _sequences(line, floor), _beaten(line, roof))
+            for v in (_weights(line, roof), _kv(line, floor, estimate), _sequences(line, floor), _beaten(line, fastest or roof))
             if v
         ]
     found += _next(line, floor)

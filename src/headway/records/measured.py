@@ -19,6 +19,7 @@ def measured_record(m: Measured) -> dict[str, Any]:
             "model": roof.setting.model.name, "system": roof.setting.system.name, "layout": str(roof.layout), "replicas": roof.copies,
             "engine": roof.setting.engine.name,
         },
+        "read_bandwidth": [float(x) for x in s.reads],
         "seconds": s.seconds, "runs": len(s.runs), "foreign_cores": finite(m.foreign), "client_share": m.client,
         "steps": step_rows(m), "line": line_record(m.line), "floor": line_record(m.floor), "estimate": line_record(m.estimate),
         "prompts": {

@@ -26,6 +26,11 @@ def _head(m: Measured) -> str:
         lines.append(f"there listens process {s.who.pid} ({s.who.name}), started {units.seconds(s.who.age)} before")
     others = "" if math.isnan(m.foreign) else f"; others kept {m.foreign:.2f} cores of this machine busy"
     lines.append(f"this client took {m.client:.0%} of a core at the most{others}")
+    if s.reads and m.roof is not None:
+        lines.append(
+            f"this machine's memory read {units.si(m.roof.bandwidth, 'B/s')} between the runs ({len(s.reads)} times, "
+            f"{units.si(min(s.reads), 'B/s')} to {units.si(max(s.reads), 'B/s')}); floors and estimates are at that"
+        )
     if m.roof is not None:
         r = m.roof
         many = f" x {r.copies}" if r.copies > 1 else ""
