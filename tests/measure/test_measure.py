@@ -13,12 +13,14 @@ import pytest
 import lab_server
 from headway.cli import app
 from headway.errors import InputError
-from headway.measure.fitted import Cell, cells_of, through
+from headway.measure.fitted import Cell, cells_of, line_of, through
 from headway.measure.measuring import measure_endpoint as measure
 from headway.measure.measuring import percentiles
+from headway.measure.roofs import roof_of
 from headway.measure.runs import decoded, passes_beside, stalled, together
 from headway.measure.streams import Collected, Piece, Stream, streamed
 from headway.measure.sweeps import Loads, Sweep
+from headway.measure.verdicts import of_line
 from headway.questions import Request
 
 QUICK = Sweep(batches=(1, 2, 4), contexts=(32, 96), answer=32, runs=1, spend=10)
@@ -150,6 +152,19 @@ def test_intervals_cover_four_times_in_five():
             inside[i] += n.low <= true <= n.high
     assert (inside >= 0.75 * 200).all()
     assert (inside <= 0.97 * 200).all()  # nor are they as wide as anything
+
+
+@pytest.mark.parametrize(("kept", "says"), [("fp8", True), (None, False)])
+def test_a_cache_of_half_the_bytes_is_recognised(kept, says):
+    named = roof_of(Request(model="llama-3.1-8b", system="h100", engine="vllm"))
+    runs = roof_of(Request(model="llama-3.1-8b", system="h100", engine="vllm", kv_precision=kept))
+    line = through([
+        Cell(b, n, n - 20, 40.0, (1.05 * runs.floor(b, n),) * 3, 0.0, b, 0) for b in (1, 4, 8, 16) for n in (1e3, 8e3)
+    ])  # fmt: skip
+    floor, estimate = line_of(lambda b, n: named.terms(b, n)[0], line), line_of(named.estimate, line)
+    said = next(v.text for v in of_line(line, named, floor, estimate) if v.about == "KV")
+    assert ("KV in fp8" in said) is says, said
+    assert says or "reads the cache at 95 %" in said
 
 
 def test_places_that_were_not_what_was_asked_for_are_no_part_of_it():
