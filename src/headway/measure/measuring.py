@@ -20,7 +20,7 @@ from headway.measure.journals import Lines
 from headway.measure.roofs import Roof, roof_of
 from headway.measure.runs import Run
 from headway.measure.sweeps import Sweep, Swept, Tell, sweep
-from headway.measure.verdicts import Verdict, of_behaviour, of_line
+from headway.measure.verdicts import Verdict, of_behaviour, of_line, of_prompts
 from headway.questions import Request
 from headway.shown import Shown
 
@@ -151,7 +151,9 @@ def measure_endpoint(
 
     async def run(lines: Lines | None) -> Swept:
         async with Endpoint(url, patience=patience, insecure=insecure, chat=chat) as endpoint:
-            return await sweep(endpoint, wanted, lines, tell, memory_read if roof is not None and roof.at_hand else None)
+            return await sweep(
+                endpoint, wanted, lines, tell, memory_read if roof is not None and roof.at_hand else None
+            )
 
     if journal is None:
         return measured(asyncio.run(run(None)), roof)
@@ -177,11 +179,14 @@ def measured(swept: Swept, roof: Roof | None = None) -> Measured:
     estimate = line_of(roof.estimate, line) if roof is not None and line is not None else None
     does = behaviour(cells, swept.of("again"), swept.of("beside"))
     said = of_behaviour(does) + (of_line(line, roof, floor, estimate, fastest) if line is not None else [])
+    prompts = _prompts(swept.of("prefill"))
+    if fastest is not None:
+        said += of_prompts(prompts.rows, fastest)
     foreign = [r.foreign for r in swept.runs if r.foreign is not None]
     client = max((r.client for r in swept.runs), default=0.0)
     busy = float(np.mean(foreign)) if foreign else math.nan
     return Measured(
-        swept, roof, tuple(cells), line, floor, estimate, _prompts(swept.of("prefill")), does,
+        swept, roof, tuple(cells), line, floor, estimate, prompts, does,
         tuple(_met(k, v) for k, v in swept.of("load").items()), tuple(said), busy, client, tuple(_warnings(swept, busy, client, line)),
     )  # fmt: skip
 

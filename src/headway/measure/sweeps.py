@@ -164,7 +164,11 @@ class Swept:
 
 
 async def sweep(
-    endpoint: Endpoint, asked: Sweep, lines: Lines | None = None, tell: Tell | None = None, reading: Reading | None = None
+    endpoint: Endpoint,
+    asked: Sweep,
+    lines: Lines | None = None,
+    tell: Tell | None = None,
+    reading: Reading | None = None,
 ) -> Swept:
     """Run a sweep.
 

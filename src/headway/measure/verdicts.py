@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headway import units
@@ -88,7 +89,12 @@ def of_line(
     if roof is not None and floor is not None and estimate is not None:
         found += [
             v
-            for v in (_weights(line, roof), _kv(line, floor, estimate), _sequences(line, floor), _beaten(line, fastest or roof))
+            for v in (
+                _weights(line, roof),
+                _kv(line, floor, estimate),
+                _sequences(line, floor),
+                _beaten(line, fastest or roof),
+            )
             if v
         ]
     found += _next(line, floor)
@@ -149,6 +155,12 @@ def _sequences(line: Line, floor: Line) -> Verdict | None:
     if not line.b.certain or floor.b.value <= 0:
         return None
     share = floor.b.value / line.b.value
+    if floor.b.value > line.b.high:
+        return Verdict(
+            "check",
+            f"a sequence more costs {units.seconds(line.b.value)} of a pass, less than its arithmetic at the chip's rate "
+            f"({units.seconds(floor.b.value)}): the machine multiplies faster than was named (16-bit units: headway machine -o)",
+        )
     return Verdict(
         "sequences",
         f"a sequence more costs {units.seconds(line.b.value)} of a pass, its cache apart; at the peak it is {_percent(share)} of it",
@@ -166,6 +178,29 @@ def _beaten(line: Line, roof: Roof) -> Verdict | None:
         f"{len(beaten)} of the steps beat their floor (batch {one.batch}: {units.seconds(one.best)} against "
         f"{units.seconds(roof.floor(one.batch, one.context))}): other weights, formats or another machine than was named run there",
     )
+
+
+def of_prompts(rows: Sequence[tuple[float, float, float, int]], roof: Roof) -> list[Verdict]:
+    """Return a sentence where prompts beat their floor.
+
+    Parameters
+    ----------
+    rows : sequence
+        Tokens, median and fastest time to the first token, runs, of prompts alone. [tokens, s, s, runs]
+    roof : Roof
+        Of the machine at its best.
+    """
+    beaten = [(n, best, roof.prompt(n, True)) for n, _, best, _ in rows if best < 0.97 * roof.prompt(n, True)]
+    if not beaten:
+        return []
+    size, best, least = beaten[-1]
+    return [
+        Verdict(
+            "check",
+            f"prompts of {size:,.0f} tokens beat their floor ({units.seconds(best)} against {units.seconds(least)}): "
+            "the machine multiplies faster than was named (16-bit units?), or computes less",
+        )
+    ]
 
 
 def _next(line: Line, floor: Line | None) -> list[Verdict]:
