@@ -38,6 +38,7 @@ QUESTIONS = {
     "tiers": dict(SMALL),
     "ask": {"equation": "E5", "numbers": {"active": "37e9", "total": 700e9}},
     "lecture": {},
+    "learn": {"card": "balance-batch", "seed": 2, "answer": "H * N_total / N_active"},
     "catalog": {"table": "claims"},
     "search": {"model": "llama-3.1-8b", "systems": ["h100x1"], "prompt": 500, "output": 100},
     "simulate": {**SMALL, "traffic": "closed:4", "requests": "20"},

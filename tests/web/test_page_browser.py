@@ -241,6 +241,7 @@ PATHS = {
     "self-host": "/money/self-host?models=llama-3.1-8b&against=h100x1&prompt=1k&output=200&tpot=30ms&hits=0",
     "infer": "/money/infer?model=deepseek-v3&samples=5k",
     "training": "/training?model=llama-3.1-70b&on=h100x128&tokens=1T",
+    "learn": "/learn?lesson=batch",
     "yours": "/yours?chip_memory=192GB&chip_bandwidth=8TB/s&chip_compute=2PFLOP/s&model=llama-3.1-8b&system=mychipx1",
 }
 
@@ -299,3 +300,19 @@ def test_the_page_is_small(chromium, page):
     t.wait_for_selector("[data-drawn]")
     context.close()
     assert sum(sizes) < 400_000, sum(sizes)
+
+
+def test_a_card_is_graded_and_a_lesson_slides(tab):
+    t = tab.open("/learn?card=balance-batch&seed=2", drawn=0)
+    for answer, said in (("20000", "Right"), ("20000 s", "Near"), ("40 ms", "Wrong"), ("(((", "Wrong")):
+        t.fill("#answer", answer)
+        t.keyboard.press("Enter")
+        t.wait_for_selector(f"[role=status] strong:text-is('{said}')" if said != "Near" else "text=Near (50 %)")
+    asked = t.inner_text("form strong")
+    t.click("text=Next card")
+    t.wait_for_function("(was) => document.querySelector('form strong').innerText !== was", arg=asked)
+    t.click("nav[aria-label=Lessons] >> text=batch 1 cost")
+    before = t.inner_text("article .facts")
+    t.focus("input[type=range]")
+    t.keyboard.press("ArrowLeft")
+    t.wait_for_function("(was) => document.querySelector('article .facts').innerText !== was", arg=before)

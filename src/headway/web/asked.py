@@ -29,6 +29,7 @@ _FILES = {"config": "config.json", "own_chip": "chip of your own", "cases": "tab
 _SYSTEMS = {"system", "systems", "on", "against"}
 _TRAFFIC = ("traffic", "fill")
 _WORDS = ("equation", "table")
+_GRADED = "answer"  # of a card: read as an amount or a formula, never as a name
 _READABLE = {PASTED: "./config.json", PASTED_TABLE: "./cases.csv"}  # as whoever pasted it has it
 
 
@@ -208,6 +209,8 @@ def _harmless(found: Asked, o: Option, text: str) -> str:
         return sweep_text(text)
     if o.name in _WORDS:
         return word(text, o.name)
+    if o.name == _GRADED:
+        return text
     f = FIELDS.get(o.name) if o.asked else None
     if f is None or f.kind in ("text", "names", "date"):
         return plain_text(text, _said(o))

@@ -22,7 +22,7 @@ def program(a: Asked) -> str:
     body = {
         "plan": _plan, "curve": _curve, "cost": _cost, "tiers": _tiers, "ask": _ask, "search": _search, "lecture": _lecture,
         "catalog": _catalog, "simulate": _simulate, "infer": _infer,
-        "bill": _bill, "predict": _predict, "train": _train,
+        "bill": _bill, "predict": _predict, "train": _train, "learn": _learn,
     }[a.offered.name]  # fmt: skip
     own = "" if a.chip is None else f"from headway.catalog import use\n\nuse({'./' + FOLDER!r})\n"
     return f"import headway as hw\n{own}\n{body(a)}"
@@ -129,3 +129,16 @@ def _catalog(a: Asked) -> str:
 
 def _lecture(a: Asked) -> str:
     return "records = [h.record() for h in hw.headlines()]"
+
+
+def _learn(a: Asked) -> str:
+    v = a.values
+    if "lesson" in v:
+        wanted = "lessons()" if v["lesson"] == "lessons" else f"[lesson({v['lesson']!r})]"
+        return f"from headway.learn.lessons import lesson, lessons\n\nrecords = [x.to_dict() for x in {wanted}]"
+    if "card" not in v:
+        return "cards = hw.cards()"
+    seed = f", {int(v['seed'])}" if "seed" in v else ""
+    drawn = f"hw.draw_card({v['card']!r}{seed})"
+    drawn = drawn if "answer" not in v else f"hw.grade_answer({drawn}, {v['answer']!r})"
+    return f"record = {drawn}.to_dict()"

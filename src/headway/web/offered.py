@@ -70,6 +70,7 @@ OFFERED = {
         Offered("tiers", "tiers", ("tiers", "standard", "margin", "steps", "fill", "rate", "ttft", "check"), "long", True, True),
         Offered("ask", "ask", ("equation", "numbers", "model", "kv_bytes", "on", "precision", "sweep"), drawn=True, table=True),
         Offered("lecture", "facts"),
+        Offered("learn", "learn", ("lesson", "card", "answer", "seed")),
         Offered("catalog", "facts", ("table", "query"), table=True),
         Offered("search", "search", ("why",), "long", True, True),
         Offered("simulate", "simulate", _RUN, "long", True, True),

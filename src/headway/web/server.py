@@ -32,7 +32,18 @@ _KINDS = {
     ".txt": "text/plain",
 }
 _FIRST_VIEW = ("batch", "results_curve", "results_plans")  # modules of the view at /
-_VIEWS = ("/", "/lecture", "/layouts", "/traffic", "/money", "/money/self-host", "/money/infer", "/training", "/yours")
+_VIEWS = (
+    "/",
+    "/lecture",
+    "/layouts",
+    "/traffic",
+    "/money",
+    "/money/self-host",
+    "/money/infer",
+    "/training",
+    "/learn",
+    "/yours",
+)
 FIRST = {  # what the page opens with
     "model": "deepseek-v3", "system": "gb200-nvl72", "context": "32k", "points": 49, "stacked": True, "why": True,
 }  # fmt: skip

@@ -6,8 +6,8 @@ import { view } from "./state.js";
 import { themes } from "./theme.js";
 
 const LOADED = { batch: () => import("./batch.js"), lecture: () => import("./lecture.js"), layouts: () => import("./layouts.js"), traffic: () => import("./traffic.js"),
-  money: () => import("./money.js"), selfhost: () => import("./selfhost.js"), infer: () => import("./infer.js"), training: () => import("./training.js"), yours: () => import("./yours.js") };
-const TITLES = { batch: "Batch", lecture: "Lecture", layouts: "Layouts", traffic: "Traffic", money: "Money", selfhost: "Rent or an API", infer: "Prices read backwards", training: "Training", yours: "Yours" };
+  money: () => import("./money.js"), selfhost: () => import("./selfhost.js"), infer: () => import("./infer.js"), training: () => import("./training.js"), learn: () => import("./learn.js"), yours: () => import("./yours.js") };
+const TITLES = { batch: "Batch", lecture: "Lecture", layouts: "Layouts", traffic: "Traffic", money: "Money", selfhost: "Rent or an API", infer: "Prices read backwards", training: "Training", learn: "Learn", yours: "Yours" };
 const PARTS = { selfhost: "money", infer: "money" };
 const place = document.getElementById("main");
 let shown = null;

@@ -1,0 +1,41 @@
+// A card: its question, an answer that the library grades, the worked solution.
+
+import { ask } from "./api.js";
+import { el, fill } from "./dom.js";
+import { refused } from "./parts.js";
+
+const SAID = { 0: "Wrong", 1: "Right" };
+
+export function quiz(drawn, next = null) {
+  const answer = el("input", { id: "answer", type: "text", autocomplete: "off", spellcheck: "false" });
+  const said = el("div", { role: "status" });
+  const hints = el("ul");
+  let told = 0;
+  const hint = el("button", { type: "button", onclick: () => {
+    hints.append(el("li", {}, drawn.hints[told]));
+    told += 1;
+    hint.hidden = told >= drawn.hints.length;
+  } }, "Hint");
+  hint.hidden = !drawn.hints.length;
+
+  async function grade(event) {
+    event.preventDefault();
+    if (!answer.value.trim()) {
+      fill(said, el("p", {}, "Type an answer first: a guess is enough."));
+      return;
+    }
+    const numbers = drawn.seed === null ? {} : { seed: drawn.seed };
+    try {
+      const g = await ask("learn", { card: drawn.card.id, ...numbers, answer: answer.value }, { form: "record" });
+      fill(said, el("p", {}, el("strong", {}, SAID[g.credit] || `Near (${Math.round(100 * g.credit)} %)`), `: ${g.says}`),
+        el("p", {}, g.why), g.formula ? el("p", {}, el("code", {}, g.formula)) : null);
+    } catch (error) {
+      if (!error.kind) throw error;
+      fill(said, refused(error, () => {}));
+    }
+  }
+
+  return el("form", { onsubmit: grade }, el("p", {}, el("strong", {}, drawn.question)),
+    el("div.field", {}, el("label", { for: "answer" }, drawn.card.kind === "number" ? "Your answer, with its unit" : "Your answer"), answer),
+    el("p.files", {}, el("button", { type: "submit" }, "Grade"), hint, next ? el("button", { type: "button", onclick: next }, "Next card") : null), hints, said);
+}
