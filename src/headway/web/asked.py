@@ -14,6 +14,7 @@ from headway.web.limits import MOST_NUMBERS, MOST_POINTS, MOST_TEXT
 from headway.web.names import (
     PASTED,
     PASTED_TABLE,
+    answer_text,
     harmless_table,
     model_name,
     plain_text,
@@ -29,7 +30,7 @@ _FILES = {"config": "config.json", "own_chip": "chip of your own", "cases": "tab
 _SYSTEMS = {"system", "systems", "on", "against"}
 _TRAFFIC = ("traffic", "fill")
 _WORDS = ("equation", "table")
-_GRADED = "answer"  # of a card: read as an amount or a formula, never as a name
+_GRADED = "answer"  # of a card
 _READABLE = {PASTED: "./config.json", PASTED_TABLE: "./cases.csv"}  # as whoever pasted it has it
 
 
@@ -210,7 +211,7 @@ def _harmless(found: Asked, o: Option, text: str) -> str:
     if o.name in _WORDS:
         return word(text, o.name)
     if o.name == _GRADED:
-        return text
+        return answer_text(text)
     f = FIELDS.get(o.name) if o.asked else None
     if f is None or f.kind in ("text", "names", "date"):
         return plain_text(text, _said(o))

@@ -116,6 +116,17 @@ def plain_text(text: str, option: str) -> str:
     return text
 
 
+def answer_text(text: str) -> str:
+    """Return an answer to a card: an amount or a formula, which may divide by a letter.
+
+    Raises
+    ------
+    InputError
+        When it looks like a path.
+    """
+    return text if not _CELL.search(text) and " / " in text else plain_text(text, "--answer")
+
+
 def word(text: str, what: str) -> str:
     """Return a word that is safe in a command's place.
 

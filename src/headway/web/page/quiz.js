@@ -6,6 +6,9 @@ import { refused } from "./parts.js";
 
 const SAID = { 0: "Wrong", 1: "Right" };
 
+// A division has room on both sides: what has none may be a path, which the server takes nowhere; an amount keeps its unit.
+const divided = (text) => (/^\s*[\d$.]+\s*[A-Za-z$]/.test(text) ? text : text.replace(/([\w)])\s*\/\s*(?=[\w(])/g, "$1 / "));
+
 export function quiz(drawn, next = null) {
   const answer = el("input", { id: "answer", type: "text", autocomplete: "off", spellcheck: "false" });
   const said = el("div", { role: "status" });
@@ -26,7 +29,7 @@ export function quiz(drawn, next = null) {
     }
     const numbers = drawn.seed === null ? {} : { seed: drawn.seed };
     try {
-      const g = await ask("learn", { card: drawn.card.id, ...numbers, answer: answer.value }, { form: "record" });
+      const g = await ask("learn", { card: drawn.card.id, ...numbers, answer: divided(answer.value) }, { form: "record" });
       fill(said, el("p", {}, el("strong", {}, SAID[g.credit] || `Near (${Math.round(100 * g.credit)} %)`), `: ${g.says}`),
         el("p", {}, g.why), g.formula ? el("p", {}, el("code", {}, g.formula)) : null);
     } catch (error) {
