@@ -80,6 +80,7 @@ def fields(value):
     "cache llama-3.1-8b --on h100x1 --requests 100", "tiers llama-3.1-8b --on h100x1 --prompt 500 --output 100 --fill poisson:5/s",
     "cost llama-3.1-8b --on h100x1 --prompt 500 --output 100 --hits 0.5 --owned --check",
     "train llama-3.1-8b --on h100x16 --tokens 1T",
+    "rl llama-3.1-8b --on h100x16 --prompts 8 --group 4 --way ahead",
     "lifetime llama-3.1-8b --on h100x1 --train-on h100x16 --tokens 15T --demand 10T --rl-tokens 1T",
     "bill gpt-oss-120b --prompt 1k --output 10", "bill --usage docs/examples/usage.jsonl",
     "bill llama-3.1-8b --prompt 512 --output 32 --against h100x1 --tpot 30ms --hits 0",

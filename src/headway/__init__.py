@@ -123,6 +123,9 @@ if TYPE_CHECKING:  # the names below, as a type checker sees them
     from headway.plan.prompt_cache import PromptCache as PromptCache
     from headway.plan.prompt_cache import prompt_cache as prompt_cache
     from headway.plan.racks import racks as racks
+    from headway.plan.reinforcement import Loop as Loop
+    from headway.plan.reinforcement import LoopQuestion as LoopQuestion
+    from headway.plan.reinforcement import reinforcement as reinforcement
     from headway.plan.simulated import simulate as simulate
     from headway.plan.speculate import speculate as speculate
     from headway.plan.tiers import TierSheet as TierSheet
@@ -274,6 +277,9 @@ _HOME = {
     "TierSheet": ("headway.plan.tiers", "TierSheet"),
     "Timetables": ("headway.plan.trains", "Timetables"),
     "Lifetime": ("headway.plan.lifetime", "Lifetime"),
+    "Loop": ("headway.plan.reinforcement", "Loop"),
+    "LoopQuestion": ("headway.plan.reinforcement", "LoopQuestion"),
+    "reinforcement": ("headway.plan.reinforcement", "reinforcement"),
     "lifetime_plan": ("headway.plan.lifetime", "lifetime_plan"),
     "design_tiers": ("headway.plan.tiers", "design_tiers"),
     "TrainingPlan": ("headway.plan.train", "TrainingPlan"),

@@ -10,7 +10,7 @@ import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -260,15 +260,20 @@ def measure_machine(
     whole = [d for d in memory if {"read", "product"} <= {r.what for r in rates if r.device == d}]
     if not whole:
         raise InputError(f"the machine cannot be measured: {'; '.join(missing)}")
+    _kept(rates)
+    return [
+        _machine(d, memory[d], [r for r in rates if r.device == d], others, stated if d == whole[-1] else None, tuple(missing))
+        for d in whole
+    ]  # fmt: skip
+
+
+def _kept(rates: Sequence[Rate]) -> None:
+    """Reads and float32 products of the processor, for the chip ``cpu``."""
     here = [r for r in rates if (r.device, r.by) == ("cpu", "numpy")]
     found_faster(
         max((max(r.runs) for r in here if r.what == "read"), default=0.0),
         max((max(r.runs) for r in here if (r.what, r.kind) == ("product", "float32")), default=0.0),
     )
-    return [
-        _machine(d, memory[d], [r for r in rates if r.device == d], others, stated if d == whole[-1] else None, tuple(missing))
-        for d in whole
-    ]  # fmt: skip
 
 
 def _machine(
