@@ -151,9 +151,11 @@ def measure_endpoint(
 
     async def run(lines: Lines | None) -> Swept:
         async with Endpoint(url, patience=patience, insecure=insecure, chat=chat) as endpoint:
-            return await sweep(
-                endpoint, wanted, lines, tell, memory_read if roof is not None and roof.at_hand else None
-            )
+            reading = memory_read if roof is not None and roof.at_hand else None
+            swept = await sweep(endpoint, wanted, lines, tell, reading)
+        if swept.reads:
+            found_faster(max(swept.reads))
+        return swept
 
     if journal is None:
         return measured(asyncio.run(run(None)), roof)
@@ -173,7 +175,6 @@ def measured(swept: Swept, roof: Roof | None = None) -> Measured:
     line = through(cells)
     fastest = roof
     if roof is not None and swept.reads:
-        found_faster(max(swept.reads))
         roof, fastest = roof.reading(float(np.median(swept.reads))), roof.reading(max(swept.reads))
     floor = _floor(roof, line) if roof is not None and line is not None else None
     estimate = line_of(roof.estimate, line) if roof is not None and line is not None else None

@@ -12,6 +12,7 @@ from headway.measure.fitted import Cell, Line
 from headway.measure.roofs import Roof
 
 _FULL = 1.1  # of the memory's bandwidth: beyond it, fewer bytes were read than the config says
+_BEATS = 0.97  # of a floor: what takes less is no scatter of a clock
 _SAME = 0.1  # of a batch's tokens per second: a change that gains less is none
 _ODD = 0.15  # of a step, by which C = 1 differs from the line before it is worth a word
 
@@ -32,7 +33,14 @@ class Verdict:
     text: str
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Print a measured share in whole per cent, below a tenth with two figures.
+
+    Parameters
+    ----------
+    share : float
+        [share]
+    """
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:,.0f} %"
 
 
@@ -52,8 +60,8 @@ def of_behaviour(b: Behaviour) -> list[Verdict]:
         beyond = f"beyond {b.preempts:,.0f} sequences" if b.preempts else "at every batch that was asked for"
         found.append(Verdict("preemption", f"preempts {beyond}: sequences lost their places in the middle and waited"))
     if b.cache is not None:
-        share = "" if math.isnan(b.cached) else f", {_percent(b.cached)} of its tokens found by the server's count"
-        took = f"a prompt sent again takes {_percent(b.again)} of its time{share}"
+        share = "" if math.isnan(b.cached) else f", {percent(b.cached)} of its tokens found by the server's count"
+        took = f"a prompt sent again takes {percent(b.again)} of its time{share}"
         found.append(Verdict("cache", f"prefix cache {'on' if b.cache else 'off'}: {took}"))
     if b.chunked:
         low, high = b.chunk
@@ -109,7 +117,7 @@ def _alone(line: Line, one: Cell) -> Verdict:
             f"one sequence at {one.context:,.0f} tokens takes {units.seconds(one.step)}; the line of the others says nothing of it",
         )
     off = one.step / on - 1
-    how = f"{_percent(abs(off))} {'above' if off > 0 else 'below'} the line" if abs(off) > _ODD else "on the line"
+    how = f"{percent(abs(off))} {'above' if off > 0 else 'below'} the line" if abs(off) > _ODD else "on the line"
     return Verdict(
         "alone",
         f"one sequence at {one.context:,.0f} tokens takes {units.seconds(one.step)}, {how} of the others ({units.seconds(on)})",
@@ -126,9 +134,9 @@ def _weights(line: Line, roof: Roof) -> Verdict | None:
     usual = ""
     if spread is not None:
         fast, slow = spread.around(said)
-        usual = f"; typical for {roof.setting.engine.name} is {_percent(min(floor / slow, 1))} to {_percent(min(floor / fast, 1))}"
+        usual = f"; typical for {roof.setting.engine.name} is {percent(min(floor / slow, 1))} to {percent(min(floor / fast, 1))}"
     most = units.si(roof.bandwidth, "B/s")
-    text = f"reads at {_percent(share)} of the memory's bandwidth at batch {one.batch} ({units.si(rate, 'B/s')} of {most}){usual}"
+    text = f"reads at {percent(share)} of the memory's bandwidth at batch {one.batch} ({units.si(rate, 'B/s')} of {most}){usual}"
     return Verdict("weights", text)
 
 
@@ -143,11 +151,11 @@ def _kv(line: Line, floor: Line, estimate: Line) -> Verdict | None:
     if floor.c.value / line.c.high > _FULL:
         return Verdict(
             "KV",
-            f"KV in fp8, or half or less of what the config says: at its bytes it would be read at {_percent(share)} of the bandwidth",
+            f"KV in fp8, or half or less of what the config says: at its bytes it would be read at {percent(share)} of the bandwidth",
         )
     said = floor.c.value / estimate.c.value if estimate.c.value > 0 else math.nan
     return Verdict(
-        "KV", f"reads the cache at {_percent(share)} of the memory's bandwidth (headway's estimate: {_percent(said)})"
+        "KV", f"reads the cache at {percent(share)} of the memory's bandwidth (headway's estimate: {percent(said)})"
     )
 
 
@@ -163,13 +171,13 @@ def _sequences(line: Line, floor: Line) -> Verdict | None:
         )
     return Verdict(
         "sequences",
-        f"a sequence more costs {units.seconds(line.b.value)} of a pass, its cache apart; at the peak it is {_percent(share)} of it",
+        f"a sequence more costs {units.seconds(line.b.value)} of a pass, its cache apart; at the peak it is {percent(share)} of it",
     )
 
 
 def _beaten(line: Line, roof: Roof) -> Verdict | None:
     """Physics beaten: what runs is not what was named."""
-    beaten = [c for c in (*line.cells, *line.apart) if c.best < 0.97 * roof.floor(c.batch, c.context)]
+    beaten = [c for c in (*line.cells, *line.apart) if c.best < _BEATS * roof.floor(c.batch, c.context)]
     if not beaten:
         return None
     one = beaten[0]
@@ -190,7 +198,7 @@ def of_prompts(rows: Sequence[tuple[float, float, float, int]], roof: Roof) -> l
     roof : Roof
         Of the machine at its best.
     """
-    beaten = [(n, best, roof.prompt(n, True)) for n, _, best, _ in rows if best < 0.97 * roof.prompt(n, True)]
+    beaten = [x for x in ((n, best, roof.prompt(n, True)) for n, _, best, _ in rows) if x[1] < _BEATS * x[2]]
     if not beaten:
         return []
     size, best, least = beaten[-1]

@@ -11,14 +11,14 @@ import numpy as np
 
 from headway import units
 from headway.errors import HeadwayError, InputError, PhysicsError
-from headway.plan.simulated import Place, placed
+from headway.plan.simulated import placed
 from headway.plan.train import TrainingPlan, TrainingQuestion, train
 from headway.questions import Request
 from headway.shown import Shown
-from headway.simulation.deployment import USUAL
 from headway.simulation.requests import Requests
 from headway.simulation.results import Simulated
-from headway.simulation.traffic.lengths import Lengths, lengths
+from headway.simulation.traffic.lengths import lengths
+from headway.simulation.traffic.sessions import identities
 
 Way = Literal["together", "in turns", "ahead"]
 WAYS: tuple[Way, ...] = ("together", "in turns", "ahead")
@@ -215,29 +215,25 @@ def reinforcement(q: LoopQuestion) -> Loop:
     prompts, output, length = _answers(q)
     whole = placed(q.request)
     tokens = float((prompts + output).sum())
-    tried: list[Iterated] = []
-    runs: dict[int, Simulated] = {}
-    plans: dict[int, TrainingPlan] = {}
+    tried: list[tuple[Iterated, Simulated, TrainingPlan]] = []
     left: list[str] = []
-    for way, generating, training in _splits(q, whole.setting.system.chips):
+    for generating, training, ways in _splits(q, whole.setting.system.chips):
         try:
-            if training not in plans:
-                plans[training] = _training(q, training, tokens, length)
-            if generating not in runs:
-                runs[generating] = _generated(q, generating, prompts, output)
+            plan = _training(q, training, tokens, length)
+            run = _generated(q, generating, prompts, output)
         except HeadwayError as error:
             left.append(f"{generating:,} + {training:,} chips: {error}")
             continue
-        tried.append(_iterated(q, way, runs[generating], plans[training], generating, training, tokens))
+        tried += [(_iterated(q, way, run, plan, tokens), run, plan) for way in ways]
     if not tried:
         raise PhysicsError(
             f"no split of {whole.setting.system.name} runs the loop: {left[0] if left else 'too few chips'}"
         )
-    tried.sort(key=lambda x: x.seconds)
-    best, price = tried[0], whole.setting.system.price
+    tried.sort(key=lambda x: x[0].seconds)
+    (best, run, plan), price = tried[0], whole.setting.system.price
     dollars = None if price is None else q.iterations * best.seconds * best.chips * price
     return Loop(
-        q, best, tuple(tried), tuple(dict.fromkeys(left)), runs[best.generating], plans[best.training], tokens, float(output.sum()), dollars
+        q, best, tuple(x for x, _, _ in tried), tuple(left), run, plan, tokens, float(output.sum()), dollars
     )  # fmt: skip
 
 
@@ -258,41 +254,36 @@ def _checked(q: LoopQuestion) -> None:
 def _answers(q: LoopQuestion) -> tuple[np.ndarray, np.ndarray, int]:
     """Prompts and answers of an iteration, one of each group after another; sequence of training. [tokens, tokens, tokens]"""
     rng = np.random.default_rng(q.seed)
-    asked: Lengths = lengths(q.prompt, "--prompt")
-    each = asked.draw(q.prompts, rng)
+    each = lengths(q.prompt, "--prompt").draw(q.prompts, rng)
     output = lengths(q.answer, "--answer").draw(q.prompts * q.group, rng)
     prompts = np.repeat(each, q.group)
-    each_whole = (prompts + output).astype(float)
-    attended = float((each_whole**2).sum() / each_whole.sum())  # of packed answers that do not see each other
+    whole = (prompts + output).astype(float)
+    attended = float((whole**2).sum() / whole.sum())  # of packed answers that do not see each other
     return prompts, output, math.ceil(attended / _ROUND) * _ROUND
 
 
-def _splits(q: LoopQuestion, chips: int) -> Iterator[tuple[Way, int, int]]:
-    """Ways and chips of both."""
+def _splits(q: LoopQuestion, chips: int) -> Iterator[tuple[int, int, list[Way]]]:
+    """Chips that generate, chips that train, and the ways in which these do."""
     if q.chips is not None and not 1 <= q.chips < chips:
         raise InputError(f"--rollout-chips: {q.chips}; 1 to {chips - 1:,} of the {chips:,} chips")
     if q.way in (None, "together") and q.chips is None:
-        yield "together", chips, chips
+        yield chips, chips, ["together"]
+    apart: list[Way] = [w for w in WAYS[1:] if q.way in (None, w)]
     shares = sorted({chips * i // _EIGHTHS for i in range(1, _EIGHTHS)} - {0}) if q.chips is None else [q.chips]
-    for way in ("in turns", "ahead"):
-        if q.way in (None, way):
-            for generating in shares:
-                yield way, generating, chips - generating
+    if apart:
+        yield from ((generating, chips - generating, apart) for generating in shares)
 
 
 def _generated(q: LoopQuestion, chips: int, prompts: np.ndarray, output: np.ndarray) -> Simulated:
     """All answers of an iteration, begun at once."""
     size = len(prompts)
-    longest = {"prompt": float(prompts.mean()), "output": float(output.mean())}
-    where: Place = placed(replace(q.request, chips=chips, context=None, **longest))
-    blocks = -(-prompts // _BLOCK)
-    first = np.concatenate([[0], np.cumsum(blocks)])
-    place = np.arange(first[-1]) - np.repeat(first[:-1], blocks)
-    hashes = np.repeat(np.repeat(np.arange(q.prompts), q.group), blocks) * (int(blocks.max()) + 1) + place
+    means = {"prompt": float(prompts.mean()), "output": float(output.mean())}
+    where = placed(replace(q.request, chips=chips, context=None, **means))
+    hashes, first = identities(np.repeat(np.arange(q.prompts), q.group), -(-prompts // _BLOCK), 0)
     asked = Requests(
         np.zeros(size), prompts, output, hashes=hashes, first_hash=first, hash_tokens=_BLOCK, name="rollouts"
     )
-    found = where.run(asked, USUAL)
+    found = where.run(asked)
     if not found.ended.all():
         lost = int((~found.ended).sum())
         raise PhysicsError(
@@ -309,9 +300,7 @@ def _training(q: LoopQuestion, chips: int, tokens: float, length: int) -> Traini
     return train(replace(t, chips=chips, tokens=trained * q.iterations, sequence=sequence, batch=batch))
 
 
-def _iterated(
-    q: LoopQuestion, way: Way, run: Simulated, plan: TrainingPlan, generating: int, training: int, tokens: float
-) -> Iterated:
+def _iterated(q: LoopQuestion, way: Way, run: Simulated, plan: TrainingPlan, tokens: float) -> Iterated:
     """One iteration from its parts."""
     step = plan.step
     steps = tokens * q.trained / step.recipe.tokens * step.seconds
@@ -319,7 +308,8 @@ def _iterated(
     weights = _sent(run)
     answers = run.span
     apart = max(answers, passes + steps) if way == "ahead" else answers + passes + steps
-    return Iterated(way, generating, training, answers, passes, steps, weights, apart + weights, _tail(run))
+    chips = run.deployment.setting.system.chips, step.recipe.chips
+    return Iterated(way, *chips, answers, passes, steps, weights, apart + weights, _tail(run))
 
 
 def _tail(run: Simulated) -> float:

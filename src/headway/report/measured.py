@@ -8,6 +8,7 @@ from typing import Any
 from headway import units
 from headway.measure.fitted import Line, Number
 from headway.measure.measuring import ENOUGH, Measured
+from headway.measure.verdicts import percent
 from headway.records.measured import step_rows
 from headway.tables import table_text
 
@@ -104,10 +105,6 @@ def _terms(m: Measured) -> str:
     return table_text(heads, body) + f"\n{knee}\n{where}{apart}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:,.0f} %"
-
-
 def _batch(value: float) -> str:
     return "no batch" if math.isinf(value) else f"{value:,.3g}"
 
@@ -118,7 +115,7 @@ def _term(line: Line, floor: Line | None, estimate: Line | None, key: str) -> li
     if floor is None or estimate is None:
         return found
     least, said = getattr(floor, key).value, getattr(estimate, key).value
-    share = _percent(least / one.value) if one.certain and least > 0 else "—"
+    share = percent(least / one.value) if one.certain and least > 0 else "—"
     return [*found, units.seconds(least), units.seconds(said), share]
 
 

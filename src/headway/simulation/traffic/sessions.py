@@ -53,7 +53,7 @@ def alike(requests: Requests, shared: int) -> Requests:
     if not shared:
         return requests
     blocks = np.minimum(requests.prompt, shared) // BLOCK
-    hashes, first = _identities(np.zeros(len(blocks), dtype=np.int64), blocks, 0)
+    hashes, first = identities(np.zeros(len(blocks), dtype=np.int64), blocks, 0)
     return dataclasses.replace(requests, hashes=hashes, first_hash=first, hash_tokens=BLOCK)
 
 
@@ -259,7 +259,7 @@ def conversations(
     later = kept != (np.cumsum(turns) - turns)[session[kept]]
     if hash_tokens < 1:
         raise InputError(f"sessions: blocks of {hash_tokens} tokens; at least 1 is needed")
-    hashes, first_hash = _identities(session[kept], prompt[kept] // hash_tokens, shared // hash_tokens)
+    hashes, first_hash = identities(session[kept], prompt[kept] // hash_tokens, shared // hash_tokens)
     place = np.full(len(session), -1, dtype=np.int64)
     place[kept] = np.arange(len(kept))
     return Requests(
@@ -290,8 +290,23 @@ def _grown(turns: Ints, new: Ints, output: Ints, shared: int, longest: int) -> t
     return session, prompt, kept[np.argsort(kept != begin[kept], kind="stable")]
 
 
-def _identities(session: Ints, blocks: Ints, shared: int) -> tuple[Ints, Ints]:
-    """Identities of requests' blocks: the first `shared` are everybody's, the others a session's own, from disjoint ranges."""
+def identities(session: Ints, blocks: Ints, shared: int) -> tuple[Ints, Ints]:
+    """Return identities of requests' blocks, and where each request's begin: the first blocks are everybody's, others a session's own.
+
+    Parameters
+    ----------
+    session : array of int
+        Of each request, from 0: requests of one share their blocks. [1]
+    blocks : array of int
+        Of each request's prompt. [blocks]
+    shared : int
+        That all requests begin with. [blocks]
+
+    Raises
+    ------
+    InputError
+        For more blocks than are held.
+    """
     first = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
     if first[-1] > MOST_BLOCKS:
         raise InputError(
