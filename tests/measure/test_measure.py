@@ -13,11 +13,12 @@ import pytest
 import lab_server
 from headway.cli import app
 from headway.errors import InputError
+from headway.measure.behaviour import behaviour
 from headway.measure.fitted import Cell, cells_of, line_of, through
 from headway.measure.measuring import measure_endpoint as measure
 from headway.measure.measuring import percentiles
 from headway.measure.roofs import roof_of
-from headway.measure.runs import decoded, passes_beside, stalled, together
+from headway.measure.runs import Run, decoded, passes_beside, stalled, together
 from headway.measure.streams import Collected, Piece, Stream, streamed
 from headway.measure.sweeps import Loads, Sweep
 from headway.measure.verdicts import of_line
@@ -472,8 +473,6 @@ def test_a_roofline_that_is_beaten_says_so():
 
 
 def test_cells_of_runs_without_a_window():
-    from headway.measure.runs import Run
-
     row = {
         "batch": 2, "together": 1, "stalled": 0, "window_s": 0.0, "tokens": 0.0, "step_s": None, "context": None, "prompt": 9.0,
         "made": 4.0, "first_s": 1.0, "ahead": 4.0,
@@ -481,3 +480,18 @@ def test_cells_of_runs_without_a_window():
     (cell,) = cells_of({"x": [Run("decode", "x", row)]})
     assert not cell.whole
     assert math.isnan(cell.step)
+
+
+def test_one_odd_run_hides_no_chunks():
+    def beside(*passes, prompt):
+        row = {"prompt": prompt, "riders": 2, "longest_s": None, "gap_s": 0.01, "ttft_s": 0.1}
+        return [Run("beside", str(prompt), {**row, "passes": n}) for n in passes]
+
+    cut = {
+        "short": beside(4, 4, 4, prompt=250),
+        "long": beside(8, 1, 8, prompt=500),
+    }  # of 64 tokens a pass, two of them answers'
+    found = behaviour([], {}, cut)
+    assert found.chunked
+    assert found.chunk[0] <= 64 <= found.chunk[1]
+    assert not behaviour([], {}, {"short": beside(1, 1, 1, prompt=250), "long": beside(1, 9, 1, prompt=500)}).chunked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,9 @@ def _chunk(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
             key = round(r["prompt"] / 10)
             by.setdefault(key, []).append(r["passes"])
             sizes.setdefault(key, []).append(r["prompt"])
-    pieces = {k: round(min(v)) for k, v in by.items()}  # a pass that was under way counts as one where it came in late
+    pieces = {
+        k: round(median_low(v)) for k, v in by.items()
+    }  # fewer, where runs differ: a pass under way counts where it came in late
     if not pieces:
         return math.nan, math.nan
     longest = max(pieces)
