@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := tests/roofline tests/parallel tests/search tests/plan/test_speculation.py
 
-.PHONY: demo test check types fuzz kills mutants bench vega browser docs site gallery accuracy measure-sweep measure-vllm training profiles format clean
+.PHONY: demo test check types fuzz kills mutants bench vega browser docs site site-check gallery accuracy measure-sweep measure-vllm training profiles format clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml
@@ -64,6 +64,9 @@ docs: $(READY)  ## regenerate the generated parts of README and docs
 
 site: $(READY)  ## the documentation as a site that asks nobody: build/site/html
 	@$(BIN)/python docs/site.py
+
+site-check: site browser  ## every page of the site in Chromium, light and dark, 1280 and 360 px: axe, console, requests, widths; four minutes
+	@$(BIN)/python tests/web/site_pages.py build/site/html
 
 gallery: $(READY)  ## draw the gallery anew: a picture per system of the lecture
 	@$(BIN)/python docs/gallery.py

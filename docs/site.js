@@ -4,3 +4,10 @@ function reachable() {
 }
 new MutationObserver(reachable).observe(document.documentElement, { childList: true, subtree: true });
 reachable();
+// Words that are explained under the pointer are explained on a tap, too.
+document.addEventListener("pointerup", (event) => {
+  const word = event.pointerType !== "mouse" && event.target.closest("abbr");
+  if (!word) return;
+  word.tabIndex = -1;
+  word.focus();
+});

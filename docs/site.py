@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import headway
+from headway.equations import equations
+from headway.learn.claims import claims
 from headway.learn.lessons import lessons
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +24,42 @@ _ROOMS = {
     "equations": "Equations", "lecture": "The lecture", "learn": "Cards and lessons", "questions": "Questions", "figures": "Figures",
     "catalog": "Catalogue", "lab": "The lab", "measure": "Measuring", "errors": "Errors",
 }  # fmt: skip
+
+
+_WORDS = re.compile(r"^\| (?!word |---)(.+?) \| (.+?) \| .*\|$", re.MULTILINE)
+_SYSTEM = re.compile(r"\bSYS-[A-I]\d+\b")
+_OTHERWISE = {"architecture.md": ("floor", "floors", "Floor", "Floors")}  # pages that use a word in its everyday sense
+
+
+def glossary() -> dict[str, str]:
+    """Return what the glossary's words of the field mean."""
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    return {
+        word: re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", meaning).replace("`", "")
+        for words, meaning in _WORDS.findall(text[text.index("<!-- words -->") : text.index("<!-- end -->")])
+        for word in words.split(", ")
+    }
+
+
+def explained(texts: list[str]) -> dict[str, str]:
+    """Return what stands under the pointer, by word as it is written: the glossary's, equations and claims by number."""
+    known = glossary()
+    found = {s: f"a system of the lecture: {known['SYS']}" for t in texts for s in _SYSTEM.findall(t)}
+    for e in equations():
+        found |= {
+            x: f"the lecture's {e.title}: {e.formula}"
+            for x in (e.id, *e.aliases)
+            if re.fullmatch(r"(E|SYS-[A-I])\d+", x)
+        }
+    found |= {c.id: f"{c.topic}: {c.used}" for c in claims()}
+    for word, meaning in known.items():
+        many = (
+            word
+            if not word[-1].isalpha() or word.endswith("s")
+            else word + ("es" if word.endswith(("ch", "x")) else "s")
+        )
+        found |= {x: meaning for w in (word, many) for x in (w, w[0].upper() + w[1:] if len(w) > 3 else w)}
+    return found
 
 
 def page(text: str) -> str:
@@ -79,6 +118,9 @@ def gather(build: Path) -> None:
     for name in ("site.css", "site.js"):
         shutil.copy(DOCS / name, pages / name)
     (pages / "index.md").write_text(home(), encoding="utf-8")
+    for name, words in _OTHERWISE.items():
+        with (pages / name).open("a", encoding="utf-8") as file:
+            file.write("".join(f'\n*[{word}]: ""\n' for word in words))
     rooms = reference()
     for room, text in rooms.items():
         (pages / "reference" / f"{room}.md").write_text(text, encoding="utf-8")
@@ -86,11 +128,16 @@ def gather(build: Path) -> None:
     of_lessons = [f'    {{ "{x.place}. {x.title}" = "lessons/{x.place:02d}-{x.id}.md" }},' for x in lessons()]
     of_rooms = [f'    {{ "{_ROOMS[room]}" = "reference/{room}.md" }},' for room in rooms]
     told = told.replace("    #lessons", "\n".join(of_lessons)).replace("    #reference", "\n".join(of_rooms))
+    known = explained([f.read_text(encoding="utf-8") for f in pages.rglob("*.md")])
+    told += "".join(f"{json.dumps(word)} = {json.dumps(meaning)}\n" for word, meaning in known.items())
     (build / "zensical.toml").write_text(told, encoding="utf-8")
 
 
-def mended(text: str) -> str:
-    """Return a built page that asks nobody for scripts and whose landmarks have names of their own."""
+def mended(text: str, path: str = "") -> str:
+    """Return a built page that asks nobody for scripts, with landmarks of names of their own, and no words explained in headings."""
+    text = text.replace("#glossary'", "../" * path.count("/") + "glossary.html'")
+    where = ".*" if path == "glossary.html" else r"<(h[1-6])\b.*?</\1>"
+    text = re.sub(where, lambda m: re.sub(r"</?abbr\b[^>]*>", "", m[0]), text, flags=re.DOTALL)
     seen: dict[str, int] = {}
 
     def own(match: re.Match[str]) -> str:
@@ -108,7 +155,8 @@ def main() -> int:
     done = subprocess.run([Path(sys.executable).parent / "zensical", "build", "--clean"], cwd=build, check=False)
     if done.returncode == 0:
         for file in (build / "html").rglob("*.html"):
-            file.write_text(mended(file.read_text(encoding="utf-8")), encoding="utf-8")
+            path = file.relative_to(build / "html").as_posix()
+            file.write_text(mended(file.read_text(encoding="utf-8"), path), encoding="utf-8")
         print(f"the site is in {build / 'html' / 'index.html'}")
     return done.returncode
 

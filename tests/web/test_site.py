@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
 import shlex
 import subprocess
 import sys
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from cyclopts import CycloptsError
 from page_tab import BROWSER
+from site_pages import faults, served
 
 from headway.cli.app import app
 
@@ -40,18 +37,10 @@ def test_every_page_has_its_place():
     assert [f.name for f in (ROOT / "docs").glob("*.md") if f'"{f.name}"' not in told] == []
 
 
-class Silent(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def address(site):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with served(site) as found:
+        yield found
 
 
 class Links(HTMLParser):
@@ -88,25 +77,35 @@ def test_links_lead_somewhere_and_pictures_say_what_they_show(site):
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_in_a_browser(chromium, address, scheme):
-    """Nothing is complained about, nothing is asked of others, axe finds nothing; search finds a page."""
-    context = chromium.new_context(color_scheme=scheme)
-    tab, said, asked = context.new_page(), [], []
-    tab.on("console", lambda m: said.append(m.text))
-    tab.on("pageerror", lambda e: said.append(str(e)))
-    tab.on("request", lambda r: asked.append(r.url))
-    for path in ("index.html", "lessons/02-batch.html", "reference/batching.html", "accuracy.html", "gallery.html"):
-        tab.goto(address + path)
-        tab.wait_for_selector("h1")
-        bad = [(v["id"], v["nodes"][0]["html"][:100]) for v in Axe().run(tab).response["violations"]]
-        assert bad == [], path
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_pages_in_a_browser(chromium, address, scheme, width):
+    """A page of each kind; `make site-check` looks at all."""
+    pages = ("index.html", "lessons/02-batch.html", "reference/batching.html", "accuracy.html", "glossary.html")
+    assert faults(chromium, address, pages, scheme, width) == []
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+def test_search_finds_and_words_are_explained_under_the_pointer_and_on_a_tap(chromium, address):
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.goto(address + "lessons/02-batch.html")
+    assert tab.locator("h1 abbr, h2 abbr, code abbr, nav abbr").count() == 0
+    word = tab.locator("article abbr", has_text="sparsity").first
+    word.hover()
+    told = tab.locator(".md-tooltip2--active", has_text="total over active parameters")
+    told.wait_for()
     tab.keyboard.press("Control+k")
     tab.keyboard.type("balance batch")
     tab.wait_for_selector("mark")
     context.close()
-    assert said == []
-    assert [u for u in asked if not u.startswith((address, "data:", "blob:"))] == []
+    phone = chromium.new_context(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 900})
+    tab = phone.new_page()
+    tab.goto(address + "lessons/02-batch.html")
+    tab.locator("article abbr", has_text="sparsity").first.tap()
+    tab.locator(".md-tooltip2--active").wait_for()
+    tab.locator("footer a", has_text="glossary").click()
+    tab.wait_for_url("**/glossary.html")
+    phone.close()
 
 
 def commands():
