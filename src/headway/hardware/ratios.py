@@ -8,7 +8,7 @@ Real = Any  # a float or a NumPy array; everything broadcasts
 
 
 def hardware_ratio(peak_flops: Real, bandwidth: Real, bytes_per_parameter: Real) -> Real:
-    r"""Return H, multiply-adds per parameter read, dimensionless (lecture E6, SYS-A4).
+    """Return H, multiply-adds per parameter read, dimensionless (lecture E6, SYS-A4).
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def hardware_ratio(peak_flops: Real, bandwidth: Real, bytes_per_parameter: Real)
 
     Notes
     -----
-    .. math:: H = \frac{FLOPS}{2} \cdot \frac{w}{BW}
+    H = (FLOPS / 2) w / BW
 
     About 300 on H100 and B200; the lecture's mode uses 300 outright.
     """

@@ -79,7 +79,7 @@ def router(hidden: int, count: int, *, module: str = "mlp.gate", bias: bool = Fa
 
 
 def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0) -> Real:
-    r"""Return the expected number of distinct experts that a batch of tokens touches (lecture 1.3 [D], SYS-A10).
+    """Return the expected number of distinct experts that a batch of tokens touches (lecture 1.3 [D], SYS-A10).
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def touched_experts(experts: Real, active: Real, tokens: Real, skew: float = 0.0
 
     Notes
     -----
-    .. math:: E \left(1 - (1 - k/E)^T\right)
+    E (1 - (1 - k/E)^T)
 
     k experts at T = 1, all of them at large T; 163 and 222 of 256 at T = 32 and 64 with k = 8. Balanced routing is an
     assumption; any skew touches fewer.

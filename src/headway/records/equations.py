@@ -32,9 +32,7 @@ def derivation(e: Equation) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for name in e.functions:
         text = inspect.getdoc(_named(name)) or ""
-        notes = (
-            text.partition("\nNotes\n-----\n")[2].split("\n\nExamples\n")[0].split("\n>>>")[0].replace(".. math::", "")
-        )
+        notes = text.partition("\nNotes\n-----\n")[2].split("\n\nExamples\n")[0].split("\n>>>")[0]
         found.append(
             {"function": f"headway.{name}", "says": text.split("\n\n")[0].replace("\n", " "), "notes": notes.strip()}
         )
