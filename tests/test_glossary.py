@@ -30,14 +30,14 @@ KNOWN = {
 # Words that no capital gives away; where a page has one the glossary explains it.
 TERMS = """
 activations, all-gather, all-reduce, all-to-all, annuity, backward pass, balance batch, bisection, bubble, bulk-service, closed
-loop, coefficient of variation, collective, context parallelism, continuous batching, decode, dense model, drain time, drafts,
-embedding, expert parallelism, Feistel, feed-forward, floor, frontier, gradient, goldilocks, hit rate, importance sampling,
-indexer, ideal machine, knee, latent, least squares, likelihood, Little's law, logits, mean field, memory bound, micro-batch,
-node, off-policy, oracle, out of fold, over-training, p99, paged, pipeline, Poisson, prefill, prefix cache, prior, processor
-sharing, prompt cache, quantile, quantisation, reduce-scatter, reinforcement learning, residual, reversible, ring attention,
-rollout, roofline, rotary embedding, router, safetensors, scale-out, scale-up, scaling law, scrape, sliding window, softmax,
-sparse attention, sparsity, speculative decoding, square-root law, stack distance, static batch, Student's t, tensor parallelism,
-tier, time to live, torus, two-batch overlap, vocabulary, zero-bubble, Zipf
+loop, coefficient of variation, collective, context parallelism, continuous batching, crossover, decode, dense model, drafts,
+drain time, elasticity, embedding, expert parallelism, feed-forward, Feistel, floor, frontier, goldilocks, gradient, hit rate,
+hub, ideal machine, importance sampling, indexer, knee, latent, least squares, likelihood, Little's law, logits, loss, mean field,
+memory bound, micro-batch, node, off-policy, oracle, out of fold, over-training, p99, paged, pipeline, Poisson, posterior,
+prefill, prefix cache, prior, processor sharing, prompt cache, quantile, quantisation, reduce-scatter, reinforcement learning,
+residual, reversible, ring attention, rollout, roofline, rotary embedding, router, safetensors, scale-out, scale-up, scaling law,
+scrape, sliding window, softmax, sparse attention, sparsity, speculative decoding, square-root law, stack distance, static batch,
+Student's t, tensor parallelism, tier, time to live, torus, tower, two-batch overlap, vocabulary, zero-bubble, Zipf
 """
 
 
