@@ -26,7 +26,7 @@ def loop_figure(found: Loop) -> Spec:
     """
     b, q = found.best, found.question
     about = [
-        f"{found.plan.model.name} on {found.simulated.deployment.setting.system.name}: {q.prompts:,} prompts x {q.group} answers, "
+        f"{found.plan.model.name} on {q.request.system}: {q.prompts:,} prompts x {q.group} answers, "
         f"{units.tokens(found.generated)} tokens",
         f"{units.seconds(b.seconds)} an iteration at the fastest, {units.per_cent(b.idle)} of the chips' time idle",
     ]
