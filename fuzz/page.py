@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -75,7 +77,8 @@ def calls(count, rng):
     """Ask so many; return what went wrong, and what was seen."""
     known, wrong, seen = schemas(), [], Counter()
     command = [sys.executable, "-m", "headway", "web", "--port", "0", "--seconds", "8s"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    home = {"XDG_DATA_HOME": tempfile.mkdtemp()}  # reviews of cards are kept there, not with the user's
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | home)
     try:
         address = re.search(r"http://\S+/", server.stdout.readline())[0]
         asked = [question(rng, known) for _ in range(count)]

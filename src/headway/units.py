@@ -119,6 +119,16 @@ def share(text: str) -> float:
     return found if 0 < found <= 1 else math.nan
 
 
+def portion(text: str) -> float:
+    """Read a share that may be nothing: `share`, or zero; NaN of anything else. [share]
+
+    Parameters
+    ----------
+    text : str
+    """
+    return 0.0 if text.strip().removesuffix("%").strip() in ("0", "0.0") else share(text)
+
+
 def si(value: float, unit: str = "", digits: int = 3) -> str:
     """Print `value` with a metric prefix and `digits` significant figures: ``si(4.8e12, "B/s") == "4.8 TB/s"``.
 

@@ -125,3 +125,19 @@ def test_one_card_changes_nothing(tmp_path, capsys):
     assert run(["learn", "--card", "balance-batch", "--seed", "5"]) == 0
     assert "answer: a number" in capsys.readouterr().out
     assert not file.exists()
+
+
+def test_one_card_that_is_kept_is_a_review(tmp_path, capsys):
+    file = tmp_path / "p.jsonl"
+    ask = ["learn", "--card", "balance-batch", "--progress", str(file)]
+    assert run([*ask, "--answer", "2400", "--hints", "1", "--keep", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    (kept,) = reviews(file)
+    assert (kept.card, kept.rating, kept.hints, kept.seed) == ("balance-batch", 2, 1, None)
+    (standing,) = (s for s in standings([kept]) if s.card.id == "balance-batch")
+    assert said["due"] == standing.due.isoformat()
+    assert run([*ask, "--answer", "2400", "--keep"]) == 0
+    assert f"kept in {file}; due again" in capsys.readouterr().out
+    assert len(reviews(file)) == 2
+    assert run([*ask, "--keep"]) == 2
+    assert "--keep and --hints are about an answer" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -56,16 +58,20 @@ def test_others_are_counted_and_the_own_work_is_not():
         end = time.monotonic() + 0.4
         while time.monotonic() < end:
             pass
-    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    spins = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"  # a server whose engine spins
+    other = subprocess.Popen([sys.executable, "-c", spins], start_new_session=True)
+    time.sleep(0.2)
     try:
-        with Others() as crowd:
-            time.sleep(0.4)
+        with Others() as crowd, Others(other.pid) as beside:
+            time.sleep(0.5)
     finally:
-        other.kill()
+        os.killpg(other.pid, signal.SIGKILL)
         other.wait()
     assert crowd.cores is not None
     assert quiet.cores is not None
     assert crowd.cores > 0.5  # a child that has not ended counts as somebody else's
+    assert beside.cores is not None
+    assert beside.cores < crowd.cores - 0.15  # unless it is the one that is measured, with what it has started
     assert crowd.cores + 0.1 > quiet.cores or quiet.cores < probes.cores()
 
 

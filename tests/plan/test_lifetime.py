@@ -31,6 +31,15 @@ def test_prices_are_the_plans(found):
     assert found.rl_factor == pytest.approx((p.token + p.per_parameter * n) / (n * p.flop) + 6 * 0.25)
 
 
+def test_idle_chips_of_reinforcement_are_paid(found):
+    idle = lifetime_plan(SERVED, TRAINED, 1e14, rollouts=1e13, trained=0.25, idle=0.6)
+    assert idle.rl_factor == pytest.approx(found.rl_factor / 0.4)
+    for a, b in zip(idle.laws, found.laws, strict=True):
+        assert a.asked.reinforcement == pytest.approx(b.asked.reinforcement / 0.4)
+        assert (a.asked.serving, a.asked.pretraining) == (b.asked.serving, b.asked.pretraining)
+        assert a.optimum.best.n < b.optimum.best.n  # what costs by the token makes models smaller
+
+
 def test_each_law_answers_at_equal_loss(found):
     assert [x.name for x in found.laws] == ["besiroglu2024", "hoffmann2022"]
     for x in found.laws:
@@ -50,6 +59,8 @@ def test_what_cannot_be():
         lifetime_plan(SERVED, TRAINED, -1.0)
     with pytest.raises(InputError, match="from 0 to 1"):
         lifetime_plan(SERVED, TRAINED, 1e12, trained=2.0)
+    with pytest.raises(InputError, match="--rl-idle: 1; a share is needed"):
+        lifetime_plan(SERVED, TRAINED, 1e12, rollouts=1e12, idle=1.0)
     with pytest.raises(InputError, match="unknown scaling law"):
         lifetime_plan(SERVED, TRAINED, 1e12, law="nobody")
 
@@ -63,7 +74,12 @@ def test_the_command_line(capsys, tmp_path):
     rows = json.loads(picture.read_text())["layer"][0]["data"]["values"]
     best = answer["laws"][0]["best"]["total_dollars"]
     assert min(r["dollars"] for r in rows if r["part"] == "together") * 1e6 == pytest.approx(best, rel=0.01)
-    assert cli([*ask, "--demand", "1T"]) == 0
-    assert "justified by serving" in capsys.readouterr().out
+    assert cli([*ask, "--demand", "1T", "--rl-tokens", "1T", "--rl-idle", "60%", "--trained", "0%", "--why"]) == 0
+    said = capsys.readouterr().out
+    assert "justified by serving" in said
+    assert "chips idle 60 % of the time" in said
+    assert "over 0.4: chips that idle" in said
+    assert cli([*ask, "--demand", "1T", "--csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7  # two laws of three sizes
     assert cli(ask) == 2
     assert "--demand" in capsys.readouterr().err

@@ -82,6 +82,7 @@ def test_costs_are_what_they_say():
     assert p.pretraining(1e9, 2e10) == pytest.approx(6 * 1e9 * 2e10 * 3e-18)  # lecture E19
     assert p.serving(1e9) == pytest.approx(2e14 * (1e-6 + 3e-8))
     assert p.reinforcement(1e9) == pytest.approx(1e12 * (1e-6 + 3e-8 + 6 * 0.5 * 1e9 * 3e-18))
+    assert dataclasses.replace(p, idle=0.75).reinforcement(1e9) == pytest.approx(4 * p.reinforcement(1e9))
     assert equal_loss_tokens(scaling_law(), 1e6, 1.9) == math.inf  # so small a model never gets there
     with pytest.raises(InputError, match="above 0"):
         lifetime_optimum(scaling_law(), 0, D, PRICES)

@@ -35,8 +35,8 @@ def test_iterations_are_made_of_their_parts(found):
             assert x.seconds == pytest.approx(max(x.answers, x.passes + x.steps) + x.weights)
         else:
             assert x.seconds == pytest.approx(x.answers + x.passes + x.steps + x.weights)
-    ahead = {x.generating: x.seconds for x in found.tried if x.way == "ahead"}
-    turns = {x.generating: x.seconds for x in found.tried if x.way == "in turns"}
+    ahead = {(x.generating, x.layout): x.seconds for x in found.tried if x.way == "ahead"}
+    turns = {(x.generating, x.layout): x.seconds for x in found.tried if x.way == "in turns"}
     assert all(ahead[n] < turns[n] for n in ahead)
     assert found.best.seconds == min(x.seconds for x in found.tried)
 
@@ -49,6 +49,17 @@ def test_answers_are_the_simulators_and_training_the_plans(found):
     assert b.steps == pytest.approx(found.tokens / step.recipe.tokens * step.seconds)
     assert b.passes == pytest.approx(b.steps / 3)  # lecture 6.1: forward 2 N of 6 N
     assert found.generated == log.requests.output.sum()
+
+
+def test_every_size_of_replica_is_tried(found):
+    by = {x.layout: x for x in found.tried if (x.way, x.generating) == ("ahead", 8)}
+    assert {"tp1", "tp2", "tp4", "tp8"} <= by.keys()
+    assert found.best in found.splits
+    pinned = dataclasses.replace(ASKED, request=dataclasses.replace(REQUEST, layout="tp1"), chips=8, way="ahead")
+    (only,) = reinforcement(pinned).tried
+    assert only.layout == "tp1"
+    assert only.seconds == pytest.approx(by["tp1"].seconds)
+    assert found.best.seconds < reinforcement(dataclasses.replace(pinned, chips=None, way=None)).best.seconds
 
 
 def test_answers_to_a_prompt_share_its_cache_where_they_meet():
@@ -66,11 +77,12 @@ def test_the_factor_is_the_cost_over_training_flops(found):
 
 
 def test_equal_answers_leave_no_tail(found):
-    alike = reinforcement(dataclasses.replace(ASKED, answer="1k", prompt="1k", chips=8, way="ahead"))
-    spread = next(x for x in found.tried if (x.way, x.generating) == ("ahead", 8))
+    pinned = dataclasses.replace(ASKED, request=dataclasses.replace(REQUEST, layout="tp1"), chips=8, way="ahead")
+    alike = reinforcement(dataclasses.replace(pinned, answer="1k", prompt="1k"))
+    spread = next(x for x in found.tried if (x.way, x.generating, x.layout) == ("ahead", 8, "tp1"))
     assert alike.best.tail == pytest.approx(0, abs=0.02)
     assert spread.tail > 0.05
-    more = reinforcement(dataclasses.replace(ASKED, forwards=0.0, trained=0.5, chips=8, way="ahead")).best
+    more = reinforcement(dataclasses.replace(pinned, forwards=0.0, trained=0.5)).best
     assert more.passes == 0
     assert more.steps < spread.steps
 
@@ -87,6 +99,7 @@ def test_dollars_are_the_rent_of_all_chips(found):
         ({"group": 1_000_000}, "answers; at most"),
         ({"trained": 0.0}, "--trained: 0"),
         ({"chips": 16}, "--rollout-chips: 16; 1 to 15 of the 16 chips"),
+        ({"chips": 8, "way": "together"}, "--way together: all chips do both by turns"),
         ({"answer": "long"}, "is no length"),
         ({"forwards": np.nan}, "--forwards"),
     ],
@@ -96,7 +109,7 @@ def test_bad_questions(change, says):
         reinforcement(dataclasses.replace(ASKED, **change))
 
 
-def test_as_a_verb(capsys):
+def test_as_a_verb(capsys, tmp_path):
     words = [
         "rl",
         "llama-3.1-8b",
@@ -110,9 +123,22 @@ def test_as_a_verb(capsys):
         "8",
         "--way",
         "ahead",
+        "--layout",
+        "tp1",
     ]
     assert app.run([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["best"]["shares"]["last answers"] > 0
-    assert app.run(words) == 0
-    assert "of the chips' time idle" in capsys.readouterr().out
+    chart = tmp_path / "rl.json"
+    assert app.run([*words, "--why", "-o", str(chart)]) == 0
+    said = capsys.readouterr().out
+    assert "of the chips' time idle" in said
+    assert "until the last has ended" in said  # of --why
+    drawn = json.loads(chart.read_text())["vconcat"]
+    best = [r for r in drawn[0]["data"]["values"] if r["split"] == drawn[0]["encoding"]["y"]["sort"][0]]
+    assert sum(r["seconds"] for r in best) == pytest.approx(told["best"]["seconds"])
+    left = [r["left"] for r in drawn[1]["data"]["values"]]
+    assert (left[0], left[-1]) == (1, 0)
+    assert left == sorted(left, reverse=True)
+    assert app.run([*words, "--csv"]) == 0
+    assert capsys.readouterr().out.startswith("way,layout,generating")

@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import httpx
 
@@ -49,12 +51,20 @@ class Page:
 
 @contextlib.contextmanager
 def serving(*options):
+    with tempfile.TemporaryDirectory() as home, _serving(home, *options) as page:
+        page.home = Path(home)
+        yield page
+
+
+@contextlib.contextmanager
+def _serving(home, *options):
     code = "import sys; from headway.cli.app import main; sys.argv = ['headway', *sys.argv[1:]]; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "web", "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | {"XDG_DATA_HOME": str(home)},  # reviews that a test makes are not the user's
     )
     try:
         line = process.stdout.readline()

@@ -28,6 +28,7 @@ from headway.gate import ANY_ADDRESS, LOOPBACK, Gate
 from headway.questions import FIELDS, Query, Request, fields_of
 from headway.web import server
 from headway.web.asked import read
+from headway.web.limits import Limits
 from headway.web.offered import OFFERED, options_of
 
 SMALL = {"model": "llama-3.1-8b", "system": "h100x1", "prompt": "500", "output": 100}
@@ -52,6 +53,30 @@ QUESTIONS = {
         "price": "2/h",
         "why": True,
     },
+    "lifetime": {
+        "model": "llama-3.1-8b",
+        "system": "h100x1",
+        "prompt": "500",
+        "output": 100,
+        "tokens": "15T",
+        "demand": "10T",
+        "rl_tokens": "1T",
+        "rl_idle": "40%",
+        "train_on": "h100x16",
+        "law": "hoffmann2022",
+        "why": True,
+    },
+    "rl": {
+        "model": "llama-3.1-8b",
+        "system": "h100x8",
+        "prompts": 4,
+        "group": 4,
+        "answers": "200-1k",
+        "way": "in turns",
+        "rollout_chips": 4,
+        "price": "2/h",
+        "why": True,
+    },
     "bill": {
         "models": "llama-3.1-70b",
         "against": "h200x8",
@@ -72,6 +97,10 @@ MORE = {
     "bill rented": {
         "models": "llama-3.3-70b", "against": "h200x8", "prompt": "2k", "output": "500", "ttft": "2s", "tpot": "30ms,60ms",
         "within": "95%", "hits": "0", "hours": 12, "price": "3/h", "reserved_price": "2/h",
+    },
+    "lifetime traffic": {
+        "model": "llama-3.1-8b", "system": "h100x1", "tokens": "15T", "traffic": "1M/s", "days": 30, "train_on": "h100x16",
+        "train_price": "2/h", "trained": "50%", "rl_tokens": "2T",
     },
     "simulate more": {
         **SMALL, "traffic": "poisson:20/s", "requests": "60", "seed": 4, "max_sequences": 16, "policy": "decode-first",
@@ -476,6 +505,21 @@ def test_a_server_for_the_network_takes_addresses_and_no_other_names(host, hosts
             return (await client.get("/", headers={"host": host})).status_code
 
     assert asyncio.run(asked()) == status
+
+
+def test_reviews_are_kept_by_a_page_that_answers_this_machine_alone(page):
+    """A page for the network grades, and writes nothing; one for this machine says so when it starts."""
+    assert page.client.get("/api/start/bare").json()["keeps"]
+    inner = server.application(Limits(), (*LOOPBACK, ANY_ADDRESS))
+
+    async def asked():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url="http://localhost") as client:
+            body = {"card": "balance-batch", "answer": "2400", "keep": True}
+            return await client.post("/api/learn", json=body)
+
+    found = asyncio.run(asked())
+    assert found.status_code == 403
+    assert "answers this machine alone" in found.json()["error"]
 
 
 def test_it_listens_on_this_machine_alone(page):

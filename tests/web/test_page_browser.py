@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_tab import BROWSER, Tab
 
+from headway.learn.progress import reviews
 from headway.plan import make_plan
 from headway.questions import Request
 
@@ -241,6 +242,8 @@ PATHS = {
     "self-host": "/money/self-host?models=llama-3.1-8b&against=h100x1&prompt=1k&output=200&tpot=30ms&hits=0",
     "infer": "/money/infer?model=deepseek-v3&samples=5k",
     "training": "/training?model=llama-3.1-70b&on=h100x128&tokens=1T",
+    "lifetime": "/training/lifetime?model=llama-3.1-8b&system=h100x1&train_on=h100x16&tokens=15T&demand=10T&rl_tokens=1T",
+    "rl": "/training/rl?model=llama-3.1-8b&system=h100x8&prompts=8&group=4",
     "learn": "/learn?lesson=batch",
     "yours": "/yours?chip_memory=192GB&chip_bandwidth=8TB/s&chip_compute=2PFLOP/s&model=llama-3.1-8b&system=mychipx1",
 }
@@ -302,17 +305,24 @@ def test_the_page_is_small(chromium, page):
     assert sum(sizes) < 400_000, sum(sizes)
 
 
-def test_a_card_is_graded_and_a_lesson_slides(tab):
+def test_a_card_is_graded_and_kept_and_a_lesson_slides(tab, page):
     t = tab.open("/learn?card=balance-batch&seed=2", drawn=0)
     for answer, said in (("20000", "Right"), ("20000 s", "Near"), ("40 ms", "Wrong"), ("(((", "Wrong")):
         t.fill("#answer", answer)
         t.keyboard.press("Enter")
         t.wait_for_selector(f"[role=status] strong:text-is('{said}')" if said != "Near" else "text=Near (50 %)")
+        assert ("Kept as a review: due again in" in t.inner_text("[role=status]")) == (answer == "20000")
+    (kept,) = reviews(page.home / "headway" / "learn.jsonl")  # the first answer is a review, more are practice
+    assert (kept.card, kept.seed, kept.rating) == ("balance-batch", 2, 3)
     asked = t.inner_text("form strong")
     t.click("text=Next card")
     t.wait_for_function("(was) => document.querySelector('form strong').innerText !== was", arg=asked)
     t.click("nav[aria-label=Lessons] >> text=batch 1 cost")
     before = t.inner_text("article .facts")
+    t.wait_for_selector("[data-drawn]")
+    line = "() => document.querySelector('.plot .mark-rule line[stroke-width=\"2.5\"]').getAttribute('transform')"
+    was = t.evaluate(line)
     t.focus("input[type=range]")
     t.keyboard.press("ArrowLeft")
     t.wait_for_function("(was) => document.querySelector('article .facts').innerText !== was", arg=before)
+    t.wait_for_function(f"(was) => ({line})() !== was", arg=was)  # the chart marks where the slider stands

@@ -11,7 +11,7 @@ _ELSEWHERE = {
     "SYS-B2": ("a decode engine", ""), "SYS-B6": ("chunked prefill", "headway simulate MODEL --on SYSTEM"),
     "SYS-C1": ("an MoE layer", "headway ask SYS-A10"), "SYS-C3": ("expert parallelism at work",
     "headway racks MODEL --on SYSTEM"),
-    "SYS-D6": ("advice on what to cut", "headway racks MODEL --on SYSTEM"), "SYS-E6": ("an RL loop", "headway ask E20"),
+    "SYS-D6": ("advice on what to cut", "headway racks MODEL --on SYSTEM"), "SYS-E6": ("an RL loop", "headway lab rl"),
     "SYS-F6": ("a prompt cache at work", "headway cache"), "SYS-G2": ("an avalanche probe", ""),
     "SYS-G3": ("reversible training at work", "headway ask SYS-G4"), "SYS-H1": ("an integrated server",
     "headway simulate MODEL --on SYSTEM"),

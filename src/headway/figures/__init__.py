@@ -15,6 +15,7 @@ from headway.figures.lifetimes import lifetime_figure
 from headway.figures.measured import measured_figure
 from headway.figures.predictions import predictions_figure
 from headway.figures.prompt_cache import cache_figure
+from headway.figures.reinforcement import loop_figure
 from headway.figures.searches import search_figure
 from headway.figures.simulations import simulation_figure
 from headway.figures.style import FORMATS, Spec, check, write_figure
@@ -44,6 +45,7 @@ __all__ = [
     "inference_figure",
     "lab_figure",
     "lifetime_figure",
+    "loop_figure",
     "measured_figure",
     "predictions_figure",
     "racks_figure",

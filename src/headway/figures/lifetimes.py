@@ -14,6 +14,7 @@ from headway.training.optimum import life_at
 _POINTS = 80
 _WIDE = 30.0  # times the cheapest size, either way
 _DEEP = 30.0  # times the least cost
+_ITSELF = "the model"  # stands below its point: it may be the cheapest
 _COLOURS = {"pre-training": "#d1495b", "reinforcement": "#7d5ba6", "serving": "#2e86ab", "together": "#222222"}
 
 
@@ -49,8 +50,9 @@ def lifetime_figure(found: Lifetime) -> Spec:
             {"data": {"values": rows}, "mark": {"type": "line", "strokeWidth": 2}, "encoding": {"x": ax, "y": ay, "color": colour}},
             {"data": {"values": marks}, "mark": {"type": "point", "filled": True, "size": 70, "color": "#222222"},
              "encoding": {"x": ax, "y": ay}},
-            {"data": {"values": marks}, "mark": {"type": "text", "dy": -12, "fontSize": 11},
-             "encoding": {"x": ax, "y": ay, "text": {"field": "text"}}},
+            *({"data": {"values": [m for m in marks if (m["text"] == _ITSELF) == below]},
+               "mark": {"type": "text", "dy": 16 if below else -12, "fontSize": 11},
+               "encoding": {"x": ax, "y": ay, "text": {"field": "text"}}} for below in (False, True)),
         ],
         "config": CONFIG,
     }  # fmt: skip
@@ -76,6 +78,6 @@ def _rows(found: Lifetime) -> list[dict[str, object]]:
 
 def _marks(found: Lifetime) -> list[dict[str, object]]:
     x = found.laws[0]
-    lives = ((x.optimum.best, "cheapest"), (x.optimum.compute_optimal, "least training"), (x.asked, "the model"))
+    lives = ((x.optimum.best, "cheapest"), (x.optimum.compute_optimal, "least training"), (x.asked, _ITSELF))
     shown = [(v, text) for v, text in lives if v.total / 1e6 <= _most(found)]
     return [{"n": v.n / 1e9, "dollars": v.total / 1e6, "text": text} for v, text in shown]

@@ -93,20 +93,34 @@ def adam(loss: Loss) -> Callable[..., tuple[Any, Any, Any, Array]]:
     @jax.jit
     def step(weights: Any, mean: Any, square: Any, number: Array, tokens: Array) -> tuple[Any, Any, Any, Array]:
         value, slopes = jax.value_and_grad(loss)(weights, tokens)
-
-        def first(m: Array, g: Array) -> Array:
-            return _FIRST * m + (1 - _FIRST) * g
-
-        def second(s: Array, g: Array) -> Array:
-            return _SECOND * s + (1 - _SECOND) * g * g
-
-        def moved(w: Array, m: Array, s: Array) -> Array:
-            return w - _RATE * (m / (1 - _FIRST**number)) / (jnp.sqrt(s / (1 - _SECOND**number)) + _SMALL)
-
-        mean, square = jax.tree.map(first, mean, slopes), jax.tree.map(second, square, slopes)
-        return jax.tree.map(moved, weights, mean, square), mean, square, value
+        return *adam_moved(weights, mean, square, number, slopes), value
 
     return step
+
+
+def adam_moved(weights: Any, mean: Any, square: Any, number: Array, slopes: Any) -> tuple[Any, Any, Any]:
+    """Return weights and both moments after a step of Adam (Kingma and Ba 2014).
+
+    Parameters
+    ----------
+    weights, mean, square : dict
+    number : array
+        Of the step, from 1. [1]
+    slopes : dict
+        Gradients.
+    """
+
+    def first(m: Array, g: Array) -> Array:
+        return _FIRST * m + (1 - _FIRST) * g
+
+    def second(s: Array, g: Array) -> Array:
+        return _SECOND * s + (1 - _SECOND) * g * g
+
+    def moved(w: Array, m: Array, s: Array) -> Array:
+        return w - _RATE * (m / (1 - _FIRST**number)) / (jnp.sqrt(s / (1 - _SECOND**number)) + _SMALL)
+
+    mean, square = jax.tree.map(first, mean, slopes), jax.tree.map(second, square, slopes)
+    return jax.tree.map(moved, weights, mean, square), mean, square
 
 
 class Learning:

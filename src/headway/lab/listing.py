@@ -45,6 +45,8 @@ SYSTEMS = (
            "dispatching:dispatch", ("layout",)),
     System("pipeline", "SYS-D2", "a decode pipeline over host devices, by micro-batches", _LLAMA, "pipelines:pipeline"),
     System("schedules", "SYS-D3", "training steps over host devices: GPipe, 1F1B, interleaved, zero-bubble", _LLAMA, "schedules:schedules"),
+    System("rl", "SYS-E6", "reinforcement learning: rollouts by decoding, training on a share of them", _LLAMA, "reinforcing:rl",
+           ("steps",)),
     System("cipher", "SYS-G1", "Feistel networks over bits and reals, there and back", "", "ciphers:cipher"),
     System("avalanche", "SYS-G2", "what small differences become in a cipher and in a network", _LLAMA, "avalanches:avalanche"),
     System("reversible", "SYS-G3", "a reversible transformer that trains, beside an ordinary one", _LLAMA, "trades:reversible",

@@ -7,7 +7,12 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-_STAT = Path("/proc/stat")
+_PROC = Path("/proc")
+_STAT = _PROC / "stat"
+_PARENT, _TAKEN = (
+    1,
+    slice(11, 13),
+)  # fields of /proc/PID/stat after the name: its parent; its own time in programs and in the kernel
 _IDLE = (3, 4)  # of its first line: idle, waiting for a disk
 _GUEST = (8, 9)  # counted in user and nice already
 
@@ -15,18 +20,24 @@ _GUEST = (8, 9)  # counted in user and nice already
 class Others:
     """Counts what processes other than this one and its children take, while a block runs.
 
+    Parameters
+    ----------
+    beside : int or None
+        A process that, with all that it has started, is no other either: a server, some of which spin while they wait. [1]
+
     Attributes
     ----------
     cores : float or None
         Taken by others on average, once the block has ended; None where the system does not tell. [cores]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beside: int | None = None) -> None:
         self.cores: float | None = None
+        self._beside = beside
         self._busy, self._own, self._start = None, 0.0, 0.0
 
     def __enter__(self) -> Others:
-        self._busy, self._own, self._start = _busy(), _own(), time.monotonic()
+        self._busy, self._own, self._start = _busy(), self._known(), time.monotonic()
         return self
 
     def __exit__(
@@ -34,7 +45,10 @@ class Others:
     ) -> None:
         busy, passed = _busy(), time.monotonic() - self._start
         if busy is not None and self._busy is not None and passed > 0:
-            self.cores = max(busy - self._busy - (_own() - self._own), 0.0) / passed
+            self.cores = max(busy - self._busy - (self._known() - self._own), 0.0) / passed
+
+    def _known(self) -> float:
+        return _own() + (0.0 if self._beside is None else _taken(self._beside))
 
 
 def _busy() -> float | None:
@@ -45,6 +59,26 @@ def _busy() -> float | None:
         return None
     busy = sum(x for i, x in enumerate(counts) if i not in (*_IDLE, *_GUEST))
     return busy / os.sysconf("SC_CLK_TCK")
+
+
+def _taken(root: int) -> float:
+    """Processor time of a process and of those that it and they have started, as far as they still run. [s]"""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for place in _PROC.glob("[0-9]*/stat"):
+        try:
+            fields = place.read_text().rpartition(")")[2].split()
+            pid = int(place.parent.name)
+            parents[pid], ticks[pid] = int(fields[_PARENT]), sum(map(int, fields[_TAKEN]))
+        except (OSError, ValueError, IndexError):  # it has just ended
+            continue
+
+    def belongs(pid: int) -> bool:
+        while pid > 1 and pid != root:
+            pid = parents.get(pid, 0)
+        return pid == root
+
+    return sum(t for pid, t in ticks.items() if belongs(pid)) / os.sysconf("SC_CLK_TCK")
 
 
 def _own() -> float:

@@ -58,6 +58,8 @@ class Bench:
     ----------
     endpoint : Endpoint
     texts : Texts
+    server : int or None
+        Its process, where it runs on this machine. [1]
     notes : dict
         Key -> what was met, in words, once each.
     failed : dict
@@ -66,6 +68,7 @@ class Bench:
 
     endpoint: Endpoint
     texts: Texts
+    server: int | None = None
     notes: dict[str, str] = field(default_factory=dict[str, str])
     failed: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -80,7 +83,7 @@ class Bench:
         """
         foreign = None
         if self.endpoint.local:
-            with Others() as others:
+            with Others(self.server) as others:
                 await asyncio.sleep(_PAUSE)
             foreign = others.cores
         begun, own = time.perf_counter(), time.process_time()

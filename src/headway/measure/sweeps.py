@@ -190,8 +190,9 @@ async def sweep(
     """
     begun = time.perf_counter()
     await endpoint.choose(asked.served)
-    bench = Bench(endpoint, Texts())
-    found = Swept(asked, endpoint.shown, endpoint.served, who=_checked(endpoint, asked))
+    who = _checked(endpoint, asked)
+    bench = Bench(endpoint, Texts(), None if who is None else who.pid)
+    found = Swept(asked, endpoint.shown, endpoint.served, who=who)
     await bench.texts.learn(endpoint)
     found.per_token = bench.texts.per_token
     if lines is not None:

@@ -98,7 +98,8 @@ class Lifetime(Shown):
 
 
 def lifetime_plan(
-    request: Request, question: TrainingQuestion, demand: float, *, rollouts: float = 0.0, trained: float = 0.25, law: str | None = None
+    request: Request, question: TrainingQuestion, demand: float, *, rollouts: float = 0.0, trained: float = 0.25, idle: float = 0.0,
+    law: str | None = None,
 ) -> Lifetime:  # fmt: skip
     """Return the cheapest size of model that is as good as one, over training, reinforcement and serving.
 
@@ -114,6 +115,8 @@ def lifetime_plan(
         Tokens that reinforcement generates. [tokens]
     trained : float
         Share of them that is trained on. [share]
+    idle : float
+        Share of reinforcement's chip-seconds in which nothing is done, as `reinforcement` finds it. [share]
     law : str or None
         Of the catalogue's `scaling_laws`; None: all.
 
@@ -131,6 +134,8 @@ def lifetime_plan(
         raise InputError(f"--demand: {demand:g} and --rl-tokens: {rollouts:g} must not be negative")
     if not 0 <= trained <= 1:
         raise InputError(f"--trained: {trained:g}; a share is needed, from 0 to 1")
+    if not 0 <= idle < 1:
+        raise InputError(f"--rl-idle: {idle:g}; a share is needed, from 0 to below 1")
     learning, served = train(question), make_plan(request)
     if learning.run.dollars is None or served.loaded.dollars_per_mtok is None:
         raise InputError("a life in dollars needs the price of a chip: give --price and --train-price, like 2.5/h")
@@ -138,7 +143,7 @@ def lifetime_plan(
     token = served.loaded.dollars_per_mtok / _MTOK
     caches = token * _of_caches(served)
     flop = learning.run.dollars / (learning.run.steps * learning.step.model_flops)
-    prices = Prices(flop, caches, (token - caches) / n, demand, rollouts, trained)
+    prices = Prices(flop, caches, (token - caches) / n, demand, rollouts, trained, idle)
     laws = tuple(_by_law(name, prices, n, question.tokens) for name in _laws(law))
     factor = prices.reinforcement(n) / (rollouts * n * flop) if rollouts else 0.0
     return Lifetime(learning, served, prices, laws, factor)

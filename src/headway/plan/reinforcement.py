@@ -11,7 +11,9 @@ import numpy as np
 
 from headway import units
 from headway.errors import HeadwayError, InputError, PhysicsError
-from headway.plan.simulated import placed
+from headway.parallel import Layout
+from headway.plan.choose import fitting_layouts
+from headway.plan.simulated import Place, placed
 from headway.plan.train import TrainingPlan, TrainingQuestion, train
 from headway.questions import Request
 from headway.shown import Shown
@@ -80,6 +82,8 @@ class Iterated:
     Attributes
     ----------
     way : str
+    layout : str
+        Of a replica that generates.
     generating, training : int
         Chips of each; the same ones where they take turns. [chips]
     answers, passes, steps, weights : float
@@ -91,6 +95,7 @@ class Iterated:
     """
 
     way: Way
+    layout: str
     generating: int
     training: int
     answers: float
@@ -140,7 +145,7 @@ class Loop(Shown):
     question : LoopQuestion
     best : Iterated
     tried : tuple of Iterated
-        Every split and way, the fastest first.
+        Every split, layout of those that generate, and way, the fastest first.
     left_out : tuple of str
         Splits that do not run, and why.
     simulated : Simulated
@@ -170,6 +175,14 @@ class Loop(Shown):
     def seconds(self) -> float:
         """Of all iterations. [s]"""
         return self.question.iterations * self.best.seconds
+
+    @property
+    def splits(self) -> tuple[Iterated, ...]:
+        """Of every split and way the fastest layout, the fastest first."""
+        first: dict[tuple[str, int], Iterated] = {}
+        for x in self.tried:
+            first.setdefault((x.way, x.generating), x)
+        return tuple(first.values())
 
     @property
     def flop_seconds(self) -> float:
@@ -206,10 +219,11 @@ def reinforcement(q: LoopQuestion) -> Loop:
 
     Notes
     -----
-    All prompts of an iteration are there at once and dealt round robin; answers to one that meet on a replica share its cache. An
-    iteration of two pools by turns takes the sum of its parts; one that is ahead the larger of them (off-policy by one), and new
-    weights besides. Answers that are trained on are packed and see only themselves: a sequence is as long as a token's own answer is
-    on average, sum of squares over sum, rounded up to 1,024 tokens.
+    All prompts of an iteration are there at once and dealt round robin; answers to one that meet on a replica share its cache. Without a
+    layout every one that fits inside a domain is simulated: more chips to a replica shorten the last answers and fill less. An iteration
+    of two pools by turns takes the sum of its parts; one that is ahead the larger of them (off-policy by one), and new weights besides.
+    Answers that are trained on are packed and see only themselves: a sequence is as long as a token's own answer is on average, sum of
+    squares over sum, rounded up to 1,024 tokens.
     """
     _checked(q)
     prompts, output, length = _answers(q)
@@ -220,11 +234,11 @@ def reinforcement(q: LoopQuestion) -> Loop:
     for generating, training, ways in _splits(q, whole.setting.system.chips):
         try:
             plan = _training(q, training, tokens, length)
-            run = _generated(q, generating, prompts, output)
+            runs = _generated(q, generating, prompts, output)
         except HeadwayError as error:
             left.append(f"{generating:,} + {training:,} chips: {error}")
             continue
-        tried += [(_iterated(q, way, run, plan, tokens), run, plan) for way in ways]
+        tried += [(_iterated(q, way, run, plan, tokens), run, plan) for run in runs for way in ways]
     if not tried:
         raise PhysicsError(
             f"no split of {whole.setting.system.name} runs the loop: {left[0] if left else 'too few chips'}"
@@ -249,6 +263,10 @@ def _checked(q: LoopQuestion) -> None:
         raise InputError(f"--forwards: {q.forwards:g}; from 0 to 10 passes over each answer")
     if q.way is not None and q.way not in WAYS:
         raise InputError(f"--way: {q.way!r}; {', '.join(WAYS)} are known")
+    if q.way == "together" and q.chips is not None:
+        raise InputError(
+            "--way together: all chips do both by turns, so that --rollout-chips says nothing; give one of the two"
+        )
 
 
 def _answers(q: LoopQuestion) -> tuple[np.ndarray, np.ndarray, int]:
@@ -274,8 +292,8 @@ def _splits(q: LoopQuestion, chips: int) -> Iterator[tuple[int, int, list[Way]]]
         yield from ((generating, chips - generating, apart) for generating in shares)
 
 
-def _generated(q: LoopQuestion, chips: int, prompts: np.ndarray, output: np.ndarray) -> Simulated:
-    """All answers of an iteration, begun at once."""
+def _generated(q: LoopQuestion, chips: int, prompts: np.ndarray, output: np.ndarray) -> list[Simulated]:
+    """All answers of an iteration, begun at once, by every layout that is worth a try."""
     size = len(prompts)
     means = {"prompt": float(prompts.mean()), "output": float(output.mean())}
     where = placed(replace(q.request, chips=chips, context=None, **means))
@@ -283,13 +301,22 @@ def _generated(q: LoopQuestion, chips: int, prompts: np.ndarray, output: np.ndar
     asked = Requests(
         np.zeros(size), prompts, output, hashes=hashes, first_hash=first, hash_tokens=_BLOCK, name="rollouts"
     )
-    found = where.run(asked)
-    if not found.ended.all():
-        lost = int((~found.ended).sum())
+    runs = [replace(where, layout=layout).run(asked) for layout in _ways_to_lie(where)]
+    ended = [run for run in runs if run.ended.all()]
+    if not ended:
+        lost = int((~runs[0].ended).sum())
         raise PhysicsError(
             f"{lost:,} of {size:,} answers do not fit in memory: the longest takes {int((prompts + output).max()):,} tokens"
         )
-    return found
+    return ended
+
+
+def _ways_to_lie(where: Place) -> list[Layout]:
+    """Layouts that are tried: the one that is asked for, or all inside a domain that hold a sequence."""
+    s = where.setting
+    if where.request.layout is not None:
+        return [where.layout]
+    return [x for x in fitting_layouts(s, where.request) if s.replicas(x.chips)]
 
 
 def _training(q: LoopQuestion, chips: int, tokens: float, length: int) -> TrainingPlan:
@@ -309,7 +336,8 @@ def _iterated(q: LoopQuestion, way: Way, run: Simulated, plan: TrainingPlan, tok
     answers = run.span
     apart = max(answers, passes + steps) if way == "ahead" else answers + passes + steps
     chips = run.deployment.setting.system.chips, step.recipe.chips
-    return Iterated(way, *chips, answers, passes, steps, weights, apart + weights, _tail(run))
+    layout = str(run.deployment.layout)
+    return Iterated(way, layout, *chips, answers, passes, steps, weights, apart + weights, _tail(run))
 
 
 def _tail(run: Simulated) -> float:

@@ -14,7 +14,7 @@ def lifetime_record(found: Lifetime) -> dict[str, Any]:
     p, t = found.prices, found.training
     return {
         "model": t.model.name, "train_system": t.system.name, "system": found.serving.system.name, "tokens": t.tokens,
-        "demand_tokens": p.demand, "rl_tokens": p.rollouts, "rl_factor": found.rl_factor, "mfu": t.step.mfu,
+        "demand_tokens": p.demand, "rl_tokens": p.rollouts, "rl_factor": found.rl_factor, "rl_idle": p.idle, "mfu": t.step.mfu,
         "dollars_per_flop": p.flop, "dollars_per_token_of_caches": p.token, "dollars_per_token_and_parameter": p.per_parameter,
         "laws": [_law(x) for x in found.laws],
     }  # fmt: skip
@@ -33,6 +33,19 @@ def _law(x: ByLaw) -> dict[str, Any]:
             for r in x.released
         ],
     }  # fmt: skip
+
+
+def sizes(found: Lifetime) -> list[dict[str, Any]]:
+    """Return the model itself, the least training and the least over its life, law by law, as rows of a table."""
+    return [
+        {"law": x.name, "size": name, **_life(life)}
+        for x in found.laws
+        for name, life in (
+            ("the model itself", x.asked),
+            ("least training", x.optimum.compute_optimal),
+            ("least over its life", x.optimum.best),
+        )
+    ]
 
 
 def _life(x: Life) -> dict[str, Any]:

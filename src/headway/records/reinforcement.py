@@ -12,7 +12,7 @@ def loop_record(found: Loop) -> dict[str, Any]:
     """Return a loop as plain data for ``--json``. SI units."""
     q, run = found.question, found.simulated
     return {
-        "model": found.plan.model.name, "system": run.deployment.setting.system.name, "prompts": q.prompts, "group": q.group,
+        "model": found.plan.model.name, "system": q.request.system, "prompts": q.prompts, "group": q.group,
         "iterations": q.iterations, "tokens": found.tokens, "generated_tokens": found.generated,
         "rollout_layout": str(run.deployment.layout), "rollout_replicas": run.replicas, "rollout_tok_s": run.output_rate,
         "training_layout": str(found.plan.step.recipe.layout), "training_replicas": found.plan.step.recipe.replicas,

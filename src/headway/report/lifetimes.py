@@ -22,7 +22,8 @@ def lifetime_text(found: Lifetime) -> str:
     ]
     if p.rollouts:
         lines.append(
-            f"RL          {units.tokens(p.rollouts)} tokens generated there, {units.per_cent(p.trained)} trained on: "
+            f"RL          {units.tokens(p.rollouts)} tokens generated there, {units.per_cent(p.trained)} trained on"
+            f"{f', chips idle {units.per_cent(p.idle)} of the time' if p.idle else ''}: "
             f"{found.rl_factor:.3g} FLOP per parameter and token at training's price (the lecture's 2 to 6 over its MFU)"
         )
     for x in found.laws:

@@ -51,20 +51,21 @@ def _parts(x: Iterated) -> str:
 
 
 def _splits(f: Loop) -> str:
-    head = ["way", "generate", "train", "iteration", "answers", "training", "idle"]
+    head = ["way", "generate", "as", "train", "iteration", "answers", "training", "idle"]
     rows = [
         [
             x.way,
             f"{x.generating:,}",
+            x.layout,
             f"{x.training:,}",
             units.seconds(x.seconds),
             units.seconds(x.answers),
             units.seconds(x.learns),
             units.per_cent(x.idle),
         ]
-        for x in f.tried[:_SHOWN]
+        for x in f.splits[:_SHOWN]
     ]
-    more = len(f.tried) - _SHOWN
+    more = len(f.splits) - _SHOWN
     return table_text(head, rows) + (f"\nand {units.some(more, 'slower split')} (--json)" if more > 0 else "")
 
 

@@ -1,8 +1,10 @@
-"""Where the numbers of a training run come from: formula and source of each."""
+"""Where the numbers of a training run, a loop of reinforcement and a model's life come from: formula and source of each."""
 
 from __future__ import annotations
 
 from headway import units
+from headway.plan.lifetime import Lifetime
+from headway.plan.reinforcement import Loop
 from headway.plan.train import TrainingPlan
 
 
@@ -43,4 +45,65 @@ def train_why_rows(t: TrainingPlan) -> list[dict[str, str]]:
     ]  # fmt: skip
     if run.dollars is not None:
         rows.append(("dollars", f"{run.seconds / 3600:,.4g} h x {r.chips:,} chips x {rent}", "lecture E4"))
+    return _rows(rows)
+
+
+def loop_why_rows(found: Loop) -> list[dict[str, str]]:
+    """Return where each number of a loop of reinforcement comes from.
+
+    Parameters
+    ----------
+    found : Loop
+    """
+    b, q, run, step = found.best, found.question, found.simulated, found.plan.step
+    d, r = run.deployment, found.plan.step.recipe
+    turns = {
+        "together": "answers + forward passes + training + new weights", "in turns": "answers + forward passes + training + new weights",
+        "ahead": "the longer of answers and of training with its forward passes, + new weights",
+    }  # fmt: skip
+    rows = [
+        ("answers", f"{len(run.log.requests.output):,} requests at once on {run.replicas} x {d.layout}, until the last has ended; lengths "
+         f"{q.answer}, seed {q.seed}", f"the simulator of headway simulate, engine {d.setting.engine.name}"),
+        ("training", f"{found.tokens * q.trained:,.0f} tokens / {r.tokens:,.0f} of a step x {units.seconds(step.seconds)} ({r.replicas} x "
+         f"{r.layout})", "headway train; lecture E19"),
+        ("forward passes", f"{q.forwards:g} x a third of a training step over every token: 2 of 6 FLOP per parameter", "lecture 6.1"),
+        ("new weights", "a chip's own part of the weights over the network, or within a system the link", "catalogue systems"),
+        ("iteration", f"{turns[b.way]} ({b.way})", "headway.plan.reinforcement"),
+        ("idle", f"{units.per_cent(b.parts['last answers'])} replicas that are done before the last answer, "
+         f"{units.per_cent(b.parts['other pool'])} waiting for the other pool", "the simulated ends of the answers"),
+        ("rl_factor", f"{b.chips:,} chips x {units.seconds(b.seconds)} / ({found.plan.model.active_parameters:.4g} parameters x "
+         f"{found.generated:,.0f} generated tokens) x FLOP a chip-second of training does", "lecture E20, derived"),
+    ]  # fmt: skip
+    if found.dollars is not None:
+        rent = d.setting.system.price or 0.0
+        how = f"{q.iterations:,} x {units.seconds(b.seconds)} x {b.chips:,} chips x ${rent * 3600:.2f} per chip-hour"
+        rows.append(("dollars", how, "lecture E4"))
+    return _rows(rows)
+
+
+def lifetime_why_rows(found: Lifetime) -> list[dict[str, str]]:
+    """Return where each number of a model's life comes from.
+
+    Parameters
+    ----------
+    found : Lifetime
+    """
+    p, t, s, n = found.prices, found.training, found.serving, found.training.model.active_parameters
+    token, idle = p.token + p.per_parameter * n, f", over {1 - p.idle:.3g}: chips that idle" if p.idle else ""
+    rows = [
+        ("training", f"{units.large_dollars(t.run.dollars or 0.0)} of the run / {t.run.steps * t.step.model_flops:.4g} FLOP = "
+         f"${p.flop * 1e18:.4g} per EFLOP", "headway train, failures included"),
+        ("serving", f"{units.dollars(token * 1e6)}/Mtok = {units.dollars(p.token * 1e6)} of caches + "
+         f"{p.per_parameter * 1e15:.4g} $/Mtok per billion of active parameters", f"headway plan: {s.layout} on {s.system.name}"),
+        ("pre-training", "6 N D x $/FLOP", "lecture E19"),
+        ("RL", f"tokens x (a served token + {units.per_cent(p.trained)} trained on x 6 N x $/FLOP){idle}", "lecture E20"),
+        ("equal quality", "E + A/N^alpha + B/D^beta is the same for every size", "; ".join(x.source for x in found.laws)),
+        ("least over its life", "its derivative with respect to N is zero; looked for from 1/10,000 to 10,000 times the size", "SYS-I9"),
+        ("least training", "the same without serving and RL", "Hoffmann et al. 2022"),
+        ("over-trained", "tokens per parameter over those of the least training at the same loss", "SYS-E5; lecture 6"),
+    ]  # fmt: skip
+    return _rows(rows)
+
+
+def _rows(rows: list[tuple[str, str, str]]) -> list[dict[str, str]]:
     return [{"what": a, "how": b, "source": c} for a, b, c in rows]

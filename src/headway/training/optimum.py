@@ -30,6 +30,8 @@ class Prices:
         Tokens that reinforcement generates. [tokens]
     trained : float
         Share of them that is trained on. [share]
+    idle : float
+        Share of the chips' time of reinforcement in which they do nothing: a loop's, as `headway.plan.reinforcement` finds it. [share]
     """
 
     flop: float
@@ -38,6 +40,7 @@ class Prices:
     demand: float
     rollouts: float = 0.0
     trained: float = 0.0
+    idle: float = 0.0
 
     def serving(self, n: float) -> float:
         """Return the cost of all tokens served. [$]
@@ -50,14 +53,15 @@ class Prices:
         return self.demand * (self.token + self.per_parameter * n)
 
     def reinforcement(self, n: float) -> float:
-        """Return the cost of reinforcement: rollouts as they are served, and training on a share of them (lecture E20). [$]
+        """Return the cost of reinforcement: rollouts as they are served, training on a share of them (lecture E20), idle chips. [$]
 
         Parameters
         ----------
         n : float
             N, active parameters. [parameters]
         """
-        return self.rollouts * (self.token + self.per_parameter * n + 6 * self.trained * n * self.flop)
+        busy = self.rollouts * (self.token + self.per_parameter * n + 6 * self.trained * n * self.flop)
+        return busy / (1 - self.idle)
 
     def pretraining(self, n: float, tokens: float) -> float:
         """Return the cost of 6 N D (lecture E19). [$]

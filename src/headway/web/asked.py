@@ -204,7 +204,7 @@ def _harmless(found: Asked, o: Option, text: str) -> str:
             if found.offered.name == "infer"
             else model_name(text, found.config is not None, counts=not o.asked)
         )
-    if o.name in _TRAFFIC:
+    if o.name in _TRAFFIC and found.offered.name != "lifetime":  # there it is a rate
         return traffic_name(text, _said(o))
     if o.name == "sweep":
         return sweep_text(text)

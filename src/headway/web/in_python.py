@@ -22,7 +22,8 @@ def program(a: Asked) -> str:
     body = {
         "plan": _plan, "curve": _curve, "cost": _cost, "tiers": _tiers, "ask": _ask, "search": _search, "lecture": _lecture,
         "catalog": _catalog, "simulate": _simulate, "infer": _infer,
-        "bill": _bill, "predict": _predict, "train": _train, "learn": _learn,
+        "bill": _bill, "predict": _predict, "train": _train, "learn": _learn, "lifetime": _lifetime,
+        "rl": _rl,
     }[a.offered.name]  # fmt: skip
     own = "" if a.chip is None else f"from headway.catalog import use\n\nuse({'./' + FOLDER!r})\n"
     return f"import headway as hw\n{own}\n{body(a)}"
@@ -117,6 +118,14 @@ def _predict(a: Asked) -> str:
 
 def _train(a: Asked) -> str:
     return runs.trained(a.values, _place(a.values["model"]))
+
+
+def _lifetime(a: Asked) -> str:
+    return runs.lived(a.values, _place(a.values["model"]), _request(a))
+
+
+def _rl(a: Asked) -> str:
+    return runs.looped(a.values, _place(a.values["model"]), _request(a))
 
 
 def _catalog(a: Asked) -> str:

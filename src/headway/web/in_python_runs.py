@@ -141,6 +141,64 @@ def trained(v: Mapping[str, Any], model: str) -> str:
     return f"record = hw.train(hw.TrainingQuestion({model!r}, {v['on']!r}, {tokens!r}{keywords(given)})).to_dict()"
 
 
+def lived(v: Mapping[str, Any], model: str, request: str) -> str:
+    """Return a program that finds the cheapest size over a life.
+
+    Parameters
+    ----------
+    v : mapping
+        Values of the page's question.
+    model : str
+    request : str
+        The `Request`, as Python.
+    """
+    tokens = units.parse(str(v["tokens"]), units.TOKENS, "tokens")
+    price = keywords({"price": _rent(v["train_price"]) if "train_price" in v else None})
+    if "demand" in v:
+        demand = repr(units.parse(str(v["demand"]), units.TOKENS, "demand"))
+    else:
+        rate = units.parse(str(v["traffic"]).removesuffix("/s"), units.TOKENS, "traffic")
+        demand = f"{rate!r} * {float(v.get('days', 60.0))!r} * 86400"
+    more: dict[str, Any] = (
+        {"rollouts": units.parse(str(v["rl_tokens"]), units.TOKENS, "rl_tokens")} if "rl_tokens" in v else {}
+    )
+    more |= {word: units.portion(str(v[n])) for n, word in (("trained", "trained"), ("rl_idle", "idle")) if n in v}
+    more |= {"law": v.get("law")}
+    return "\n".join((
+        f"training = hw.TrainingQuestion({model!r}, {v.get('train_on', 'h100x1024')!r}, {tokens!r}{price})",
+        f"record = hw.lifetime_plan({request}, training, {demand}{keywords(more)}).to_dict()",
+    ))  # fmt: skip
+
+
+_LOOP_WORDS = {
+    "prompts": ("prompts", int), "group": ("group", int), "prompt": ("prompt", str), "answers": ("answer", str),
+    "iterations": ("iterations", int), "forwards": ("forwards", float), "trained": ("trained", units.share),
+    "rollout_chips": ("chips", int), "way": ("way", str), "seed": ("seed", int),
+}  # fmt: skip
+
+
+def looped(v: Mapping[str, Any], model: str, request: str) -> str:
+    """Return a program that runs a loop of reinforcement learning.
+
+    Parameters
+    ----------
+    v : mapping
+        Values of the page's question.
+    model : str
+    request : str
+        The `Request`, as Python.
+    """
+    given = {
+        w: v.get(n) for n, w in (("train_layout", "layout"), ("global_batch", "batch"), ("train_engine", "engine"))
+    }
+    given["price"] = _rent(v["price"]) if "price" in v else None
+    words = {word: kind(v[n]) for n, (word, kind) in _LOOP_WORDS.items() if n in v}
+    return "\n".join((
+        f"training = hw.TrainingQuestion({model!r}, {v['system']!r}, 1.0{keywords(given)})",
+        f"record = hw.reinforcement(hw.LoopQuestion({request}, training{keywords(words)})).to_dict()",
+    ))  # fmt: skip
+
+
 def predicted(v: Mapping[str, Any]) -> str:
     """Return a program that predicts a table of cases.
 

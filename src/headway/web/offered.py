@@ -61,6 +61,23 @@ _TRAIN = (
     "model", "on", "tokens", "chips", "layout", "global_batch", "sequence", "micro_batch", "recompute", "zero", "schedule", "parts",
     "overlap", "precision", "optimizer", "engine", "price", "mtbf", "restart", "checkpoint", "interval", "why",
 )  # fmt: skip
+_LIFE = (
+    "tokens",
+    "demand",
+    "traffic",
+    "days",
+    "rl_tokens",
+    "trained",
+    "rl_idle",
+    "train_on",
+    "train_price",
+    "law",
+    "why",
+)
+_LOOP = (
+    "prompts", "group", "prompt", "answers", "iterations", "forwards", "trained", "rollout_chips", "way", "train_layout",
+    "train_engine", "global_batch", "seed", "why",
+)  # fmt: skip
 OFFERED = {
     o.name: o
     for o in (
@@ -70,13 +87,15 @@ OFFERED = {
         Offered("tiers", "tiers", ("tiers", "standard", "margin", "steps", "fill", "rate", "ttft", "check"), "long", True, True),
         Offered("ask", "ask", ("equation", "numbers", "model", "kv_bytes", "on", "precision", "sweep"), drawn=True, table=True),
         Offered("lecture", "facts"),
-        Offered("learn", "learn", ("lesson", "card", "answer", "seed")),
+        Offered("learn", "learn", ("lesson", "card", "answer", "seed", "hints", "keep")),
         Offered("catalog", "facts", ("table", "query"), table=True),
         Offered("search", "search", ("why",), "long", True, True),
         Offered("simulate", "simulate", _RUN, "long", True, True),
         Offered("infer", "infer", _PRICES, "long", True, True),
         Offered("bill", "bill", _BILL, "long", True, True),
         Offered("train", "train", _TRAIN, "long", True, True),
+        Offered("lifetime", "lifetime", _LIFE, "long", True, True),
+        Offered("rl", "rl", _LOOP, "long", True, True),
         Offered("predict", "evidence", ("engine",), "long", drawn=True, cases=True),
     )
 }  # fmt: skip

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from headway.gate import App, Gate, no_number, unless_gone
+from headway.gate import LOOPBACK, App, Gate, no_number, unless_gone
 from headway.web.limits import MOST_BODY, Limits
 from headway.web.offered import OFFERED
 from headway.web.pool import Answer, BusyError, Pool, refusal
@@ -41,6 +41,8 @@ _VIEWS = (
     "/money/self-host",
     "/money/infer",
     "/training",
+    "/training/lifetime",
+    "/training/rl",
     "/learn",
     "/yours",
 )
@@ -75,11 +77,12 @@ def application(limits: Limits, hosts: tuple[str, ...], folders: tuple[str, ...]
             pool.close()
 
     known: dict[str, Answer] = {}
-    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool, known)),
-              Route("/api/start/bare", _start(pool, known, bare=True))]  # fmt: skip
+    alone = set(hosts) <= set(LOOPBACK)  # whoever asks is the user: reviews may be kept in the user's progress
+    routes = [*_static(), *_documents(), Route("/api/names", _names(pool)), Route("/api/start", _start(pool, known, alone)),
+              Route("/api/start/bare", _start(pool, known, alone, bare=True))]  # fmt: skip
     for form in ("record", "view", "csv"):
         suffix = "" if form == "record" else f"/{form}"
-        routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form), methods=["POST"]))
+        routes.append(Route(f"/api/{{verb}}{suffix}", _asking(pool, form, alone), methods=["POST"]))
     inner = Starlette(routes=routes, lifespan=living)
     inner.state.pool = pool
     return Gate(inner, hosts, MOST_BODY)
@@ -142,7 +145,7 @@ def _names(pool: Pool) -> Any:
     return answer
 
 
-def _start(pool: Pool, known: dict[str, Answer], *, bare: bool = False) -> Any:
+def _start(pool: Pool, known: dict[str, Answer], alone: bool, *, bare: bool = False) -> Any:
     """Schemas, names and the first question with its answer, all in one: the first chart waits for one answer only.
 
     Bare of the answer, for views that show another. What has been asked once is known to both.
@@ -158,12 +161,12 @@ def _start(pool: Pool, known: dict[str, Answer], *, bare: bool = False) -> Any:
                 known[name] = found
         found = None if bare else known["first"]
         first = {"body": FIRST, "found": found["body"] if found and found["status"] == 200 else None}
-        return _packed(request, {"schemas": schemas(), "names": known["names"]["body"], "first": first})
+        return _packed(request, {"schemas": schemas(), "names": known["names"]["body"], "first": first, "keeps": alone})
 
     return answer
 
 
-def _asking(pool: Pool, form: str) -> Any:
+def _asking(pool: Pool, form: str, alone: bool) -> Any:
     async def answer(request: Request) -> Response:
         verb = request.path_params["verb"]
         offered = OFFERED.get(verb)
@@ -172,6 +175,10 @@ def _asking(pool: Pool, form: str) -> Any:
         body = await _body(request)
         if isinstance(body, Response):
             return body
+        if not alone and isinstance(body, dict) and body.get("keep"):
+            return _response(
+                refusal(403, "malformed", "reviews are kept only by a page that answers this machine alone"), "record"
+            )
         job = {"verb": verb, "form": form, "body": body}
         if "text/event-stream" in request.headers.get("accept", ""):
             return _streaming(request, _stream(pool, offered.lane, job))

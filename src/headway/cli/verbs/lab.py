@@ -33,7 +33,7 @@ def lab(
         str | None,
         Parameter(help="Of audit: what the program forgets, to see it noticed: shared, window, all-reduce, combine."),
     ] = None,
-    steps: Annotated[int | None, Parameter(help="Of reversible: steps of training.")] = None,
+    steps: Annotated[int | None, Parameter(help="Of reversible and rl: steps of training.")] = None,
     keep: Annotated[
         str | None, Parameter(help="Of reversible: a file to keep the training in, and to go on from.")
     ] = None,
@@ -68,7 +68,9 @@ def _refuse(**options: Any) -> None:
 
     for option, value in options.items():
         if value is not None:
-            raise InputError(f"--{option}: belongs to `headway lab reversible`")
+            raise InputError(
+                f"--{option}: belongs to `headway lab {'reversible or rl' if option == 'steps' else 'reversible'}`"
+            )
 
 
 def _listed(json: bool) -> None:

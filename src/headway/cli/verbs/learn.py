@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -10,14 +10,32 @@ from headway.cli.options import Folder, Json, to_write
 from headway.cli.output import emit
 from headway.cli.terminal import show
 
+if TYPE_CHECKING:
+    import datetime
+
+    from headway.learn import Graded
+
 _Lesson = Annotated[
     str, Parameter(help="A lesson to go through, by id or place: batch, 2; `lessons` lists them.", show_default=False)
 ]
 _Card = Annotated[
-    str | None, Parameter(help="One card, by id or place: balance-batch, lecture 8; it changes no progress.")
+    str | None,
+    Parameter(help="One card, by id or place: balance-batch, lecture 8; it changes no progress without --keep."),
 ]
 _Answer = Annotated[str | None, Parameter(help="Grade this answer to --card: '40 ms', 'H * N_total / N_active'.")]
 _Seed = Annotated[int | None, Parameter(help="Numbers of --card; without it the lecture's own.")]
+_Hints = Annotated[
+    int, Parameter(help="Hints of --card that were looked at: a right answer then counts as a hard one.")
+]
+_Keep = Annotated[
+    bool,
+    Parameter(
+        name="--keep",
+        negative="",
+        show_default=False,
+        help="Keep the graded answer as a review of --card in the progress.",
+    ),
+]
 _List = Annotated[
     bool, Parameter(name="--list", negative="", show_default=False, help="List every card, and when it is due.")
 ]
@@ -34,6 +52,8 @@ def learn(
     card: _Card = None,
     answer: _Answer = None,
     seed: _Seed = None,
+    hints: _Hints = 0,
+    keep: _Keep = False,
     list_: _List = False,
     deck: _Deck = "",
     new: Annotated[int, Parameter(help="New cards in a session, at the most.")] = 10,
@@ -58,6 +78,8 @@ def learn(
         raise InputError("--new must be 0 or more, --variants 1 to 100")
     if card is None and (answer is not None or seed is not None):
         raise InputError("--answer and --seed are about one card: name it with --card, like --card balance-batch")
+    if hints < 0 or ((keep or hints) and answer is None):
+        raise InputError("--keep and --hints are about an answer: give --card and --answer, and 0 hints or more")
     if notebook is not None and lesson in ("", "lessons"):
         raise InputError("--notebook writes one lesson: name it, like `headway learn batch --notebook batch.ipynb`")
     file = progress or str(progress_file())
@@ -68,7 +90,7 @@ def learn(
 
         show(f"{write_anki(anki, variants)} cards written to {anki}")
     elif card is not None:
-        _card(card, seed, answer, json)
+        _card(card, seed, answer, hints, file if keep else None, json)
     elif list_ or json:
         _list(file, json)
     else:
@@ -100,16 +122,34 @@ def _lesson(name: str, notebook: str | None, json: bool) -> None:
         go_through(found)
 
 
-def _card(name: str, seed: int | None, answer: str | None, json: bool) -> None:
+def _card(name: str, seed: int | None, answer: str | None, hints: int, keep: str | None, json: bool) -> None:
     from headway.learn import card as find
     from headway.learn import draw_card, grade_answer
 
     drawn = draw_card(find(name), seed)
-    shown = drawn if answer is None else grade_answer(drawn, answer)
+    if answer is None:
+        emit(drawn.to_dict()) if json else show(drawn.text())
+        return
+    graded = grade_answer(drawn, answer)
+    due = None if keep is None else _kept(graded, hints, keep)
     if json:
-        emit(shown.to_dict())
+        emit(graded.to_dict() | ({} if due is None else {"due": due.isoformat()}))
     else:
-        show(shown.text())
+        show(graded.text() + ("" if due is None else f"\n\nkept in {keep}; due again {due:%Y-%m-%d %H:%M} UTC"))
+
+
+def _kept(graded: Graded, hints: int, file: str) -> datetime.datetime:
+    """Write a review, and say when the card is due again."""
+    import datetime
+
+    from headway.learn.progress import reviews, save
+    from headway.learn.schedule import reviewed, standings
+
+    standings(())  # without the scheduler nothing is written
+    save(file, reviewed(graded, datetime.datetime.now(datetime.UTC), hints))
+    found = next(s.due for s in standings(reviews(file)) if s.card.id == graded.drawn.card.id)
+    assert found is not None
+    return found
 
 
 def _list(file: str, json: bool) -> None:

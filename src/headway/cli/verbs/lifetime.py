@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Folder, Json, Out
-from headway.cli.output import emit
+from headway.cli.options import Csv, Folder, Json, Out, Why
+from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
+
+if TYPE_CHECKING:
+    from headway.plan.lifetime import Lifetime
 
 _OTHERS = ("batch", "concurrency", "arrivals", "load")
 _Tokens = Annotated[str, Parameter(help="That the model is trained on: with its size, how good it is. [15T]")]
@@ -19,6 +22,9 @@ _Traffic = Annotated[str | None, Parameter(help="Instead: tokens per second that
 _Days = Annotated[float, Parameter(help="For so many days.")]
 _Rl = Annotated[str, Parameter(name="--rl-tokens", help="That reinforcement generates. [100T]")]
 _Trained = Annotated[str, Parameter(help="Share of them that is trained on. [25%]")]
+_Idle = Annotated[
+    str | None, Parameter(name="--rl-idle", help="Share of its chips' time that idles, as `headway rl` finds it. [60%]")
+]
 _TrainOn = Annotated[str, Parameter(help="System that trains.")]
 _TrainPrice = Annotated[str | None, Parameter(help="Of a chip of that. [2.5/h]")]
 _Law = Annotated[str | None, Parameter(help="Of `headway catalog scaling_laws`; default: all.")]
@@ -34,16 +40,19 @@ def lifetime(
     days: _Days = 60.0,
     rl_tokens: _Rl = "0",
     trained: _Trained = "25%",
+    rl_idle: _Idle = None,
     train_on: _TrainOn = "h100x1024",
     train_price: _TrainPrice = None,
     law: _Law = None,
     json: Json = False,
+    csv: Csv = False,
+    why: Why = False,
     out: Out = None,
     catalog: Folder = (),
 ) -> None:
     """Find the size of model that costs least over its life at equal quality: training, reinforcement and serving, from their plans.
 
-    Released models lie beside: over-trained by how much, and the demand that justifies it.
+    Released models lie beside: over-trained by how much, and the demand that justifies it. --csv is the sizes, law by law.
     """
     from headway import units
     from headway.catalog import use
@@ -51,21 +60,36 @@ def lifetime(
     from headway.plan.train import TrainingQuestion
 
     use(catalog)
+    if out:
+        from headway.figures.style import check
+
+        check(out)
     request = Request(**given(asked))
     rent = None if train_price is None else units.parse(train_price, units.DOLLARS_PER_SECOND, "--train-price")
     q = TrainingQuestion(request.model, train_on, units.parse(tokens, units.TOKENS, "--tokens"), price=rent)
     found = lifetime_plan(
         request, q, _served(demand, traffic, days), rollouts=units.parse(rl_tokens, units.TOKENS, "--rl-tokens"),
-        trained=units.share(trained), law=law,
+        trained=units.portion(trained), idle=units.portion(rl_idle or "0"), law=law,
     )  # fmt: skip
+    _tell(found, out, json=json, csv=csv, why=why)
+
+
+def _tell(found: Lifetime, out: str | None, *, json: bool, csv: bool, why: bool) -> None:
+    from headway.records.lifetimes import sizes
+    from headway.report.why import rows_text
+    from headway.report.why_training import lifetime_why_rows
+
     if out:
         from headway import figures
 
         figures.write_figure(figures.lifetime_figure(found), out)
     if json:
-        emit(found.to_dict())
+        emit(found.to_dict() | ({"why": lifetime_why_rows(found)} if why else {}))
+    elif csv:
+        emit_csv(sizes(found))
     else:
-        show(found.text() + (f"\n\nchart written to {out}" if out else ""))
+        because = f"\n\n{rows_text(lifetime_why_rows(found))}" if why else ""
+        show(found.text() + because + (f"\n\nchart written to {out}" if out else ""))
 
 
 def _served(demand: str | None, traffic: str | None, days: float) -> float:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
-from headway.cli.options import Csv, Folder, Json
+from headway.cli.options import Csv, Folder, Json, Out, Why
 from headway.cli.output import emit, emit_csv
 from headway.cli.terminal import show
 from headway.questions import Request
+
+if TYPE_CHECKING:
+    from headway.plan.reinforcement import Loop
 
 _OTHERS = (
     "batch",
@@ -73,35 +76,48 @@ def rl(
     seed: _Seed = 0,
     json: Json = False,
     csv: Csv = False,
+    why: Why = False,
+    out: Out = None,
     catalog: Folder = (),
 ) -> None:
     """Run reinforcement learning as a loop: answers by the inference plan, training by its own, their split, and what idles.
 
-    Answers of spread lengths are simulated until the last has ended. --csv is the splits.
+    Answers of spread lengths are simulated until the last has ended. Without --layout every layout that fits is simulated for them.
+    --csv is the splits, layout by layout.
     """
     from headway import units
     from headway.catalog import use
     from headway.plan.reinforcement import LoopQuestion, reinforcement
     from headway.plan.train import TrainingQuestion
-    from headway.records.reinforcement import iterated_record
 
     use(catalog)
+    if out:
+        from headway.figures.style import check
+
+        check(out)
     request = Request(**given(asked))
     training = TrainingQuestion(
-        request.model,
-        request.system,
-        1.0,
-        layout=train_layout,
-        batch=global_batch,
-        engine=train_engine,
-        price=request.price,
-    )
+        request.model, request.system, 1.0, layout=train_layout, batch=global_batch, engine=train_engine, price=request.price
+    )  # fmt: skip
     found = reinforcement(LoopQuestion(
         request, training, prompts, group, prompt, answers, iterations, forwards, units.share(trained), rollout_chips, way, seed
     ))  # fmt: skip
+    _tell(found, out, json=json, csv=csv, why=why)
+
+
+def _tell(found: Loop, out: str | None, *, json: bool, csv: bool, why: bool) -> None:
+    from headway.records.reinforcement import iterated_record
+    from headway.report.why import rows_text
+    from headway.report.why_training import loop_why_rows
+
+    if out:
+        from headway import figures
+
+        figures.write_figure(figures.loop_figure(found), out)
     if json:
-        emit(found.to_dict())
+        emit(found.to_dict() | ({"why": loop_why_rows(found)} if why else {}))
     elif csv:
         emit_csv([{k: v for k, v in iterated_record(x).items() if k != "shares"} for x in found.tried])
     else:
-        show(found.text())
+        because = f"\n\n{rows_text(loop_why_rows(found))}" if why else ""
+        show(found.text() + because + (f"\n\nchart written to {out}" if out else ""))

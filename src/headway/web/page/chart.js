@@ -95,6 +95,17 @@ function held(spec, rows, colour) {
   return [key ? { ...spec, [key]: spec[key].map(one) } : one(spec), () => n];
 }
 
+// A line at a value of what panels lie against.
+function marked(spec, field, value, colour) {
+  const one = (unit) => {
+    if (unit.encoding?.x?.field !== field) return unit;
+    const { mark, encoding, ...base } = unit;
+    return { ...base, layer: [{ mark, encoding }, { data: { name: "here", values: value === null ? [] : [{ [field]: value }] },
+      mark: { type: "rule", color: colour, strokeWidth: 2.5 }, encoding: { x: encoding.x } }] };
+  };
+  return spec.vconcat ? { ...spec, vconcat: spec.vconcat.map(one) } : one(spec);
+}
+
 // `ast`: expressions are interpreted, not compiled, which the page's policy forbids.
 const EMBED = { mode: "vega-lite", actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip: { theme: "custom", disableDefaultStyle: true } };
 
@@ -112,9 +123,9 @@ export class Chart {
     addEventListener("headway-theme", () => this.found && this.redraw());
   }
 
-  async draw(spec, { rows = null, picked = null, here = null, chosen = null } = {}) {
+  async draw(spec, { rows = null, picked = null, here = null, chosen = null, along = null } = {}) {
     this.spec = spec;
-    this.given = { rows, picked, chosen };
+    this.given = { rows, picked, chosen, along };
     this.signals = {};
     this.batch = here;
     await this.redraw();
@@ -124,10 +135,12 @@ export class Chart {
     const w = await vega();
     const turn = (this.turn = (this.turn || 0) + 1);
     this.width = this.plot.clientWidth;
-    const { rows, picked, chosen } = this.given;
+    const { rows, picked, chosen, along } = this.given;
+    const colour = dark() ? "#ff9d5c" : "#c2500a";
     let spec = fitted(coloured(structuredClone(this.spec), this.width), this.width);
     let picks = () => 0;
-    if (rows) [spec, picks] = held(spec, rows, dark() ? "#ff9d5c" : "#c2500a");
+    if (rows) [spec, picks] = held(spec, rows, colour);
+    if (along) spec = marked(spec, along, this.batch, colour);
     const place = el("div");
     const found = await w.vegaEmbed(place, spec, EMBED);
     if (turn !== this.turn) return found.finalize();
@@ -153,9 +166,11 @@ export class Chart {
     return found;
   }
 
+  // The line stands elsewhere: at a batch, or at a value of what the chart was drawn `along`.
   move(batch) {
     this.batch = batch;
-    if (this.found && this.given.rows && batch !== null) this.found.view.data("here", [{ batch }]).runAsync();
+    const field = this.given?.along || (this.given?.rows && "batch");
+    if (this.found && field && batch !== null) this.found.view.data("here", [{ [field]: batch }]).runAsync();
   }
 
   // A parameter of the chart; it stays when the chart is drawn anew.

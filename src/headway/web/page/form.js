@@ -51,7 +51,7 @@ function control(name, entry, value, names, changed, prefix) {
     box.value = value ?? entry.default ?? entry.enum[0];
     return [box, null];
   }
-  const known = names[{ systems: "system", on: "system", against: "system", models: "model", kv_precision: "precision", fill: "traffic", prefill_on: "system" }[name] || name];
+  const known = names[{ systems: "system", on: "system", train_on: "system", against: "system", models: "model", kv_precision: "precision", fill: "traffic", prefill_on: "system" }[name] || name];
   const list = known ? `list-${(lists += 1)}` : null;
   const example = (entry.examples || [])[0];
   const box = el("input", {

@@ -14,7 +14,7 @@ const seed = () => 1 + Math.floor(Math.random() * 9999);
 // What is due comes first, then what is new, then what can wait.
 const turn = (card) => (card.due === null ? 1 : new Date(card.due) <= new Date() ? 0 : 2);
 
-export function open(place) {
+export function open(place, schemas, names, first, keeps) {
   const body = el("div");
   const list = el("nav.knobs", { "aria-label": "Lessons" });
   let cards = null;
@@ -29,7 +29,7 @@ export function open(place) {
       history.pushState(null, "", to({ card: cards[(at + 1) % cards.length].id, seed: seed() }));
       return show(true);
     };
-    return el("section", { "aria-label": "Cards" }, el("h2", {}, `Card ${at + 1} of ${cards.length}`), quiz(drawn, next));
+    return el("section", { "aria-label": "Cards" }, el("h2", {}, `Card ${at + 1} of ${cards.length}`), quiz(drawn, next, keeps));
   }
 
   async function show(focus = false) {
@@ -59,8 +59,8 @@ export function open(place) {
     await show();
   }
 
-  fill(place, el("h1", {}, "Learn"), el("p.lead", {}, "Guess first, then see the number and where it comes from. This is practice: it stores nothing; ",
-    el("code", {}, "headway learn"), " in the terminal keeps progress, and what is due there comes first here."),
+  fill(place, el("h1", {}, "Learn"), el("p.lead", {}, "Guess first, then see the number and where it comes from. ", keeps ? "Your first answer to a card is kept as a review, in the file that " : "This page stores nothing; ",
+    el("code", {}, "headway learn"), keeps ? " in the terminal goes on with; what is due comes first, and comes again when you are about to forget it." : " in the terminal keeps progress, and what is due there comes first here."),
     el("details", { open: innerWidth > 860 }, el("summary", {}, "Cards and lessons"), list), body);
   load().catch((error) => fill(body, refused(Object.assign(error, { nearest: error.nearest || [] }), () => {})));
   return { moved: () => show() };

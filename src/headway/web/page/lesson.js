@@ -47,18 +47,22 @@ function slide(b) {
   const input = numeric ? el("input", { id: "main", type: "text", autocomplete: "off", value: Number(first.toPrecision(3)), onchange: () => compute() })
     : el("select", { id: "main", onchange: () => compute() }, points.map((c) => el("option", { value: c }, c)));
   const place = el("div", { "aria-live": "polite" });
+  let here = numeric ? first : null;
   const chart = new Chart(b.asked.id);
   chart.figure.hidden = !sweep;
   const compute = newest(async () => {
     try {
       const found = await ask("ask", { ...asked, numbers: { ...asked.numbers, [name]: input.value } }, { form: "record" });
       fill(place, results(found));
+      const at = found.parameters.find((x) => x.name === name)?.value;
+      if (typeof at === "number") here = at;
+      chart.move(here);
     } catch (error) {
       if (!error.kind) throw error;
       fill(place, refused(error, () => {}));
     }
   });
-  const draw = async () => sweep && chart.draw((await ask("ask", { ...asked, sweep })).figure);
+  const draw = async () => sweep && chart.draw((await ask("ask", { ...asked, sweep })).figure, numeric ? { along: name, here } : {});
   compute();
   draw().catch(() => { chart.figure.hidden = true; });
   return el("div", {}, el("div.field", {}, el("label", { for: "main" }, title), input, numeric ? slider(input, {}, compute, title) : null), place, chart.figure);

@@ -9,11 +9,18 @@ const SAID = { 0: "Wrong", 1: "Right" };
 // A division has room on both sides: what has none may be a path, which the server takes nowhere; an amount keeps its unit.
 const divided = (text) => (/^\s*[\d$.]+\s*[A-Za-z$]/.test(text) ? text : text.replace(/([\w)])\s*\/\s*(?=[\w(])/g, "$1 / "));
 
-export function quiz(drawn, next = null) {
+const soon = (when) => {
+  const hours = (new Date(when) - Date.now()) / 3.6e6;
+  return hours < 1 ? `in ${Math.max(Math.round(60 * hours), 1)} minutes` : hours < 36 ? `in ${Math.round(hours)} hours` : `in ${Math.round(hours / 24)} days`;
+};
+
+// `keeps`: the first answer is a review, as in the terminal; more tries are practice.
+export function quiz(drawn, next = null, keeps = false) {
   const answer = el("input", { id: "answer", type: "text", autocomplete: "off", spellcheck: "false" });
   const said = el("div", { role: "status" });
   const hints = el("ul");
   let told = 0;
+  let kept = !keeps;
   const hint = el("button", { type: "button", onclick: () => {
     hints.append(el("li", {}, drawn.hints[told]));
     told += 1;
@@ -29,9 +36,11 @@ export function quiz(drawn, next = null) {
     }
     const numbers = drawn.seed === null ? {} : { seed: drawn.seed };
     try {
-      const g = await ask("learn", { card: drawn.card.id, ...numbers, answer: divided(answer.value) }, { form: "record" });
+      const review = kept ? {} : { keep: true, hints: told };
+      const g = await ask("learn", { card: drawn.card.id, ...numbers, answer: divided(answer.value), ...review }, { form: "record" });
+      kept = true;
       fill(said, el("p", {}, el("strong", {}, SAID[g.credit] || `Near (${Math.round(100 * g.credit)} %)`), `: ${g.says}`),
-        el("p", {}, g.why), g.formula ? el("p", {}, el("code", {}, g.formula)) : null);
+        g.due ? el("p.quiet", {}, `Kept as a review: due again ${soon(g.due)}.`) : null, el("p", {}, g.why), g.formula ? el("p", {}, el("code", {}, g.formula)) : null);
     } catch (error) {
       if (!error.kind) throw error;
       fill(said, refused(error, () => {}));

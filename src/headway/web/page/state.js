@@ -1,7 +1,7 @@
 // The address is the state: a view, its question in the order of the schema, without what is at its default.
 
 export const VIEWS = { "/": "batch", "/lecture": "lecture", "/layouts": "layouts", "/traffic": "traffic", "/money": "money",
-  "/money/self-host": "selfhost", "/money/infer": "infer", "/training": "training", "/learn": "learn", "/yours": "yours" };
+  "/money/self-host": "selfhost", "/money/infer": "infer", "/training": "training", "/training/lifetime": "lifetime", "/training/rl": "rl", "/learn": "learn", "/yours": "yours" };
 
 export const view = () => VIEWS[location.pathname] || "batch";
 
