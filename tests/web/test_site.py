@@ -80,7 +80,7 @@ def test_links_lead_somewhere_and_pictures_say_what_they_show(site):
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_pages_in_a_browser(chromium, address, scheme, width):
     """A page of each kind; `make site-check` looks at all."""
-    pages = ("index.html", "lessons/02-batch.html", "reference/batching.html", "accuracy.html", "glossary.html")
+    pages = ("index.html", "lessons/02-batch.html", "reference/batching.html", "glossary.html")
     assert faults(chromium, address, pages, scheme, width) == []
 
 
