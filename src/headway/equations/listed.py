@@ -59,8 +59,7 @@ def find(name: str) -> Equation:
         return keys[key]
     for system, (what, verb) in _ELSEWHERE.items():
         if key in (_key(system), _key(system).removeprefix("sys")):
-            then = f"`{verb}` answers it" if verb else "nothing here answers it"
-            raise InputError(f"{system} ({what}) is no closed form; {then}")
+            raise InputError(f"{system} ({what}) is no closed form; `{verb}` answers it")
     words = name.lower().replace("-", " ").split()
     titled = [e.id for e in equations() if words and all(w in f"{e.title} {e.section}".lower() for w in words)]
     if titled:
