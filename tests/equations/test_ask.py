@@ -355,7 +355,7 @@ def test_sweeps():
 
 @pytest.mark.parametrize(("words", "said"), [
     ("E99", "did you mean E9"), ("balance", "by their titles: E5, E7"), ("SYS-D6", "`headway racks"), ("G2",
-    "nothing here answers it"),
+    "`headway lab avalanche` answers it"), ("I9", "`headway lifetime"),
     ("E5 activ=3", "did you mean active"), ("E5 active", "name=value"), ("E5 active=big", "it reads like 64, 2k"),
     ("E5 active=-1", "positive"),
     ("E5 active=1 active=2", "given twice"), ("E5 active=1 N_active=2", "given twice"), ("E5 active=8 total=1", "37.5"),

@@ -8,15 +8,23 @@ from headway.errors import InputError, unknown, worded
 
 # systems of the specification that no closed form answers, and what does
 _ELSEWHERE = {
-    "SYS-B2": ("a decode engine", ""), "SYS-B6": ("chunked prefill", "headway simulate MODEL --on SYSTEM"),
-    "SYS-C1": ("an MoE layer", "headway ask SYS-A10"), "SYS-C3": ("expert parallelism at work",
-    "headway racks MODEL --on SYSTEM"),
+    "SYS-B2": ("a decode engine", "headway lab decode"), "SYS-B6": ("chunked prefill", "headway lab prefill"),
+    "SYS-C1": ("an MoE layer", "headway lab experts"), "SYS-C3": ("expert parallelism at work", "headway lab dispatch"),
     "SYS-D6": ("advice on what to cut", "headway racks MODEL --on SYSTEM"), "SYS-E6": ("an RL loop", "headway lab rl"),
-    "SYS-F6": ("a prompt cache at work", "headway cache"), "SYS-G2": ("an avalanche probe", ""),
-    "SYS-G3": ("reversible training at work", "headway ask SYS-G4"), "SYS-H1": ("an integrated server",
-    "headway simulate MODEL --on SYSTEM"),
+    "SYS-F6": ("a prompt cache at work", "headway cache"), "SYS-G2": ("an avalanche probe", "headway lab avalanche"),
+    "SYS-G3": ("reversible training at work", "headway lab reversible"), "SYS-H1": ("an integrated server", "headway lab engine"),
     "SYS-H2": ("practice questions", "headway learn"), "SYS-H3": ("the register of contradictions", "headway catalog claims"),
     "SYS-H6": ("every headline at once", "headway lecture"),
+    "SYS-I1": ("cost at the load there is", "headway cost MODEL --on SYSTEM --against load"),
+    "SYS-I2": ("trains that wait for riders", "headway trains MODEL --on SYSTEM --rate 1/s"),
+    "SYS-I3": ("classes of speed", "headway simulate MODEL --on SYSTEM --tiers"),
+    "SYS-I4": ("the knee of one's own endpoint", "headway measure URL"),
+    "SYS-I5": ("a cap on spending", "headway bill --usage FILE --cap 100"),
+    "SYS-I6": ("what a batch tier is worth", "headway tiers MODEL --on SYSTEM --fill poisson:5/s"),
+    "SYS-I7": ("hosted models under rate limits", "headway choose"),
+    "SYS-I8": ("padded against continuous batching", "headway simulate MODEL --on SYSTEM --policy static"),
+    "SYS-I9": ("the least cost of a life", "headway lifetime MODEL --on SYSTEM --tokens 15T --demand 100T"),
+    "SYS-I10": ("the lesson as one file", "headway lecture --markdown"), "SYS-I11": ("entries of the register", "headway catalog claims"),
 }  # fmt: skip
 
 
@@ -51,8 +59,7 @@ def find(name: str) -> Equation:
         return keys[key]
     for system, (what, verb) in _ELSEWHERE.items():
         if key in (_key(system), _key(system).removeprefix("sys")):
-            then = f"`{verb}` answers it" if verb else "nothing here answers it"
-            raise InputError(f"{system} ({what}) is no closed form; {then}")
+            raise InputError(f"{system} ({what}) is no closed form; `{verb}` answers it")
     words = name.lower().replace("-", " ").split()
     titled = [e.id for e in equations() if words and all(w in f"{e.title} {e.section}".lower() for w in words)]
     if titled:
