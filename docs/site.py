@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import headway
-from headway.equations import equations
+from headway.equations import equations, listed
 from headway.learn.claims import claims
 from headway.learn.lessons import lessons
 
@@ -44,7 +44,9 @@ def glossary() -> dict[str, str]:
 def explained(texts: list[str]) -> dict[str, str]:
     """Return what stands under the pointer, by word as it is written: the glossary's, equations and claims by number."""
     known = glossary()
-    found = {s: f"a system of the lecture: {known['SYS']}" for t in texts for s in _SYSTEM.findall(t)}
+    found = {s: known["SYS"] for t in texts for s in _SYSTEM.findall(t)}
+    systems = listed._ELSEWHERE  # pyright: ignore[reportPrivateUsage] - those that are no closed form
+    found |= {s: f"a system of the lecture, {what}: {verb}" for s, (what, verb) in systems.items()}
     for e in equations():
         found |= {
             x: f"the lecture's {e.title}: {e.formula}"
