@@ -39,7 +39,7 @@ export function quiz(drawn, next = null, keeps = false) {
       const review = kept ? {} : { keep: true, hints: told };
       const g = await ask("learn", { card: drawn.card.id, ...numbers, answer: divided(answer.value), ...review }, { form: "record" });
       kept = true;
-      fill(said, el("p", {}, el("strong", {}, SAID[g.credit] || `Near (${Math.round(100 * g.credit)} %)`), `: ${g.says}`),
+      fill(said, el("p", {}, el("strong", {}, SAID[g.credit] || `Near (${Math.round(100 * g.credit)} %)`), g.says === "right" ? "" : `: ${g.says}`),
         g.due ? el("p.quiet", {}, `Kept as a review: due again ${soon(g.due)}.`) : null, el("p", {}, g.why), g.formula ? el("p", {}, el("code", {}, g.formula)) : null);
     } catch (error) {
       if (!error.kind) throw error;
