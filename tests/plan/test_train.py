@@ -50,6 +50,14 @@ def test_a_batch_in_tokens_is_rounded_to_what_divides():
     assert found.step.recipe.tokens == pytest.approx(1e6, rel=0.05)
 
 
+def test_many_chips_have_a_larger_batch_by_default():
+    """Llama 3 405B: 16M tokens on 16,384 chips (arXiv 2407.21783)."""
+    asked = TrainingQuestion("llama-3.1-405b", "h100x16384", 15.6e12, layout="tp8pp16", recompute="full", micro_batch=1)
+    assert train(asked).step.recipe.tokens == pytest.approx(16.8e6, rel=0.01)
+    few = train(dataclasses.replace(asked, chips=2048)).step.recipe
+    assert few.tokens == pytest.approx(4e6, rel=0.05)
+
+
 def test_moe_models_spread_their_experts():
     found = train(TrainingQuestion("mixtral-8x7b", "h100x32", 1e11))
     assert found.step.recipe.layout.ep > 1

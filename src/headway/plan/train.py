@@ -21,7 +21,8 @@ from headway.training.passes import RECOMPUTES, Recompute
 from headway.training.recipes import Rate, Recipe, States, states
 from headway.training.runs import Goodput, Reliability, Run, goodput, reliability, run
 
-_BATCH_TOKENS = 4e6  # of a step, where nobody says: GPT-3 175B's 3.2M and Llama 2's 4M
+_BATCH_TOKENS = 4e6  # of a step, where nobody says: GPT-3 175B's 3.2M and Llama 2's 4M; on many chips
+_CHIP_TOKENS = 1024  # of each: Llama 3's 16M on 16,384 (arXiv 2407.21783, section 3.3)
 _LONGEST_SEQUENCE = 8192  # where nobody says: pre-training of Llama 3
 _RUNNERS_UP = 5
 _MICRO_BATCHES = (1, 2, 4, 8)
@@ -42,7 +43,7 @@ class TrainingQuestion:
     layout : str or None
         Of a replica, like tp8pp16; None: the fastest that fits.
     batch : str or None
-        Of a step: sequences, or tokens with a unit (16Mtok); None: about 4M tokens.
+        Of a step: sequences, or tokens with a unit (16Mtok); None: about 4M tokens, or 1,024 a chip where that is more.
     sequence : float or None
         None: 8,192, or the model's context where that is shorter. [tokens]
     micro_batch : int or None
@@ -255,7 +256,7 @@ def _recipes(q: TrainingQuestion, arch: Architecture, on: System) -> list[Recipe
         if value is not None and value < 1:
             raise InputError(f"--{name}: {value} must be at least 1")
     batch, rounded = batch_sequences(q.batch, sequence)
-    wanted = batch or _BATCH_TOKENS / sequence
+    wanted = batch or max(_BATCH_TOKENS, _CHIP_TOKENS * on.chips) / sequence
     again = (q.recompute,) if q.recompute else _WAYS if training_numbers(q.engine).scores.fused else RECOMPUTES
     found: list[Recipe] = []
     why: list[str] = []

@@ -23,7 +23,10 @@ _Layout = Annotated[
     str | None, Parameter(help="Of a replica, like tp8pp16, dp8ep64pp4; default: the fastest that fits.")
 ]
 _GlobalBatch = Annotated[
-    str | None, Parameter(help="Of a step: sequences, or tokens like 16Mtok; default: about 4M tokens.")
+    str | None,
+    Parameter(
+        help="Of a step: sequences, or tokens like 16Mtok; default: about 4M tokens, 1,024 a chip on more than 4,096."
+    ),
 ]
 _Sequence = Annotated[str | None, Parameter(help="Tokens of each; default: 8192, or the model's context.")]
 _MicroBatch = Annotated[int | None, Parameter(help="Sequences of a pass; default: the fastest that fits.")]
