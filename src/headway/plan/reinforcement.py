@@ -14,7 +14,7 @@ from headway.errors import HeadwayError, InputError, PhysicsError
 from headway.parallel import Layout
 from headway.plan.choose import fitting_layouts
 from headway.plan.simulated import Place, placed
-from headway.plan.train import TrainingPlan, TrainingQuestion, train
+from headway.plan.train import BATCH_TOKENS, TrainingPlan, TrainingQuestion, train
 from headway.questions import Request
 from headway.shown import Shown
 from headway.simulation.requests import Requests
@@ -26,7 +26,6 @@ Way = Literal["together", "in turns", "ahead"]
 WAYS: tuple[Way, ...] = ("together", "in turns", "ahead")
 _EIGHTHS = 8  # shares of the chips that are tried
 _FORWARD = 1 / 3  # of a training step's arithmetic: a forward pass beside a backward one of twice that (lecture 6.1)
-_BATCH = 4e6  # tokens of an optimizer's step, where an iteration has more
 _ROUND = 1024  # tokens to which sequences of training are rounded up
 _BLOCK = 64  # tokens of a prompt by which the answers to it know each other's cache
 _MOST = 1_000_000  # answers of an iteration
@@ -323,7 +322,7 @@ def _training(q: LoopQuestion, chips: int, tokens: float, length: int) -> Traini
     t = q.training
     trained = tokens * q.trained
     sequence = float(length) if t.sequence is None else t.sequence
-    batch = t.batch or f"{max(min(_BATCH, trained), sequence):.0f}tok"
+    batch = t.batch or f"{max(min(BATCH_TOKENS, trained), sequence):.0f}tok"
     return train(replace(t, chips=chips, tokens=trained * q.iterations, sequence=sequence, batch=batch))
 
 

@@ -21,7 +21,7 @@ from headway.training.passes import RECOMPUTES, Recompute
 from headway.training.recipes import Rate, Recipe, States, states
 from headway.training.runs import Goodput, Reliability, Run, goodput, reliability, run
 
-_BATCH_TOKENS = 4e6  # of a step, where nobody says: GPT-3 175B's 3.2M and Llama 2's 4M; on many chips
+BATCH_TOKENS = 4e6  # of a step, where nobody says: GPT-3 175B's 3.2M and Llama 2's 4M; on many chips
 _CHIP_TOKENS = 1024  # of each: Llama 3's 16M on 16,384 (arXiv 2407.21783, section 3.3)
 _LONGEST_SEQUENCE = 8192  # where nobody says: pre-training of Llama 3
 _RUNNERS_UP = 5
@@ -256,7 +256,7 @@ def _recipes(q: TrainingQuestion, arch: Architecture, on: System) -> list[Recipe
         if value is not None and value < 1:
             raise InputError(f"--{name}: {value} must be at least 1")
     batch, rounded = batch_sequences(q.batch, sequence)
-    wanted = batch or max(_BATCH_TOKENS, _CHIP_TOKENS * on.chips) / sequence
+    wanted = batch or max(BATCH_TOKENS, _CHIP_TOKENS * on.chips) / sequence
     again = (q.recompute,) if q.recompute else _WAYS if training_numbers(q.engine).scores.fused else RECOMPUTES
     found: list[Recipe] = []
     why: list[str] = []

@@ -57,10 +57,8 @@ def loop_why_rows(found: Loop) -> list[dict[str, str]]:
     """
     b, q, run, step = found.best, found.question, found.simulated, found.plan.step
     d, r = run.deployment, found.plan.step.recipe
-    turns = {
-        "together": "answers + forward passes + training + new weights", "in turns": "answers + forward passes + training + new weights",
-        "ahead": "the longer of answers and of training with its forward passes, + new weights",
-    }  # fmt: skip
+    longer = "the longer of answers and of training with its forward passes, + new weights"
+    takes = longer if b.way == "ahead" else "answers + forward passes + training + new weights"
     rows = [
         ("answers", f"{len(run.log.requests.output):,} requests at once on {run.replicas} x {d.layout}, until the last has ended; lengths "
          f"{q.answer}, seed {q.seed}", f"the simulator of headway simulate, engine {d.setting.engine.name}"),
@@ -68,7 +66,7 @@ def loop_why_rows(found: Loop) -> list[dict[str, str]]:
          f"{r.layout})", "headway train; lecture E19"),
         ("forward passes", f"{q.forwards:g} x a third of a training step over every token: 2 of 6 FLOP per parameter", "lecture 6.1"),
         ("new weights", "a chip's own part of the weights over the network, or within a system the link", "catalogue systems"),
-        ("iteration", f"{turns[b.way]} ({b.way})", "headway.plan.reinforcement"),
+        ("iteration", f"{takes} ({b.way})", "headway.plan.reinforcement"),
         ("idle", f"{units.per_cent(b.parts['last answers'])} replicas that are done before the last answer, "
          f"{units.per_cent(b.parts['other pool'])} waiting for the other pool", "the simulated ends of the answers"),
         ("rl_factor", f"{b.chips:,} chips x {units.seconds(b.seconds)} / ({found.plan.model.active_parameters:.4g} parameters x "

@@ -8,8 +8,7 @@ from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Why
-from headway.cli.output import emit, emit_csv
-from headway.cli.terminal import show
+from headway.cli.telling import tell
 from headway.questions import Request
 
 if TYPE_CHECKING:
@@ -76,20 +75,12 @@ def lifetime(
 
 def _tell(found: Lifetime, out: str | None, *, json: bool, csv: bool, why: bool) -> None:
     from headway.records.lifetimes import sizes
-    from headway.report.why import rows_text
     from headway.report.why_training import lifetime_why_rows
 
-    if out:
-        from headway import figures
-
-        figures.write_figure(figures.lifetime_figure(found), out)
-    if json:
-        emit(found.to_dict() | ({"why": lifetime_why_rows(found)} if why else {}))
-    elif csv:
-        emit_csv(sizes(found))
-    else:
-        because = f"\n\n{rows_text(lifetime_why_rows(found))}" if why else ""
-        show(found.text() + because + (f"\n\nchart written to {out}" if out else ""))
+    tell(
+        found, out, json=json, csv=csv, figure="lifetime_figure", why=(lambda: lifetime_why_rows(found)) if why else None,
+        rows=lambda: sizes(found),
+    )  # fmt: skip
 
 
 def _served(demand: str | None, traffic: str | None, days: float) -> float:

@@ -8,8 +8,7 @@ from cyclopts import Parameter
 
 from headway.cli.asking import asks, given
 from headway.cli.options import Csv, Folder, Json, Out, Why
-from headway.cli.output import emit, emit_csv
-from headway.cli.terminal import show
+from headway.cli.telling import tell
 from headway.questions import Request
 
 if TYPE_CHECKING:
@@ -107,17 +106,9 @@ def rl(
 
 def _tell(found: Loop, out: str | None, *, json: bool, csv: bool, why: bool) -> None:
     from headway.records.reinforcement import iterated_record
-    from headway.report.why import rows_text
     from headway.report.why_training import loop_why_rows
 
-    if out:
-        from headway import figures
-
-        figures.write_figure(figures.loop_figure(found), out)
-    if json:
-        emit(found.to_dict() | ({"why": loop_why_rows(found)} if why else {}))
-    elif csv:
-        emit_csv([{k: v for k, v in iterated_record(x).items() if k != "shares"} for x in found.tried])
-    else:
-        because = f"\n\n{rows_text(loop_why_rows(found))}" if why else ""
-        show(found.text() + because + (f"\n\nchart written to {out}" if out else ""))
+    tell(
+        found, out, json=json, csv=csv, figure="loop_figure", why=(lambda: loop_why_rows(found)) if why else None,
+        rows=lambda: [{k: v for k, v in iterated_record(x).items() if k != "shares"} for x in found.tried],
+    )  # fmt: skip

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from headway.cli.options import Csv, Folder, Json, Out, Why
-from headway.cli.output import emit, emit_csv
-from headway.cli.terminal import show
+from headway.cli.telling import tell
 
 if TYPE_CHECKING:
     from headway.plan.train import TrainingPlan
@@ -113,17 +112,9 @@ def _read(text: str | None, quantity: Quantity, name: str) -> float | None:
 
 
 def _tell(found: TrainingPlan, out: str | None, *, json: bool, csv: bool, why: bool) -> None:
-    from headway.report.why import rows_text
     from headway.report.why_training import train_why_rows
 
-    if out:
-        from headway import figures
-
-        figures.write_figure(figures.training_figure(found), out)
-    if json:
-        emit(found.to_dict() | ({"why": train_why_rows(found)} if why else {}))
-    elif csv:
-        emit_csv([{"part": k, "seconds": v} for k, v in found.step.parts().items()])
-    else:
-        because = f"\n\n{rows_text(train_why_rows(found))}" if why else ""
-        show(found.text() + because + (f"\n\nchart written to {out}" if out else ""))
+    tell(
+        found, out, json=json, csv=csv, figure="training_figure", why=(lambda: train_why_rows(found)) if why else None,
+        rows=lambda: [{"part": k, "seconds": v} for k, v in found.step.parts().items()],
+    )  # fmt: skip
