@@ -415,6 +415,19 @@ def test_what_the_chips_did_is_below_what_they_can():
         assert found.joules_per_token > 0
 
 
+@pytest.mark.parametrize("layout", ["tp2", "dp4", "dp8"])
+def test_mfu_is_what_all_requests_compute_over_what_all_chips_could(layout):
+    """Data-parallel groups count each with its own sequences, none as the busiest of them."""
+    place = placed(dataclasses.replace(SMALL, system="h100x8", layout=layout))
+    come = poisson(200.0, 400, 512, 64)
+    found = place.run(come)
+    head = 128_256 * 4096  # of 8.03e9 parameters, as many again in the embedding; 32 layers of 32 heads of 128
+    body = 2 * (8.03e9 - 2 * head) * 400 * (512 + 63) + 2 * head * 400 * 64
+    attention = 4 * 32 * 4096 * 400 * (512**2 / 2 + 63 * 544)  # scores and values
+    peak = 989.4e12 * 8  # bf16, of all replicas
+    assert found.used[0] == pytest.approx((body + attention) / (peak * found.span), rel=0.02)
+
+
 def test_times_between_tokens_have_intervals():
     found = placed(SMALL).run(poisson(30.0, 400))
     for q in found.itl:

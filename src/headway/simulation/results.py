@@ -19,7 +19,7 @@ from headway.simulation.deployment import Deployment
 from headway.simulation.requests import Requests
 from headway.simulation.run import Log
 from headway.simulation.tiers import Tier
-from headway.simulation.utilisation import Utilisation, joules, token_gaps, utilisation, weighted_quantile
+from headway.simulation.utilisation import Prompts, Utilisation, joules, token_gaps, utilisation, weighted_quantile
 
 Floats = NDArray[np.float64]
 SHARES = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -357,10 +357,14 @@ class Simulated(Shown):
     @functools.cached_property
     def work(self) -> tuple[Utilisation, ...]:
         """What the chips of each replica did in every run of its passes."""
+        return self.worked(Prompts.of(self.log))
+
+    def worked(self, prompts: Prompts) -> tuple[Utilisation, ...]:
+        """Return the same, if the passes computed these prompts."""
         d, found = self.deployment, list[Utilisation]()
         for i, p in enumerate(self.log.passes):
             drafts = 0 if i < d.fronts else d.setting.drafts
-            found.append(utilisation(d.setting.passes_of(d.layout_of(i), ideal=True), p, drafts))
+            found.append(utilisation(d.setting.passes_of(d.layout_of(i), ideal=True), p, drafts, prompts))
         return tuple(found)
 
     @functools.cached_property

@@ -16,7 +16,7 @@ from headway.simulation.requests import Requests
 from headway.simulation.results import Quantile, Simulated
 from headway.simulation.sketches import Sketch
 from headway.simulation.streaming import Piece, stream
-from headway.simulation.utilisation import joules
+from headway.simulation.utilisation import Prompts, joules
 
 PIECE = 1 << 14  # requests between two looks
 _NAMES = ("ttft", "tpot", "request", "queued")
@@ -45,6 +45,8 @@ class Tally:
         Replica-seconds that are paid. [s]
     most : int
         Requests under way at once, at a look. [requests]
+    prompts : Prompts
+        Those that began.
     sketches : dict
         Of ``ttft``, ``tpot``, ``request``, ``queued``. [s]
     """
@@ -69,6 +71,7 @@ class Tally:
     volumes: list[float] = field(default_factory=lambda: [0.0] * 3)
     rented: float = 0.0
     most: int = 0
+    prompts: Prompts = field(default_factory=Prompts)
     sketches: dict[str, Sketch] = field(default_factory=lambda: {name: Sketch() for name in _NAMES})
 
     def add(self, d: Deployment, replicas: int, piece: Piece) -> None:
@@ -92,13 +95,15 @@ class Tally:
         self.output += float(log.requests.output[s.ended].sum())
         self.first = min(self.first, float(np.min(log.arrival, initial=math.inf, where=np.isfinite(log.arrival))))
         self.now, self.rented = log.now, float(log.rented.sum())
-        for p, u in zip(log.passes, s.work, strict=True):
+        self.prompts += Prompts.of(log)
+        work = s.worked(self.prompts)
+        for p, u in zip(log.passes, work, strict=True):
             self.under_way += float(p.seconds.sum())
             self.aboard += float((p.seconds * p.decoding).sum())
             self.compute += float(u.compute.sum())
             self.memory += float(u.memory.sum())
         chips = [d.layout.chips / d.layout.pp] * len(log.passes)
-        self.moved += joules(d.setting.system.chip, 0.0, s.work, log.passes, chips) or 0.0
+        self.moved += joules(d.setting.system.chip, 0.0, work, log.passes, chips) or 0.0
         a = s.attribution
         for i, (seconds, tokens) in enumerate(zip((a.fresh, a.cached, a.output), a.tokens, strict=True)):
             self.parts[i] += seconds

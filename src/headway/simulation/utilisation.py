@@ -12,6 +12,7 @@ from headway.hardware import Chip
 from headway.roofline import CompiledStep, Load, energy_rates
 from headway.roofline.load import Group
 from headway.simulation.lanes import Passes
+from headway.simulation.run import Log
 
 Floats = NDArray[np.float64]
 _PIECE = 1 << 16  # runs that are timed together
@@ -24,14 +25,55 @@ class Utilisation:
     Attributes
     ----------
     compute, memory : array
-        Time that an ideal machine would compute, and read and write memory, for the run. [s]
+        Time that an ideal machine's average chip would compute, and read and write memory, for the run. [s]
     """
 
     compute: Floats
     memory: Floats
 
 
-def utilisation(ideal: CompiledStep, p: Passes, drafts: int = 0) -> Utilisation:
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Prompts whose tokens the passes compute, summed up; those of two pieces of a run add.
+
+    Attributes
+    ----------
+    tokens : float
+        That are computed. [tokens]
+    pairs, found : float
+        Sums over prompts of the computed tokens times these, and times those found before them. [tokens^2]
+    """
+
+    tokens: float = 0.0
+    pairs: float = 0.0
+    found: float = 0.0
+
+    @classmethod
+    def of(cls, log: Log) -> Prompts:
+        """Return the sums of those that have boarded."""
+        begun = np.isfinite(log.start)
+        found = log.cached[begun].astype(float)
+        fresh = log.requests.prompt[begun] - found
+        return cls(float(fresh.sum()), float(fresh @ fresh), float(fresh @ found))
+
+    def __add__(self, other: Prompts) -> Prompts:
+        return Prompts(self.tokens + other.tokens, self.pairs + other.pairs, self.found + other.found)
+
+    def among(self, tokens: Floats) -> Group:
+        """Return the prompts of passes: alike, each token with as much attention and cache as all have on average.
+
+        Parameters
+        ----------
+        tokens : array
+            Of prompts in each pass; pieces of a prompt count as that part of it. [tokens]
+        """
+        if not self.tokens > 0:  # nothing known of them yet: one
+            return Group(np.minimum(tokens, 1.0), np.maximum(tokens, 1.0), 0.0, 1.0)
+        length = self.pairs / self.tokens
+        return Group(tokens / length, length, self.found / self.tokens, 1.0)
+
+
+def utilisation(ideal: CompiledStep, p: Passes, drafts: int, prompts: Prompts) -> Utilisation:
     """Return what the chips did in every run of passes.
 
     Parameters
@@ -41,11 +83,14 @@ def utilisation(ideal: CompiledStep, p: Passes, drafts: int = 0) -> Utilisation:
     p : Passes
     drafts : int
         Tokens drafted for each sequence and pass. [tokens]
+    prompts : Prompts
+        Whose tokens the passes compute beside those that decode.
 
     Notes
     -----
-    MFU is `compute` over the time that has passed, MBU `memory` over it: the busiest chip's useful FLOPs and bytes at peak rates. Those
-    that decode count at the mean length of their caches in the middle of the run, prompts of a pass as one sequence from its start.
+    MFU is `compute` over the time that has passed, MBU `memory` over it: useful FLOPs and bytes at peak rates, of data-parallel groups
+    the mean. Those that decode count at the mean length of their caches in the middle of the run; of prompts, so many as the tokens of a
+    pass make, pieces of one counting as that part of it.
     """
     found: list[tuple[Floats, Floats]] = []
     for at in range(0, len(p.start), _PIECE):
@@ -53,10 +98,10 @@ def utilisation(ideal: CompiledStep, p: Passes, drafts: int = 0) -> Utilisation:
         count, riders = p.count[piece].astype(float), p.decoding[piece].astype(float)
         new = 1.0 + drafts
         context = p.caches[piece] / np.maximum(riders, 1.0) + (count - 1) / 2
-        prompts = p.tokens[piece] / count - riders * new
-        one = np.minimum(prompts, 1.0)
-        groups = (Group(riders, new, context, new), Group(one, np.maximum(prompts, 1.0), 0.0 * one, 1.0))
-        parts = ideal.parts(ideal.sums(Load(groups)))
+        tokens = np.maximum(p.tokens[piece] / count - riders * new, 0.0)
+        groups = (Group(riders, new, context, new), prompts.among(tokens))
+        sums = ideal.sums(Load(groups))
+        parts = ideal.parts(sums._replace(singles=[0.0] * len(sums.totals)))  # no group counts as the busiest
         shape = count.shape
         found.append((np.broadcast_to(parts.compute, shape) * count, np.broadcast_to(parts.memory, shape) * count))
     if not found:
