@@ -6,12 +6,15 @@ import math
 
 import pytest
 
+from cases import measured
 from catalogued import load
+from headway.evidence import case_of as case
 from headway.parallel import (
     Layout,
     activations_per_chip,
     capacity_per_chip,
     kv_per_chip,
+    pooled_per_chip,
     reserved_per_chip,
     weights_per_chip,
 )
@@ -59,6 +62,29 @@ def test_sliding_layers_keep_a_pass_beside_their_window():
     width = next(a.reach.width for _, a in m.attends() if a.reach.kind == "window")
     assert reserved_per_chip(m, Layout(), 32_000.0, 8192.0, 16.0) == pytest.approx(32_000 * far + (width + 8192) * near)
     assert reserved_per_chip(m, Layout(), 2_000.0, 8192.0, 16.0) == pytest.approx(2_000 * (far + near))
+
+
+def test_pools_of_deepseek_v4_are_cut_as_sglang_cuts_them():
+    """7,705.45 bytes a token: `_get_bytes_per_full_token` of SGLang's DSV4PoolConfigurator for the Flash model, a tenth for the window.
+
+    0.1 x 584 x 43 + 584 x 21/4 + 584 x 20/128 + 132 x 21/4 + 0.1 x 8/128 x 4 x (2 x 2 x 512 + 2 x 2 x 128) x 21; and for each request
+    128 rows of 2 x 512 32-bit numbers in 20 layers.
+    """
+    m = case(measured(model="deepseek-v4-flash", kv_dtype="fp8", system="H200-SXM", engine="sglang")).setting.model
+    one, two = (pooled_per_chip(m, Layout(), x, 0.1) for x in (1e5, 2e5))
+    assert two - one == pytest.approx(7_705.45 * 1e5)
+    assert one - 7_705.45 * 1e5 == pytest.approx(128 * 2 * 512 * 4 * 20)
+
+
+def test_a_pool_of_windows_is_a_share_of_the_full_layers():
+    m = load(SLIDING)
+    far = sum(n * a.entry_bytes for n, a in m.attends() if a.reach.kind == "full")
+    near = sum(n * a.entry_bytes for n, a in m.attends() if a.reach.kind == "window")
+    assert pooled_per_chip(m, Layout(), 32_000.0, 0.8) == pytest.approx(32_000 * (far + 0.8 * near))
+    assert pooled_per_chip(m, Layout(), 200.0, 0.8) == pytest.approx(200 / 0.8 * (far + 0.8 * near))  # its window fills first
+    assert pooled_per_chip(m, Layout(), 2_000.0, 0.1) == pytest.approx(1024 / 0.1 * (far + 0.1 * near))
+    plain = load(LLAMA)
+    assert pooled_per_chip(plain, Layout(tp=2), 3_000.0, 0.8) == pytest.approx(float(kv_per_chip(plain, Layout(tp=2), 3_000.0)))
 
 
 def test_the_workspace_of_a_pass():

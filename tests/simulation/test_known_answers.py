@@ -169,3 +169,13 @@ def test_quantiles_know_what_they_do_not_know():
     assert not few.known
     (none,) = quantiles(np.full(3, np.nan), [0.5])
     assert math.isnan(none.value)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm", "llama.cpp"])
+@pytest.mark.parametrize("model", ["gpt-oss-120b", "gemma-3-27b", "deepseek-v4-flash", "mimo-v2-flash", "llama-4-maverick", "qwen3.5-27b"])
+def test_the_simulated_pool_holds_as_many_as_a_plan_says(model, engine):
+    """Whatever windows, states and pools a model has: pages apart (an eighth: states of V4 lie in whole pages), one memory."""
+    s = setting(Request(model, "b200x8", prompt=8000, output=1000, engine=engine))
+    limits = deployment(s, Layout(tp=8)).limits
+    account = s.account(Layout(tp=8))
+    assert limits.blocks * limits.block / account.tokens == pytest.approx(account.holds, rel=0.13)

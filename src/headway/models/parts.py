@@ -150,6 +150,30 @@ class Attend:
         states = smaller(context, self.lookback + ahead) * self._paged_lookback if self.lookback else 0.0
         return entries * self.entry_bytes + states
 
+    def pooled_bytes(self, context: float, share: float, window: float) -> float:
+        """Bytes of pools whose sizes are fixed at start, for a sequence that fills its share of the full layers' pool.
+
+        Parameters
+        ----------
+        context : float
+            Tokens of the sequence. [tokens]
+        share : float
+            Tokens in the sliding layers' pool, of those in the full layers'. [share]
+        window : float
+            The model's narrowest: a page of the sliding layers' pool. [tokens]
+
+        Notes
+        -----
+        A compressor that looks back less than a page keeps its inputs once for each page of the sliding pool, others once for each
+        request (SGLang: DSV4PoolConfigurator).
+        """
+        if not self.stores:
+            return 0.0
+        windowed = self.reach.kind in ("window", "chunk")
+        entries = share * context / self.reach.ratio if windowed else float(self.reach.stored(context))
+        pages = share * context / window if self.lookback < window else 1.0
+        return entries * self.entry_bytes + self.lookback * self.lookback_bytes * (pages if self.lookback else 0.0)
+
     @property
     def _paged_lookback(self) -> float:
         """Bytes of a compressor's input in pages as large as those of its cache: as many whole rows as a power of two."""

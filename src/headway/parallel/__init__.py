@@ -16,6 +16,7 @@ from headway.parallel.memory import (
     activations_per_chip,
     capacity_per_chip,
     kv_per_chip,
+    pooled_per_chip,
     reserved_per_chip,
     weights_per_chip,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "offloaded",
     "place_experts",
     "places",
+    "pooled_per_chip",
     "read_deployment",
     "read_layout",
     "reserved_per_chip",

@@ -72,12 +72,16 @@ def kv_per_chip(model: Architecture, layout: Layout, context: Real, drafting: bo
         cache = cache + sum(
             x.count * a.stored_bytes(context) * share_of(a.ways, layout.tp) for x in model.mtp for a in x.attends
         )
-    state = sum(
+    return cache / layout.cp + _states(model, layout)
+
+
+def _states(model: Architecture, layout: Layout) -> float:
+    """Bytes of a sequence's recurrent states on the fullest chip."""
+    return sum(
         fullest_stage(x.count, layout) * x.state.bytes * share_of(x.state.ways, layout.tp)
         for x in model.layers
         if x.state
     )
-    return cache / layout.cp + state
 
 
 def reserved_per_chip(model: Architecture, layout: Layout, context: float, ahead: float, block: float) -> float:
@@ -110,6 +114,36 @@ def reserved_per_chip(model: Architecture, layout: Layout, context: float, ahead
         fullest_stage(n, layout) * a.reserved_bytes(whole, ahead) * share_of(a.ways, layout.tp) for n, a in reads
     )
     return float(cache / layout.cp + sum(fullest_stage(n, layout) * b for n, b in states))
+
+
+def pooled_per_chip(model: Architecture, layout: Layout, context: float, share: float) -> float:
+    """Return bytes of a chip's pools that one sequence fills, where sliding layers have a pool of a fixed size beside the full layers'.
+
+    Parameters
+    ----------
+    model : Architecture
+    layout : Layout
+    context : float
+        Tokens of the sequence. [tokens]
+    share : float
+        Tokens in the sliding layers' pool, of those in the full layers'. [share]
+
+    Notes
+    -----
+    Short sequences fill the sliding pool first: each keeps its window there. A model without full layers has one pool, and one
+    without sliding layers, too: both keep what `kv_per_chip` counts.
+    """
+    here = places(model, layout).chip
+    reads = list(here.attends())
+    windows = [a.reach.width * a.reach.ratio for _, a in reads if a.stores and a.reach.kind in ("window", "chunk")]
+    if not windows or len(windows) == len(reads):
+        return float(kv_per_chip(model, layout, context))
+    tokens = max(context, min(max(windows), context) / share)
+    pools = sum(
+        fullest_stage(n, layout) * a.pooled_bytes(tokens, share, min(windows)) * share_of(a.ways, layout.tp)
+        for n, a in reads
+    )
+    return float(pools / layout.cp + _states(here, layout))
 
 
 _KEPT = 2  # copies of the residual stream: itself and its norm

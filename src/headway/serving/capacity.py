@@ -13,7 +13,7 @@ from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
 from headway.parallel import Layout, candidates, host_bytes, kv_per_chip, weights_per_chip
-from headway.serving.engine_memory import MemoryHabits, Taken, reserved, taken
+from headway.serving.engine_memory import MemoryHabits, Taken, kept, reserved, taken
 
 Policy = Literal["whole", "growing", "as run"]
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
@@ -191,17 +191,19 @@ def memory_account(
     """
     tokens = prompt + (output / 2 if policy == "growing" else output)
     longest = max(prompt + output, 1.0)
-    kept, whole = (float(kv_per_chip(model, layout, t, drafting)) for t in (tokens, longest))
+    habits = habits or MemoryHabits()
+    counted = MemoryHabits() if policy == "as run" else habits
+    each, whole = (kept(counted, model, layout, t, drafting) for t in (tokens, longest))
     weights, memory, mine = weights_per_chip(model, layout, even=policy == "as run"), system.chip.usable, Taken()
     if policy == "as run":  # cards sold as 24 GB hold 24 GiB: a batch that was run is not doubted for that
         memory, logits = system.chip.memory * default("bytes_per_sold_byte"), 0.0
     else:
         logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
         largest = default("prefill_tokens") if chunk_tokens is None else chunk_tokens
-        mine = taken(habits or MemoryHabits(), model, layout, system, weights,
+        mine = taken(habits, model, layout, system, weights,
                      share=None if reserve is None else 1 - reserve, chunk=largest, longest=longest)  # fmt: skip
     host = _on_host(model, layout, system, longest)
-    return Account(memory, mine.reserve, weights, kept, layout.dp, mine.activations, logits, tokens, policy, whole,
+    return Account(memory, mine.reserve, weights, each, layout.dp, mine.activations, logits, tokens, policy, whole,
                    mine.engine, mine.share, host)  # fmt: skip
 
 
@@ -231,6 +233,9 @@ class Pool:
         needs there. [bytes]
     concurrency : float
         Such sequences for which memory is set aside. [sequences]
+    running : float
+        Such sequences that run at a time: a window's pages go to others once a prompt is through, and prompts run one after another.
+        [sequences]
     """
 
     bytes: float
@@ -241,6 +246,13 @@ class Pool:
     reserved: float
     ideal: float
     concurrency: float
+    running: float
+
+    @property
+    def running_blocks(self) -> float:
+        """Pages of the sequences that run at a time. [pages]"""
+        tokens = self.running * self.context
+        return tokens // self.block if math.isfinite(tokens) else math.inf
 
 
 def kv_pool(
@@ -263,14 +275,19 @@ def kv_pool(
         The model's multi-token-prediction layers run.
     """
     ideal = float(kv_per_chip(model, layout, context, drafting))
-    drafts = ideal - float(kv_per_chip(model, layout, context))
-    aside = max(reserved(habits, model, layout, context, chunk) + drafts, ideal)
+    aside = reserved(habits, model, layout, context, chunk, drafting)
+    once = reserved(habits, model, layout, context, 0.0, drafting)  # its prompt is through
     free = max(account.free, 0.0)
-    fits = free / aside * account.groups if aside > 0 else math.inf
-    fits = min(fits, account.host.fits) if account.host else fits
+    fits, runs = (
+        min(n, account.host.fits) if account.host else n
+        for n in (
+            free / aside * account.groups if aside > 0 else math.inf,
+            max(free - (aside - once), 0.0) / once * account.groups if once > 0 else math.inf,
+        )
+    )
     tokens = fits * context if math.isfinite(fits) else math.inf
     blocks = tokens // habits.block if math.isfinite(tokens) else math.inf
-    return Pool(free, tokens, blocks, habits.block, context, aside, ideal, fits)
+    return Pool(free, tokens, blocks, habits.block, context, aside, ideal, fits, max(fits, runs))
 
 
 _REMEDY = "more chips or fewer bytes per weight"

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from headway.catalog import Row, default
+from headway.catalog import Row, catalogue, default
 from headway.hardware import System
 from headway.models import Architecture
-from headway.parallel import Layout, activations_per_chip, kv_per_chip, reserved_per_chip
+from headway.parallel import Layout, activations_per_chip, kv_per_chip, pooled_per_chip, reserved_per_chip
 
 ShareOf = Literal["visible", "started", "left"]
 Windows = Literal["pass", "share", "window"]
@@ -143,7 +143,41 @@ def _static_rest(layout: Layout, chunk: float, large: bool) -> float:
     return max(rest, default("static_least")) if large else rest
 
 
-def reserved(habits: MemoryHabits, model: Architecture, layout: Layout, tokens: float, chunk: float) -> float:
+def kept(habits: MemoryHabits, model: Architecture, layout: Layout, tokens: float, drafting: bool = False) -> float:
+    """Return the bytes of a chip's memory that a running sequence of so many tokens leaves to no other.
+
+    Parameters
+    ----------
+    habits : MemoryHabits
+    model : Architecture
+    layout : Layout
+    tokens : float
+        Of the sequence. [tokens]
+    drafting : bool
+        The model's multi-token-prediction layers run.
+
+    Notes
+    -----
+    What it stores, where pages that leave a window are given to others; its share of pools that are cut at start, where each kind of
+    layer has one of its own (SGLang).
+    """
+    stored = float(kv_per_chip(model, layout, tokens, drafting))
+    if habits.windows != "share":
+        return stored
+    drafts = stored - float(kv_per_chip(model, layout, tokens))
+    return pooled_per_chip(model, layout, tokens, _window_share(model)) + drafts
+
+
+def _window_share(model: Architecture) -> float:
+    """Tokens in SGLang's pool for sliding layers, of those in the full layers'."""
+    table = catalogue().table("window_pools")
+    at = table.find(model.family)
+    return default("swa_share") if at is None else float(table.rows[at]["share"])
+
+
+def reserved(
+    habits: MemoryHabits, model: Architecture, layout: Layout, tokens: float, chunk: float, drafting: bool = False
+) -> float:
     """Return the bytes that the engine sets aside on a chip for a sequence of so many tokens: the number behind its log's.
 
     Parameters
@@ -155,14 +189,20 @@ def reserved(habits: MemoryHabits, model: Architecture, layout: Layout, tokens: 
         Of the sequence. [tokens]
     chunk : float
         Budget of a pass. [tokens]
+    drafting : bool
+        The model's multi-token-prediction layers run.
 
     Notes
     -----
     Pages are as large as the largest recurrent state of the model where it has any; sliding layers and compressors keep a
-    whole pass beside their window (vLLM), or a share of the full layers' tokens (SGLang).
+    whole pass beside their window (vLLM), or have a pool of their own (SGLang).
     """
+    mine = kept(habits, model, layout, tokens, drafting)
     if habits.windows == "share":
-        return float(reserved_per_chip(model, layout, tokens, default("swa_share") * tokens, habits.block))
+        return mine
+    drafts = mine - kept(habits, model, layout, tokens)
     if habits.windows == "pass":
-        return float(reserved_per_chip(model, layout, tokens, min(chunk, tokens) + habits.block, habits.block))
-    return float(kv_per_chip(model, layout, math.ceil(tokens / habits.block) * habits.block))
+        paged = reserved_per_chip(model, layout, tokens, min(chunk, tokens) + habits.block, habits.block)
+    else:
+        paged = float(kv_per_chip(model, layout, math.ceil(tokens / habits.block) * habits.block))
+    return max(paged + drafts, mine)

@@ -255,7 +255,8 @@ def _engine(s: Setting, layout: Layout, o: Operation) -> Engine:
     pool = s.pool(layout, account)
     policy = o.policy or (PrefillFirst() if s.engine.apart else Chunked())
     budget = (s.chunk if o.tokens is None else o.tokens) * layout.dp
-    blocks = int(pool.blocks / layout.pp) if math.isfinite(pool.blocks) else ENDLESS
+    most = pool.running_blocks
+    blocks = int(most / layout.pp) if math.isfinite(most) else ENDLESS
     sequences = ENDLESS if o.sequences is None else max(o.sequences // layout.pp, 1)
     limits = Limits(
         tokens=int(min(budget, ENDLESS)), sequences=sequences, blocks=max(blocks, 1), block=int(pool.block),
