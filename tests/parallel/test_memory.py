@@ -81,10 +81,14 @@ def test_a_pool_of_windows_is_a_share_of_the_full_layers():
     far = sum(n * a.entry_bytes for n, a in m.attends() if a.reach.kind == "full")
     near = sum(n * a.entry_bytes for n, a in m.attends() if a.reach.kind == "window")
     assert pooled_per_chip(m, Layout(), 32_000.0, 0.8) == pytest.approx(32_000 * (far + 0.8 * near))
-    assert pooled_per_chip(m, Layout(), 200.0, 0.8) == pytest.approx(200 / 0.8 * (far + 0.8 * near))  # its window fills first
+    assert pooled_per_chip(m, Layout(), 200.0, 0.8) == pytest.approx(
+        200 / 0.8 * (far + 0.8 * near)
+    )  # its window fills first
     assert pooled_per_chip(m, Layout(), 2_000.0, 0.1) == pytest.approx(1024 / 0.1 * (far + 0.1 * near))
     plain = load(LLAMA)
-    assert pooled_per_chip(plain, Layout(tp=2), 3_000.0, 0.8) == pytest.approx(float(kv_per_chip(plain, Layout(tp=2), 3_000.0)))
+    assert pooled_per_chip(plain, Layout(tp=2), 3_000.0, 0.8) == pytest.approx(
+        float(kv_per_chip(plain, Layout(tp=2), 3_000.0))
+    )
 
 
 def test_the_workspace_of_a_pass():

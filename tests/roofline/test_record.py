@@ -87,15 +87,16 @@ _NUMBERS_IN_CODE = {
     "serving/loops/workload.py": {0.5: 7, 2: 11, 3: 3, 4: 1, 8: 1, 0.1: 1, 1.2816: 1, 1e-9: 5, 1e-12: 3},
     "serving/loops/closed.py": {
         8: 1,
-        2: 7,
+        2: 8,
         1e-9: 3,
-        1e-12: 5,
+        1e-12: 6,
         0.5: 1,
         0.5772: 1,
         6: 1,
     },  # iterations; harmonic numbers (Euler's constant)
     "serving/loops/static.py": {2: 1},
-    "serving/loops/split.py": {2: 2, 1e-9: 1, 4: 1, 9: 1, 12: 1, 1e-12: 1},  # a grid of sizes; rounds of a fixed point
+    "serving/loops/split.py": {2: 2, 1e-9: 1, 12: 1, 1e-12: 1},  # rounds of a fixed point
+    "serving/loops/steps.py": {4: 2, 9: 1, 1e-9: 1},  # a grid of sizes
     "serving/handover.py": {},
     "serving/answer.py": {2: 1, 1e6: 1},  # dollars per million
     "serving/capacity.py": {

@@ -40,7 +40,8 @@ def test_more_hits_are_never_slower(model, system, layout):
         assert more.ttft < less.ttft
         assert more.tpot < less.tpot
         assert more.output_rate > less.output_rate
-        assert more.tpot_floor == less.tpot_floor  # a decode step reads the whole context, found or not
+        # a decode step reads the whole context, found or not; fewer wait for their prompt, so that more decode
+        assert less.tpot_floor <= more.tpot_floor < 1.02 * less.tpot_floor
     assert all(r.ttft >= float(r.floors.ttft) for r in runs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from headway.fitting.estimate import Batch
+from headway.fitting.estimate import Batch, estimate, numbers_of
 from headway.fitting.fit import Data
 from headway.roofline import IDEAL
 from headway.serving import Floors, floors
@@ -14,11 +14,12 @@ Array = NDArray[np.float64]
 
 
 def batch_floors(batch: Batch) -> Floors:
-    """Return the physical floors of each case, as arrays. [s]"""
+    """Return the physical floors of each case, as arrays: with as many waiting for their prompt as its profile says. [s]"""
+    decode = estimate(batch, numbers_of([c.profile.on(c.chip) for c in batch.cases])).served.decoding
     by_name = batch.flat.named(batch.flat.seconds(IDEAL.numbers()))
     found = Floors(*(np.zeros(len(batch.cases)) for _ in Floors._fields))
     for k in batch.kinds:
-        mine = floors(k.workload, {name: t[k.chosen] for name, t in by_name.items()}, k.chunk_tokens)
+        mine = floors(k.workload, {name: t[k.chosen] for name, t in by_name.items()}, k.chunk_tokens, decode[k.chosen])
         for whole, part in zip(found, mine, strict=True):
             whole[k.chosen] = part
     return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from headway.roofline import Energy, Load, Rates, energy_rates, pass_energy
 from headway.serving import Answer
 from headway.serving.case import decode_tokens
-from headway.serving.loops.workload import prompts
+from headway.serving.loops import step_of
+from headway.serving.loops.workload import decoding, prompts
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,12 @@ def _request(
     answered = prompt = read = Energy()
     pieces = float(w.pieces(s.chunk))
     if "decode" in loads:
-        decode = _pass(a, loads["decode"], times["decode"], rates)
-        answered = decode * (passes * chips * s.output / decode_tokens(s) / float(w.running))
+        decode, some = _pass(a, loads["decode"], times["decode"], rates), float(a.served.decoding)
+        fewer = Load(
+            decoding(some, w.prompt, w.output, 1.0 + w.drafts).groups, s.skew
+        )  # the others wait for their prompt
+        each = _pass(a, fewer, float(step_of(w, times, some)), rates) * (1 / some)
+        answered = each * (passes * chips * s.output / decode_tokens(s))
         if "mixed" in loads:
             prompt = (_pass(a, loads["mixed"], times["mixed"], rates) - decode) * (chips * pieces / float(w.abreast))
     if "mixed" not in loads and "burst" in loads:

@@ -202,7 +202,9 @@ def _timed(where: Setting, space: Space, numbers: NDArray[np.intp], batches: Arr
     seconds = pass_times(where, where.passes(step), loads, waits)
     served = LOOPS[load.kind].served(load, seconds, where.numbers, 0.0)
     ideal = ideal_times(where.passes(step, ideal=True), loads)
-    return Timed(numbers, batch, load, seconds, served, floors(load, ideal, where.chunk), stages, columns.chips)
+    return Timed(
+        numbers, batch, load, seconds, served, floors(load, ideal, where.chunk, served.decoding), stages, columns.chips
+    )
 
 
 def together(where: Setting, space: Space, parts: Sequence[Timed]) -> Points:

@@ -13,7 +13,7 @@ from headway import units
 from headway.numeric import larger
 from headway.roofline import CompiledStep, Load, Spread, largest
 from headway.serving.case import PROMPTS, Case
-from headway.serving.loops import LOOPS, Served, Workload, first_token, later_tokens
+from headway.serving.loops import LOOPS, Served, Workload, first_token, later_tokens, step_of
 from headway.serving.setting import Setting
 from headway.shown import Shown
 
@@ -39,7 +39,7 @@ class Floors(NamedTuple):
     request: Real
 
 
-def floors(w: Workload, ideal: Mapping[str, Real], chunk_tokens: Real) -> Floors:
+def floors(w: Workload, ideal: Mapping[str, Real], chunk_tokens: Real, decode: Real) -> Floors:
     """Return the physical floors of a load from its passes' times on an ideal machine.
 
     Parameters
@@ -49,8 +49,10 @@ def floors(w: Workload, ideal: Mapping[str, Real], chunk_tokens: Real) -> Floors
         Seconds of the passes that the load model needs; those that it has not are left out or 0. [s]
     chunk_tokens : float or array
         Budget of a pass. [tokens]
+    decode : float or array
+        Those that decode, of those that run: the others wait for their prompt (`Served.decoding`). [sequences]
     """
-    step = ideal.get("decode", 0.0) + (ideal.get("early", 0.0) + ideal.get("late", 0.0)) / 2
+    step = step_of(w, ideal, decode) + (ideal.get("early", 0.0) + ideal.get("late", 0.0)) / 2
     tpot = step / (1 + w.drafts)
     ttft = first_token(w, ideal.get("prefill", 0.0), chunk_tokens, drain=False)
     return Floors(tpot, ttft, ttft + later_tokens(w) * tpot)
@@ -84,8 +86,13 @@ def pass_times(
 
 def ideal_times(step: CompiledStep, loads: Mapping[str, Load], prompts: CompiledStep | None = None) -> dict[str, Real]:
     """Return the seconds on an ideal machine of the passes that floors are made of."""
-    at = {"decode": step, "early": step, "late": step, "prefill": prompts or step}
-    return {name: at[name].seconds(load) for name, load in loads.items() if name in at}
+    found: dict[str, Real] = {}
+    for name, load in loads.items():
+        if name == "prefill":
+            found[name] = (prompts or step).seconds(load)
+        elif name in ("early", "late", "fewer") or name.startswith("decode"):
+            found[name] = step.seconds(load)
+    return found
 
 
 @dataclass(frozen=True, repr=False)
@@ -211,7 +218,7 @@ def answer(c: Case) -> Answer:
     if s.profile.name != "ideal":
         outside = (*outside, *(["memory"] if c.overfull else []), *(["pools"] if c.undivided or c.guessed else []))
     return Answer(
-        c, found, floors(w, ideal_times(ideal, loads, bare), s.chunk), {k: float(v) for k, v in seconds.items()},
+        c, found, floors(w, ideal_times(ideal, loads, bare), s.chunk, found.decoding), {k: float(v) for k, v in seconds.items()},
         float(found.output_rate * c.shares), float(found.input_rate * c.shares), _bound(real, loads), outside,
     )  # fmt: skip
 

@@ -191,8 +191,7 @@ def memory_account(
     """
     tokens = prompt + (output / 2 if policy == "growing" else output)
     longest = max(prompt + output, 1.0)
-    habits = habits or MemoryHabits()
-    counted = MemoryHabits() if policy == "as run" else habits
+    counted = MemoryHabits() if habits is None or policy == "as run" else habits
     each, whole = (kept(counted, model, layout, t, drafting) for t in (tokens, longest))
     weights, memory, mine = weights_per_chip(model, layout, even=policy == "as run"), system.chip.usable, Taken()
     if policy == "as run":  # cards sold as 24 GB hold 24 GiB: a batch that was run is not doubted for that
@@ -200,7 +199,7 @@ def memory_account(
     else:
         logits = model.head.outputs * _LOGIT_BYTES / layout.tp / layout.pp
         largest = default("prefill_tokens") if chunk_tokens is None else chunk_tokens
-        mine = taken(habits, model, layout, system, weights,
+        mine = taken(counted, model, layout, system, weights,
                      share=None if reserve is None else 1 - reserve, chunk=largest, longest=longest)  # fmt: skip
     host = _on_host(model, layout, system, longest)
     return Account(memory, mine.reserve, weights, each, layout.dp, mine.activations, logits, tokens, policy, whole,

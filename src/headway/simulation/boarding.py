@@ -38,7 +38,7 @@ class Boarding:
 
     __slots__ = (  # more than thirty attributes are slow without
         *("clock", "limits", "policy", "habits", "requests", "prompt", "output", "made", "done", "memory", "blocks", "waiting", "aboard"),
-        *("now", "budget", "wake", "begun", "running", "preempted", "cached", "on_start", "on_first", "on_end", "on_passes"),
+        *("now", "budget", "groups", "wake", "begun", "running", "preempted", "cached", "on_start", "on_first", "on_end", "on_passes"),
         *("_plain", "_alone", "_mixes", "_period", "_pads", "_patience", "_order", "_stored", "_later", "_sitting"),
         *("_padded", "_short", "_stall"),
     )  # fmt: skip
@@ -69,7 +69,7 @@ class Boarding:
         self.aboard: Aboard = (
             Drafting(clock, laws, self.blocks, grows, drafts) if drafts else Decoding(clock, laws, self.blocks, grows)
         )
-        self.now, self.budget, self.wake = 0.0, limits.tokens, NEVER
+        self.now, self.budget, self.groups, self.wake = 0.0, limits.tokens, limits.groups, NEVER
         self.begun: list[int] = []
         self.made, self.done = requests.made, requests.done
         self._order: dict[int, None] = {}  # who runs, in order of admission

@@ -262,7 +262,7 @@ def _engine(s: Setting, layout: Layout, o: Operation) -> Engine:
         tokens=int(min(budget, ENDLESS)), sequences=sequences, blocks=max(blocks, 1), block=int(pool.block),
         whole=s.engine.admission == "whole" or policy.padded, reserve=o.contiguous,
         watermark=int(o.watermark * blocks) if blocks < ENDLESS else 0, swap=_swap(s, layout) if o.swap else 0.0,
-        context=s.model.max_context,
+        context=s.model.max_context, groups=layout.dp,
     )  # fmt: skip
     drafts = Drafts(s.drafts, float(s.numbers.draft_acceptance)) if s.drafts else None
     seats = sequences if sequences < ENDLESS else _seats(s, limits)

@@ -29,6 +29,8 @@ class Limits:
         To move the cache of one token to the host or back, for who loses its place; 0: it is computed again. [s/token]
     context : int
         Most tokens of a request, prompt and answer: the model's own limit. [tokens]
+    groups : int
+        Data-parallel groups, of which each has its part of `tokens`: a prompt lies in one of them. [groups]
     jump : bool
         Runs of decode passes are summed in one go; False adds them up one by one (the same to rounding).
     """
@@ -43,11 +45,13 @@ class Limits:
     watermark: int = 0
     swap: float = 0.0
     context: int = 1 << 40
+    groups: int = 1
 
     def __post_init__(self) -> None:
         for name, least in {
             "tokens": 1,
             "sequences": 1,
+            "groups": 1,
             "blocks": 1,
             "block": 1,
             "reserve": 0,

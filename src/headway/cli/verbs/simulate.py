@@ -17,7 +17,8 @@ _USUAL = "poisson:1/s"
 _Traffic = Annotated[
     str,
     Parameter(
-        help="What arrives: poisson:20/s, gamma:20/s,cv=3, closed:64,think=2s, azure-conv, mooncake-conv, or a file (docs/simulate.md)."
+        help="What arrives: poisson:20/s, gamma:20/s,cv=3, closed:64,think=2s, poisson:4/s,prompt=1k~0.8,output=100-300, "
+        "azure-conv, or a file (docs/simulate.md)."
     ),
 ]
 _Compare = Annotated[

@@ -61,7 +61,7 @@ class Scheduler:
     def __init__(
         self, policy: Policy, limits: Limits, tiers: int = 1, admission: Admission | None = None, keeps: bool = True
     ):
-        self.policy, self.limits, self.budget = policy, limits, limits.tokens
+        self.policy, self.limits, self.budget, self.groups = policy, limits, limits.tokens, limits.groups
         self.seats: dict[int, Seat] = {}
         self._tier: dict[int, int] = {}
         self.waiting = Waiting(admission or Admission(), self._tier, tiers)

@@ -8,6 +8,7 @@ import numpy as np
 
 from headway.batching import expected_tokens
 from headway.roofline import Load
+from headway.serving.loops.steps import few, step_of
 from headway.serving.loops.workload import (
     Loop,
     Numbers,
@@ -43,7 +44,11 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     decode = decoding(w.running, w.prompt, w.output, 1.0 + w.drafts)
     found["decode"] = decode
     if w.prompt > 0 and not w.apart:
-        found["mixed"] = decode + prompts(w.abreast, w.fresh, chunk_tokens, w.found)
+        fewer, beside = (
+            decoding(few(w), w.prompt, w.output, 1.0 + w.drafts),
+            prompts(w.abreast, w.fresh, chunk_tokens, w.found),
+        )
+        found |= {"mixed": decode + beside, "fewer": fewer, "mixed fewer": fewer + beside}
     return found
 
 
@@ -67,6 +72,8 @@ class _Cycle(NamedTuple):
         Share of the time that goes to prompts. [share]
     service : float or array
         From a slot to the last token.
+    decoding : float or array
+        Those that decode, of those that run. [sequences]
     """
 
     steady: Real
@@ -75,6 +82,7 @@ class _Cycle(NamedTuple):
     extra: Real
     busy: Real
     service: Real
+    decoding: Real
 
 
 def _answer_seconds(n: Real, least: Real, extra: Real, alone: Real) -> Real:
@@ -100,10 +108,21 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     those that shared a pass, and share the next one. The first round starts all at once: it waits half a round of full
     prefill passes instead.
     """
-    n, step = w.running, seconds.get("decode", 0.0)
+    decode = w.running
+    for _ in range(_ROUNDS):
+        decode = (decode + _mixed_with(w, seconds, c, made, alone, decode).decoding) / 2
+    return _mixed_with(w, seconds, c, made, alone, decode)
+
+
+def _mixed_with(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, decode: Real) -> _Cycle:
+    """The same if so many decode in a pass."""
+    n, step = w.running, step_of(w, seconds, decode)
     pieces = w.pieces(c.chunk_tokens)
-    least = pieces * np.maximum(seconds.get("mixed", step) - step, 0.0) / w.abreast  # where every group has a prompt
-    extra, gathered = _gathered(w, seconds, c, made, alone, least)
+    least = (
+        pieces * np.maximum(step_of(w, seconds, decode, "mixed") - step, 0.0) / w.abreast
+    )  # where every group has a prompt
+    seconds = {**seconds, "decode": step}
+    extra, gathered = _gathered(w, seconds, c, made, alone, least, n - decode)
     x = _answer_seconds(n, made * step, extra, alone)
     each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
     full = step + least * each
@@ -117,19 +136,23 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     burst = np.maximum(_full(w, seconds, c), extra)  # seconds per prompt
     start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
     wait = np.maximum(wait, gathered)  # whoever waits for others of its pass queues meanwhile
-    return _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x)
+    decode = 1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + alone + wait, 1e-12)
+    return _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x, np.minimum(decode, n))
 
 
-def _gathered(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, least: Real) -> tuple[Real, Real]:
+def _gathered(
+    w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, least: Real, waiting: Real
+) -> tuple[Real, Real]:
     """What a prompt adds to the passes of its data-parallel groups, and how long it waits for others. [s, s]
 
     All groups take a pass together: a prompt of one of them holds all of them up, unless others have prompts, too. By chance those
-    share a pass that came in the time of the one before. An engine that gathers (`Workload.gather`) waits so many passes for each
-    group to have one, and by its evidence nearly all have: prompts come to groups at random, so that it takes G (1 + 1/2 + ... +
-    1/G) of them (the coupon collector's). The first waits for all of that, the others for half on average.
+    share a pass that came in the time of the ones before, or wait behind others (of `waiting`). An engine that gathers
+    (`Workload.gather`) waits so many passes for each group to have one, and by its evidence nearly all have: prompts come to groups
+    at random, so that it takes G (1 + 1/2 + ... + 1/G) of them (the coupon collector's). The first waits for all of that, the
+    others for half on average.
     `least` is what a prompt adds where every group has one.
     """
-    n, step, groups = w.running, seconds.get("decode", 0.0), w.abreast
+    n, step, groups = w.running, seconds["decode"], w.abreast
     every = np.maximum(_together(w, seconds, c, groups), 1e-12)
 
     def added(some: Real) -> Real:
@@ -141,8 +164,8 @@ def _gathered(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, 
         rate = n / np.maximum(_answer_seconds(n, made * step, extra, alone) + alone + took, 1e-12)
         until_all = groups * (np.log(groups) + 0.5772 + 0.5 / groups) / np.maximum(rate, 1e-12)
         took = np.where(n > groups, np.minimum(w.gather * step, np.where(groups > 1, until_all, 0.0)), 0.0)
-        # prompts in the time of a pass: those of a Poisson variable that are not none
-        come = np.maximum(rate * long, 1e-9)
+        # prompts that came in the time of their passes: those of a Poisson variable that are not none
+        come = np.maximum(rate * long * w.pieces(c.chunk_tokens), np.maximum(waiting - groups, 1e-9))
         some = np.where(np.asarray(w.gather) > 0, groups, np.clip(come / -np.expm1(-come), 1.0, groups))
         long = step - np.expm1(-come) * some * added(some) / w.pieces(c.chunk_tokens)
     waited = took * (1 + rate * took / 2) / (1 + rate * took)
@@ -168,7 +191,9 @@ def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
     waited = first * begin + (1 - first) * f
     x = made * step + np.maximum(n * (first * at_start + (1 - first) * each) - waited, 0.0)
     busy = n * each / np.maximum(x + waited, 1e-12)
-    return _Cycle(f + _under_way(n, step), 2 * np.maximum(begin - f, 0.0), x, each, np.minimum(busy, 1.0), waited + x)
+    return _Cycle(
+        f + _under_way(n, step), 2 * np.maximum(begin - f, 0.0), x, each, np.minimum(busy, 1.0), waited + x, n
+    )
 
 
 def _under_way(n: Real, step: Real) -> Real:
@@ -226,9 +251,10 @@ def work(w: Workload, seconds: Times, c: Numbers) -> tuple[Real, Real]:
     -----
     A pass would take its answers' time without the prompts: each answer pays its share of that, a prompt what it adds.
     """
-    only = np.asarray(w.output) <= 1
-    prompt = np.where(only, _full(w, seconds, c), _cycle(w, seconds, c).extra)
-    return prompt, np.where(only, 0.0, _made(w, c) * seconds.get("decode", 0.0) / w.running)
+    only, found = np.asarray(w.output) <= 1, _cycle(w, seconds, c)
+    prompt = np.where(only, _full(w, seconds, c), found.extra)
+    each = step_of(w, seconds, found.decoding) / found.decoding
+    return prompt, np.where(only, 0.0, _made(w, c) * each)
 
 
 def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Served:
@@ -257,7 +283,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     steady = c.request_seconds + np.where(only, together, found.steady)
     start, x = np.where(only, 0.0, found.start), np.where(only, 0.0, found.x)
     service = np.where(only, together, found.service)
-    return joined(w, steady, start, x, found.extra, found.busy, service, c)
+    return joined(w, steady, start, x, found.extra, found.busy, service, c, found.decoding)
 
 
 LOOP = Loop("closed_loop", passes, served)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from headway.batching import expected_tokens
 from headway.roofline import Load
 from headway.serving.loops import closed
+from headway.serving.loops.steps import GRID, step_of
 from headway.serving.loops.workload import (
     Loop,
     Numbers,
@@ -24,7 +24,7 @@ from headway.serving.loops.workload import (
     queue,
 )
 
-_GRID = tuple(4.0**k for k in range(9))  # sequences at which a decode step is timed: a power law between two of them
+_OWN = ("prefill", "burst", "decode")
 _ROUNDS = 12  # of the fixed point; it closes by a factor of two or more each
 
 
@@ -37,9 +37,9 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     chunk_tokens : float
         Prompt tokens that one pass may carry. [tokens]
     """
-    found = {name: load for name, load in closed.passes(w, chunk_tokens).items() if name != "mixed"}
+    found = {name: load for name, load in closed.passes(w, chunk_tokens).items() if name in _OWN}
     if "decode" in found:
-        sizes = [size for before, size in pairwise((0.0, *_GRID)) if before < np.max(w.running)]
+        sizes = [size for before, size in pairwise((0.0, *GRID)) if before < np.max(w.running)]
         found |= {f"decode {size:g}": decoding(size, w.prompt, w.output, 1.0 + w.drafts) for size in sizes}
     return found
 
@@ -93,27 +93,17 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
         return np.maximum(waits, behind), rho
 
     before = c.request_seconds + alone + transfer
-    step = _step(n, seconds)
+    decode, step = n, step_of(w, seconds, n)
     for _ in range(_ROUNDS):
         x = made * step
         away = before + prompts_of(x)[0]
-        step = _step(1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + away, 1e-12), seconds)
+        decode = 1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + away, 1e-12)
+        step = step_of(w, seconds, decode)
     x = made * step
     wait, rho = prompts_of(x)
     steady = before + wait + step / 2
     start = np.maximum(each * n - 2 * wait, 0.0)
-    return joined(w, steady, start, x, 0.0, rho, steady + x, c)
-
-
-def _step(sequences: Real, seconds: Times) -> Real:
-    """Time of a decode step of so many sequences, between those that were timed. [s]"""
-    found = np.asarray(seconds.get("decode 1", seconds.get("decode", 0.0)), dtype=float)
-    for low, high in pairwise(_GRID):
-        ends = [np.asarray(seconds.get(f"decode {g:g}", 0.0), dtype=float) for g in (low, high)]
-        timed = (ends[1] > 0) & (np.asarray(sequences) > low)
-        slope = np.log(np.where(timed, ends[1], 1.0) / np.where(timed, ends[0], 1.0)) / math.log(high / low)
-        found = np.where(timed, ends[0] * (np.maximum(sequences, low) / low) ** np.maximum(slope, 0.0), found)
-    return found
+    return joined(w, steady, start, x, 0.0, rho, steady + x, c, np.minimum(decode, n))
 
 
 LOOP = Loop("disaggregated", passes, served)

@@ -63,7 +63,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
     nothing = 0.0 * whole
     return Served(
         first, tpot, first, first, tpot, whole, w.batch * w.output / whole, w.batch * w.prompt / whole, nothing,
-        first / whole,
+        first / whole, w.batch + nothing,
     )  # fmt: skip
 
 

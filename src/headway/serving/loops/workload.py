@@ -139,6 +139,8 @@ class Served:
         Mean wait for a slot, inside `ttft`. [s]
     prefill_share : float or array
         Share of the time that steps spend on prompts. [share]
+    decoding : float or array
+        Mean of those that decode, of those that run: the others wait for their prompt. [sequences]
     """
 
     ttft: Real
@@ -151,6 +153,7 @@ class Served:
     input_rate: Real
     waiting: Real
     prefill_share: Real
+    decoding: Real
 
 
 Times = Mapping[str, Real]  # name of a pass -> seconds
@@ -244,7 +247,9 @@ def later_tokens(w: Workload) -> Real:
     return np.where(np.asarray(w.prompt) > 0, np.maximum(np.asarray(w.output) - 1, 0), w.output)
 
 
-def joined(w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Real, served: Real, c: Numbers) -> Served:
+def joined(
+    w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Real, served: Real, c: Numbers, decode: Real
+) -> Served:
     """Mix the first round with the others, and add spreads: pauses are counts of independent arrivals (Poisson).
 
     Parameters
@@ -258,6 +263,8 @@ def joined(w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Re
         Utilisation of the prompts' server. [share]
     c : Calibration
         Its `run_rounds` are the requests per slot of the run, of which the first wait for a cold engine, too.
+    decode : float or array
+        Those that decode, of those that run. [sequences]
 
     Notes
     -----
@@ -279,7 +286,7 @@ def joined(w: Workload, steady: Real, start: Real, x: Real, extra: Real, rho: Re
     rate = w.batch / whole
     return Served(
         ttft, tpot, steady + waiting, p90, tpot + 1.2816 * np.sqrt(pauses) * extra / out, whole, rate * w.output,
-        rate * w.prompt, waiting, rho,
+        rate * w.prompt, waiting, rho, decode,
     )  # fmt: skip
 
 

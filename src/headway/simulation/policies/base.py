@@ -46,6 +46,11 @@ class Scheduled(Protocol):
         """Most tokens of a pass. [tokens]"""
         ...
 
+    @property
+    def groups(self) -> int:
+        """Data-parallel groups that have the budget in equal parts. [groups]"""
+        ...
+
     def rest(self, who: int) -> int:
         """Return the tokens of its prompt that are not computed yet.
 
@@ -106,20 +111,25 @@ def fill(r: Scheduled, room: int, most: int = _ALL) -> list[Chunk]:
     ----------
     r : Scheduled
     room, most : int
-        Tokens that they may have together (a longer prompt is cut); prompts at the most. [tokens, requests]
+        Tokens that they may have together; prompts at the most. [tokens, requests]
+
+    Notes
+    -----
+    A prompt that is longer than its group's part is cut.
     """
     found: list[Chunk] = []
+    part = room if r.groups == 1 else max(room // r.groups, 1)
     for who in r.begun:
         if room <= 0:
             return found
-        new = min(r.rest(who), room)
+        new = min(r.rest(who), room, part)
         found.append((who, new))
         room -= new
     while room > 0 and len(found) < most:
         who = r.admit()
         if who is None:
             break
-        new = min(r.rest(who), room)
+        new = min(r.rest(who), room, part)
         found.append((who, new))
         room -= new
     return found

@@ -15,7 +15,7 @@ from headway.simulation.requests import Ints
 
 LONGEST = 1_000_000_000  # tokens of a prompt or answer: far above any, and products stay whole numbers
 _P95 = 1.6448536269514722  # standard deviations of a normal distribution up to its 95th percentile
-ACCEPTED = "1024, 800-1024, spread:1024 (0.8 to 1.0 of it), 1k~0.8 (log-normal: mean~cv), lognormal:median=500,p95=4k"
+ACCEPTED = "1024, 800-1024, spread:1024 (0.8 to 1.0 of it), 1k~0.8 (log-normal: mean~cv), lognormal:median=500/p95=4k"
 
 
 class Lengths(abc.ABC):
@@ -283,9 +283,9 @@ def _tokens(text: str | float, where: str) -> int:
 
 
 def _log_normal(text: str, where: str) -> LogNormal:
-    """Of ``1k,cv=0.8`` or ``median=500,p95=4k``, with ``most=32k`` after either."""
+    """Of ``1k/cv=0.8`` or ``median=500/p95=4k``, with ``most=32k`` after either; between commas, too, where no traffic is around it."""
     given: dict[str, str] = {}
-    for part in text.split(","):
+    for part in text.replace("/", ",").split(","):
         name, sign, value = part.partition("=")
         given[name.strip().lower() if sign else "mean"] = value if sign else name
     most = _tokens(given.pop("most", LONGEST), where)
@@ -294,5 +294,5 @@ def _log_normal(text: str, where: str) -> LogNormal:
     if set(given) == {"median", "p95"}:
         return LogNormal.of_quantiles(_tokens(given["median"], where), _tokens(given["p95"], where), most)
     raise InputError(
-        f"{where}: lognormal:{quoted(text)} needs a mean and cv=, or median= and p95=, like lognormal:1k,cv=0.8"
+        f"{where}: lognormal:{quoted(text)} needs a mean and cv=, or median= and p95=, like lognormal:1k/cv=0.8"
     )
