@@ -201,9 +201,8 @@ def memory_account(
         largest = default("prefill_tokens") if chunk_tokens is None else chunk_tokens
         mine = taken(counted, model, layout, system, weights,
                      share=None if reserve is None else 1 - reserve, chunk=largest, longest=longest)  # fmt: skip
-    host = _on_host(model, layout, system, longest)
     return Account(memory, mine.reserve, weights, each, layout.dp, mine.activations, logits, tokens, policy, whole,
-                   mine.engine, mine.share, host)  # fmt: skip
+                   mine.engine, mine.share, _on_host(model, layout, system, longest))  # fmt: skip
 
 
 def _on_host(model: Architecture, layout: Layout, system: System, tokens: float) -> HostAccount | None:
