@@ -13,6 +13,7 @@ import pytest
 from headway.cli import app
 from headway.errors import InputError
 from headway.numeric import student
+from headway.plan import benches
 from headway.plan.benches import Window, bench
 from headway.plan.bisect import largest
 from headway.plan.capacity import find_capacity
@@ -240,3 +241,21 @@ def test_bad_input_is_one_line(capsys, arguments, says):
 def test_a_function_needs_a_limit_too():
     with pytest.raises(InputError, match="needs a limit"):
         find_capacity(SMALL)
+
+
+@pytest.mark.parametrize("load", ["poisson:1/s", "closed:2"])
+def test_many_replicas_alike_are_played_in_part(load, monkeypatch):
+    """Two of eight machines with a quarter of the requests say what all eight say, of rates, users and requests in flight."""
+    ask = Request("llama-3.1-8b", "h100x8", prompt=512, output=128, layout="tp1")
+    how = {"tpot": 0.03, "seeds": 2, "speeds": (50.0,)}
+    whole = find_capacity(ask, load, **how)
+    assert whole.bench.times == 1
+    monkeypatch.setattr(benches, "_PLAYED", 2)
+    part = find_capacity(ask, load, **how)
+    assert part.bench.times == 4
+    assert part.most.value.value == pytest.approx(whole.most.value.value, rel=0.04)
+    assert part.readers[0].most.value.value == pytest.approx(whole.readers[0].most.value.value, rel=0.04)
+    assert part.at[0].flying == pytest.approx(whole.at[0].flying, rel=0.2)  # steep at the knee
+    assert part.output_rate == pytest.approx(whole.output_rate, rel=0.05)
+    assert part.at[0].batch == pytest.approx(whole.at[0].batch, rel=0.2)
+    assert "2 of 8 replicas alike were played" in part.text()

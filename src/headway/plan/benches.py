@@ -24,6 +24,8 @@ from headway.simulation.traffic.lengths import around
 from headway.simulation.traffic.specs import Spec, closed, is_spec
 
 _FEW = 100  # requests, of whose share within limits little can be said
+_PLAYED = 16  # replicas of many that are alike: requests dealt to more of them come hardly more evenly
+_USERS = 4  # of each replica, from which users are dealt evenly enough to play a part of them
 ROUNDS, THINKING = 8, 24  # of a closed loop; of one with pauses, whose luckiest user is done long before the others
 
 
@@ -110,7 +112,16 @@ class Bench:
         """
         return not alike(self.draw(seed), self.draw(seed + 1))
 
-    def run(self, requests: Requests, loop: int = 0) -> Steady:
+    @property
+    def times(self) -> float:
+        """Replicas for each that is played: all are alike, and each has its part of requests that know nothing of each other. [1]"""
+        d, spec = self.deployment, is_spec(self.traffic) and Spec(self.traffic).kind not in ("sessions", "agents")
+        plain = Spec(self.words.router).kind in ("round-robin", "least-loaded") and not self.words.autoscale
+        if not (spec and plain and d.prompts is None and self.replicas > _PLAYED):
+            return 1.0
+        return self.replicas / _PLAYED
+
+    def run(self, requests: Requests, loop: int = 0, times: float = 1.0) -> Steady:
         """Return what the steady part of a run saw.
 
         Parameters
@@ -118,15 +129,20 @@ class Bench:
         requests : Requests
         loop : int
             Users of a closed loop. [users]
+        times : float
+            Replicas for each that is played; the requests are those of the played ones. [1]
         """
         self.runs += 1
-        return steady(self._log(requests), loop)
+        return steady(self._log(requests, round(self.replicas / times)), loop).for_all(times)
 
-    def _log(self, requests: Requests) -> Log:
+    def _log(self, requests: Requests, replicas: int) -> Log:
         come = dealt(requests, self.deployment.operation.tiers)
-        return self.deployment.run(
-            come, replicas=self.replicas, router=router_of(self.words.router, come.tier.tolist())
-        )
+        return self.deployment.run(come, replicas=replicas, router=router_of(self.words.router, come.tier.tolist()))
+
+    def _part(self, users: int) -> tuple[int, float]:
+        """Users of the replicas that are played, and for how many replicas each of those stands."""
+        times = self.times if users >= _USERS * self.replicas else 1.0
+        return max(round(users / times), 1), times
 
     def at_rate(self, rate: float, seed: int, count: int = 0) -> Steady:
         """Return what requests see that come at a mean rate.
@@ -139,7 +155,7 @@ class Bench:
             As of `draw`. [1]
         """
         base = self.draw(seed, count)
-        return self.run(base.scaled(rate / own_rate(base)))
+        return self.run(base.scaled(rate / self.times / own_rate(base)), times=self.times)
 
     def users(self, users: int, seed: int, slowest: float) -> Steady:
         """Return what so many users see who behave as the traffic's closed loop says.
@@ -155,13 +171,14 @@ class Bench:
         """
         _, _, keys = self.traffic.partition(":")[2].partition(",")
         options, think = options_of(self.window), closed(Spec(self.traffic)).think
+        users, times = self._part(users)
         if not options.get("count"):
             options["count"] = str(users * (THINKING if think > 0 else ROUNDS))
         ramp = "" if "ramp" in keys else f",ramp={self._ramp(slowest) + think:g}s"
         text = f"closed:{users}{',' + keys if keys else ''}{ramp}"
         if "rounds" in keys:
             options.pop("count")
-        return self.run(asked_for(self.request, text, seed=seed, **options)[1], users)
+        return self.run(asked_for(self.request, text, seed=seed, **options)[1], users, times)
 
     def readers(self, users: int, seed: int, slowest: float) -> Steady:
         """Return what so many users see who ask again at once, with the traffic's own pairs of lengths.
@@ -186,8 +203,9 @@ class Bench:
             sizes = Independent(
                 around(int(base.prompt[0]), s.length_spread), around(int(base.output[0]), s.length_spread)
             )
+        users, times = self._part(users)
         loop = ClosedLoop(users, ROUNDS, ramp=self._ramp(slowest))
-        return self.run(loop.draw(sizes, np.random.default_rng(seed)), users)
+        return self.run(loop.draw(sizes, np.random.default_rng(seed)), users, times)
 
     def _ramp(self, slowest: float) -> float:
         """Time over which users come, one after another: that of a request which is as slow as it may be, else of one alone. [s]"""

@@ -76,12 +76,12 @@ class Capacity(Shown):
     @property
     def rate(self) -> Over:
         """Requests that come per second at the capacity. [requests/s]"""
-        return over([s.came / s.seconds for s in self.at]) if self.bench.loops else self.most.value
+        return over([s.came_rate for s in self.at]) if self.bench.loops else self.most.value
 
     @property
     def output_rate(self) -> float:
         """Output tokens at the capacity. [tokens/s]"""
-        made = [float(s.output.mean()) * (s.came / s.seconds) for s in self.at if s.seconds > 0]
+        made = [float(s.output.mean()) * s.came_rate for s in self.at if s.seconds > 0]
         return math.fsum(made) / len(made) if made else 0.0
 
     @property

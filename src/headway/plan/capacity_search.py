@@ -68,12 +68,12 @@ class Search:
             return self._each(self._see(0), (self._guess(),), self.slo, whole=True), 0, True
         if not self.bench.grows:
             return self._each(self._see(0), (self._guess(),), self.slo), 0, True
-        length = _rounded(self.flying * _ROUNDS)
+        length = _rounded(self.flying / self.bench.times * _ROUNDS)
         most, settled = self._each(self._see(length), (self._guess(),), self.slo), False
         while not settled and 2 * length <= _MOST and most.value.value > 0:
             before = most
             flying = max(self._see(length)(x, k).flying for x, k in list(zip(most.found, self.seeds, strict=True))[:1])
-            length = max(2 * length, _rounded(flying * _ROUNDS))
+            length = max(2 * length, _rounded(flying / self.bench.times * _ROUNDS))
             most = self._each(self._see(length), before.found, self.slo)
             settled = abs(most.value.value / before.value.value - 1) <= _CLOSE and not _wide(most.value)
         return most, length, settled

@@ -19,6 +19,7 @@ def capacity_record(c: Capacity) -> dict[str, Any]:
     d, unit = c.deployment, "users" if c.bench.loops else "requests_per_s"
     return {
         "model": c.setting.model.name, "system": c.setting.system.name, "layout": str(d.layout), "replicas": c.bench.replicas,
+        "replicas_played": round(c.bench.replicas / c.bench.times),
         "engine": c.setting.engine.name, "policy": d.policy.name, "router": c.bench.words.router, "traffic": c.bench.traffic,
         "limits": {"ttft_s": finite(c.slo.ttft), "tpot_s": finite(c.slo.tpot), "within": c.slo.within},
         "capacity": {"unit": unit, **_most(c.most)},

@@ -134,6 +134,9 @@ def _notes(c: Capacity) -> list[str]:
         found.append(
             f"{luck}the times are estimates: four measured TPOTs in five lie at {low:.2f} to {high:.2f} of them"
         )
+    if c.bench.times > 1:
+        played = f"{c.bench.replicas / c.bench.times:.0f} of {c.bench.replicas} replicas"
+        found.append(f"{played} alike were played, with their part of the requests")
     if not c.settled:
         found.append(
             f"runs of {c.count:,} requests, the longest, do not settle it: the interval is wider than it should be"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -36,6 +37,9 @@ class Steady:
         Share of its time in which a replica had a pass under way. [share]
     batch : float
         Sequences that decode in a pass of a replica, over the time of passes. [sequences]
+    times : float
+        By which all requests are more than those played: of many replicas alike, some were played with their part of the
+        requests. `flying` and rates are of all. [times]
     """
 
     ttft: Floats
@@ -47,11 +51,27 @@ class Steady:
     flying: float
     busy: float
     batch: float
+    times: float = 1.0
+
+    def for_all(self, times: float) -> Steady:
+        """Return what is seen by all, of whom these are a part.
+
+        Parameters
+        ----------
+        times : float
+            By which they are more. [times]
+        """
+        return dataclasses.replace(self, times=times, flying=times * self.flying) if times > 1 else self
+
+    @property
+    def came_rate(self) -> float:
+        """Requests that came per second. [requests/s]"""
+        return self.times * self.came / self.seconds if self.seconds > 0 else math.nan
 
     @property
     def ended_rate(self) -> float:
         """Requests that ended per second. [requests/s]"""
-        return self.ended / self.seconds if self.seconds > 0 else math.nan
+        return self.times * self.ended / self.seconds if self.seconds > 0 else math.nan
 
     @property
     def growing(self) -> bool:
