@@ -215,3 +215,15 @@ def test_who_waits_for_a_prompt_does_not_decode(model, system, layout, users, pr
     decode = users * output * field.tpot / whole
     assert field.served.decoding == pytest.approx(decode, rel=0.12)
     assert field.tpot >= field.tpot_floor
+
+
+def test_a_prompt_under_way_takes_its_pass_of_the_pool():
+    """DeepSeek-V4 keeps windows and inputs of compressors of a whole pass: of a small pool little is left, for a plan as in the loop."""
+    s, x = (
+        setting(Request("sgl-project/DeepSeek-V4-Flash-FP8", "tpu-v4-64", prompt=8000, output=1000)),
+        read_layout("tp2dp8ep16"),
+    )
+    account, limits = s.account(x), deployment(s, x).limits
+    assert account.passing > 0.8 * account.free
+    assert account.holds < 0.05 * account.free / account.per_sequence * account.groups
+    assert limits.blocks * limits.block / account.tokens == pytest.approx(account.holds, rel=0.5)

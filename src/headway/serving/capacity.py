@@ -13,7 +13,7 @@ from headway.errors import PhysicsError
 from headway.hardware import System
 from headway.models import Architecture
 from headway.parallel import Layout, candidates, host_bytes, kv_per_chip, weights_per_chip
-from headway.serving.engine_memory import MemoryHabits, Taken, kept, reserved, taken
+from headway.serving.engine_memory import MemoryHabits, Taken, beside, kept, reserved, taken
 
 Policy = Literal["whole", "growing", "as run"]
 _LOGIT_BYTES = 4.0  # samplers work on 32-bit logits
@@ -81,6 +81,8 @@ class Account:
         The engine's share of memory, as its users type it. [share]
     host : HostAccount or None
         What is left to the host, and its memory.
+    passing : float
+        What a prompt under way takes beside its cache until its pass is over (windows, inputs of compressors). [bytes]
     """
 
     capacity: float
@@ -96,6 +98,7 @@ class Account:
     engine: float = 0.0
     share: float = 1.0
     host: HostAccount | None = None
+    passing: float = 0.0
 
     @property
     def free(self) -> float:
@@ -121,7 +124,7 @@ class Account:
             return math.inf
         if self.kv_whole + self.logits_per_sequence > self.free * (1 + 1e-9):
             return 0.0  # not even one reaches its last token
-        return float(math.floor(self.free / self.per_sequence + 1e-9) * self.groups)
+        return float(max(math.floor((self.free - self.passing) / self.per_sequence + 1e-9), 1) * self.groups)
 
     @property
     def tight(self) -> bool:
@@ -140,7 +143,8 @@ class Account:
         """Sequences that fit if each is held to its last token."""
         if self.kv_whole <= 0 or self.free < 0:
             return self.fits
-        return float(math.floor(self.free / (self.kv_whole + self.logits_per_sequence) + 1e-9) * self.groups)
+        whole = math.floor((self.free - self.passing) / (self.kv_whole + self.logits_per_sequence) + 1e-9)
+        return float(max(whole, min(self.fits, 1.0)) * self.groups)
 
     def used(self, batch: float) -> float:
         """Return the bytes in use on a chip with so many sequences in the replica, reserve left out.
@@ -202,7 +206,7 @@ def memory_account(
         mine = taken(counted, model, layout, system, weights,
                      share=None if reserve is None else 1 - reserve, chunk=largest, longest=longest)  # fmt: skip
     return Account(memory, mine.reserve, weights, each, layout.dp, mine.activations, logits, tokens, policy, whole,
-                   mine.engine, mine.share, _on_host(model, layout, system, longest))  # fmt: skip
+                   mine.engine, mine.share, _on_host(model, layout, system, longest), mine.passing)  # fmt: skip
 
 
 def _on_host(model: Architecture, layout: Layout, system: System, tokens: float) -> HostAccount | None:
@@ -274,13 +278,13 @@ def kv_pool(
     """
     ideal = float(kv_per_chip(model, layout, context, drafting))
     aside = reserved(habits, model, layout, context, chunk, drafting)
-    once = reserved(habits, model, layout, context, 0.0, drafting)  # its prompt is through
-    free = max(account.free, 0.0)
+    passing = beside(habits, model, layout, context, chunk)
+    once, free = aside - passing, max(account.free, 0.0)
     fits, runs = (
         min(n, account.host.fits) if account.host else n
         for n in (
             free / aside * account.groups if aside > 0 else math.inf,
-            max(free - (aside - once), 0.0) / once * account.groups if once > 0 else math.inf,
+            max(free - passing, 0.0) / once * account.groups if once > 0 else math.inf,
         )
     )
     tokens = fits * context if math.isfinite(fits) else math.inf

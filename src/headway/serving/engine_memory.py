@@ -83,12 +83,15 @@ class Taken:
         Counted inside the share; 0 where they live in the rest. [bytes]
     share : float
         The share that counted. [share]
+    passing : float
+        What a prompt under way takes of the cache until its pass is over. [bytes]
     """
 
     reserve: float = 0.0
     engine: float = 0.0
     activations: float = 0.0
     share: float = 1.0
+    passing: float = 0.0
 
 
 def taken(
@@ -119,16 +122,17 @@ def taken(
     links = habits.slow_links if system.link_kind == "pcie" else habits.links
     start = habits.context + (links if layout.chips > 1 else 0.0)
     used = share if share is not None else habits.share
+    passing = beside(habits, model, layout, longest, chunk)
     if habits.share_of == "started":
         free = memory - start
         if used is None:
             used = max(0.0, 1 - _static_rest(layout, chunk, large) / memory)
-        return Taken((1 - used) * free, start + sampling, 0.0, used)
+        return Taken((1 - used) * free, start + sampling, 0.0, used, passing)
     used = 1.0 - default("memory_reserve") if used is None else used
     if habits.share_of == "left":
         left = max(memory - start - sampling - weights - activations, 0.0)
-        return Taken((1 - used) * left, start + sampling, activations, used)
-    return Taken((1 - used) * memory, start + sampling, activations, used)
+        return Taken((1 - used) * left, start + sampling, activations, used, passing)
+    return Taken((1 - used) * memory, start + sampling, activations, used, passing)
 
 
 def _static_rest(layout: Layout, chunk: float, large: bool) -> float:
@@ -206,3 +210,20 @@ def reserved(
     else:
         paged = float(kv_per_chip(model, layout, math.ceil(tokens / habits.block) * habits.block))
     return max(paged + drafts, mine)
+
+
+def beside(habits: MemoryHabits, model: Architecture, layout: Layout, tokens: float, chunk: float) -> float:
+    """Return the bytes on a chip that a prompt takes beside what it keeps while its pass runs: pages that leave its windows after it.
+
+    Parameters
+    ----------
+    habits : MemoryHabits
+    model : Architecture
+    layout : Layout
+    tokens : float
+        Of the sequence. [tokens]
+    chunk : float
+        Budget of a pass. [tokens]
+    """
+    full, through = (reserved(habits, model, layout, tokens, c) for c in (chunk, 0.0))
+    return full - through
