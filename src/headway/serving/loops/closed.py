@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def passes(w: Workload, chunk_tokens: float) -> dict[str, Load]:
     return found
 
 
-_ROUNDS = 6  # of the fixed point of prompts that share a pass
+_ROUNDS = 3  # of the fixed point of prompts that share a pass
 
 
 class _Cycle(NamedTuple):
@@ -85,6 +86,53 @@ class _Cycle(NamedTuple):
     decoding: Real
 
 
+class _Still(NamedTuple):
+    """What stays the same from round to round.
+
+    Attributes
+    ----------
+    n, groups, pieces, each : float or array
+        Sequences that run, groups with prompts, passes of a prompt, prompts that a pass can carry. [1]
+    made : float or array
+        Decode passes of an answer. [passes]
+    alone, burst : float or array
+        Time of a prompt with nothing in the way, and among as many as fit. [s]
+    together : float or array
+        Prompts before one's own that come back together. [1]
+    of : callable
+        As of `_together`.
+    """
+
+    n: Real
+    groups: Real
+    pieces: Real
+    each: Real
+    made: Real
+    alone: Real
+    together: Real
+    of: Callable[[Real], Real]
+    burst: Real
+
+
+class _Guess(NamedTuple):
+    """What passes are like, closer with every round.
+
+    Attributes
+    ----------
+    decode : float or array
+        Those that decode in one. [sequences]
+    some : float or array
+        Prompts that share one, of those that carry any. [1]
+    took, long : float or array
+        Time that prompts are gathered; of a pass. [s]
+    """
+
+    decode: Real
+    some: Real
+    took: Real
+    long: Real
+
+
 def _answer_seconds(n: Real, least: Real, extra: Real, alone: Real) -> Real:
     """Solve x = least + (n - 1) extra x/(x + alone): the time of an answer among those of others and their prompts. [s]"""
     x, others = least, np.maximum(n - 1, 0.0)
@@ -108,68 +156,66 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     those that shared a pass, and share the next one. The first round starts all at once: it waits half a round of full
     prefill passes instead.
     """
-    decode = w.running
+    n, pieces, step = w.running, w.pieces(c.chunk_tokens), seconds.get("decode", 0.0)
+    each = w.at_once(c.chunk_tokens) / pieces
+    apart = np.maximum(pulled_apart(w, made, c.run_rounds) * each / n, 1.0)
+    together = np.maximum(np.minimum(each, n) - 1.0, 0.0) / apart**2
+    still = _Still(n, w.abreast, pieces, each, made, alone, together, _together(w, seconds, c), _full(w, seconds, c))
+    guess = _Guess(n, still.groups, 0.0 * step, step)
+    _, guess = _mixed_with(w, seconds, still, guess)
     for _ in range(_ROUNDS):
-        decode = (decode + _mixed_with(w, seconds, c, made, alone, decode).decoding) / 2
-    return _mixed_with(w, seconds, c, made, alone, decode)
+        _, new = _mixed_with(w, seconds, still, guess)
+        guess = new._replace(decode=(guess.decode + new.decode) / 2)
+    return _mixed_with(w, seconds, still, guess)[0]
 
 
-def _mixed_with(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, decode: Real) -> _Cycle:
-    """The same if so many decode in a pass."""
-    n, step = w.running, step_of(w, seconds, decode)
-    pieces = w.pieces(c.chunk_tokens)
-    least = (
-        pieces * np.maximum(step_of(w, seconds, decode, "mixed") - step, 0.0) / w.abreast
-    )  # where every group has a prompt
-    seconds = {**seconds, "decode": step}
-    extra, gathered = _gathered(w, seconds, c, made, alone, least, n - decode)
-    x = _answer_seconds(n, made * step, extra, alone)
-    each = w.at_once(c.chunk_tokens) / pieces  # prompts that a pass can carry
-    full = step + least * each
-    most = made * full
-    behind = np.where(x > most, np.maximum(n * full / each - most - alone, 0.0), 0.0)
+def _mixed_with(w: Workload, seconds: Times, k: _Still, guess: _Guess) -> tuple[_Cycle, _Guess]:
+    """The same if passes are as guessed, and a better guess."""
+    n, step, alone = k.n, step_of(w, seconds, guess.decode), k.alone
+    added = np.maximum(step_of(w, seconds, guess.decode, "mixed") - step, 0.0)
+    least = k.pieces * added / k.groups  # where every group has a prompt
+    extra, gathered, guess = _gathered(w, step, k, least, guess)
+    x = _answer_seconds(n, k.made * step, extra, alone)
+    full = step + least * k.each
+    most = k.made * full
+    behind = np.where(x > most, np.maximum(n * full / k.each - most - alone, 0.0), 0.0)
     x = np.minimum(x, most)
     waits, rho = queue(n, extra, x + np.maximum(alone - extra, 0.0))
-    apart = np.maximum(pulled_apart(w, made, c.run_rounds) * each / n, 1.0)  # steps over those that the groups take
-    group = np.maximum(np.minimum(each, n) - 1.0, 0.0) * extra / apart**2
-    wait = np.maximum(np.maximum(waits, group), behind)
-    burst = np.maximum(_full(w, seconds, c), extra)  # seconds per prompt
-    start = np.maximum(burst * n - 2 * wait, 0.0)  # of which the first round waits half, instead of the steady wait
+    wait = np.maximum(np.maximum(waits, k.together * extra), behind)
+    start = np.maximum(
+        np.maximum(k.burst, extra) * n - 2 * wait, 0.0
+    )  # of which the first round waits half, not the steady wait
     wait = np.maximum(wait, gathered)  # whoever waits for others of its pass queues meanwhile
-    decode = 1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + alone + wait, 1e-12)
-    return _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x, np.minimum(decode, n))
+    decode = np.minimum(1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + alone + wait, 1e-12), n)
+    found = _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x, decode)
+    return found, guess._replace(decode=decode)
 
 
-def _gathered(
-    w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real, least: Real, waiting: Real
-) -> tuple[Real, Real]:
+def _gathered(w: Workload, step: Real, k: _Still, least: Real, guess: _Guess) -> tuple[Real, Real, _Guess]:
     """What a prompt adds to the passes of its data-parallel groups, and how long it waits for others. [s, s]
 
     All groups take a pass together: a prompt of one of them holds all of them up, unless others have prompts, too. By chance those
-    share a pass that came in the time of the ones before, or wait behind others (of `waiting`). An engine that gathers
+    share a pass that came in the time of the ones before, or wait behind others (of those that do not decode). An engine that gathers
     (`Workload.gather`) waits so many passes for each group to have one, and by its evidence nearly all have: prompts come to groups
     at random, so that it takes G (1 + 1/2 + ... + 1/G) of them (the coupon collector's). The first waits for all of that, the
     others for half on average.
     `least` is what a prompt adds where every group has one.
     """
-    n, step, groups = w.running, seconds["decode"], w.abreast
-    every = np.maximum(_together(w, seconds, c, groups), 1e-12)
-
-    def added(some: Real) -> Real:
-        return least * _together(w, seconds, c, some) / every
-
-    some, took, long, rate = groups, 0.0 * step, step, 0.0 * step
-    for _ in range(_ROUNDS):
-        extra = added(some)
-        rate = n / np.maximum(_answer_seconds(n, made * step, extra, alone) + alone + took, 1e-12)
-        until_all = groups * (np.log(groups) + 0.5772 + 0.5 / groups) / np.maximum(rate, 1e-12)
-        took = np.where(n > groups, np.minimum(w.gather * step, np.where(groups > 1, until_all, 0.0)), 0.0)
-        # prompts that came in the time of their passes: those of a Poisson variable that are not none
-        come = np.maximum(rate * long * w.pieces(c.chunk_tokens), np.maximum(waiting - groups, 1e-9))
-        some = np.where(np.asarray(w.gather) > 0, groups, np.clip(come / -np.expm1(-come), 1.0, groups))
-        long = step - np.expm1(-come) * some * added(some) / w.pieces(c.chunk_tokens)
+    n, groups = k.n, k.groups
+    if np.all(groups == 1):  # a prompt holds nobody else up, and waits for nobody
+        return least, 0.0 * step, guess
+    least = least / np.maximum(k.of(groups), 1e-12)
+    answer = _answer_seconds(n, k.made * step, least * k.of(guess.some), k.alone)
+    rate = n / np.maximum(answer + k.alone + guess.took, 1e-12)
+    until_all = groups * (np.log(groups) + 0.5772 + 0.5 / groups) / np.maximum(rate, 1e-12)
+    took = np.where(n > groups, np.minimum(w.gather * step, np.where(groups > 1, until_all, 0.0)), 0.0)
+    # prompts that came in the time of their passes: those of a Poisson variable that are not none
+    come = np.maximum(rate * guess.long * k.pieces, np.maximum(n - guess.decode - groups, 1e-9))
+    some = np.where(np.asarray(w.gather) > 0, groups, np.clip(come / -np.expm1(-come), 1.0, groups))
+    extra = least * k.of(some)
+    long = step - np.expm1(-come) * some * extra / k.pieces
     waited = took * (1 + rate * took / 2) / (1 + rate * took)
-    return added(some), waited
+    return extra, waited, guess._replace(some=some, took=took, long=long)
 
 
 def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
@@ -185,8 +231,8 @@ def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
     first = 1.0 / np.asarray(c.run_rounds, dtype=float)
     steps = np.maximum(pulled_apart(w, made, c.run_rounds), 1.0)
     few = np.maximum(n - 1.0, 0.0) / steps  # others that end with the same step
-    each, own = _together(w, seconds, c, 1.0 + few / 2), _together(w, seconds, c, 1.0 + few)
-    at_start = _together(w, seconds, c, n)
+    together = _together(w, seconds, c)
+    each, own, at_start = together(1.0 + few / 2), together(1.0 + few), together(n)
     f, begin = (_till_first(w, c, g, p) for g, p in ((1.0 + few, own), (n, at_start)))
     waited = first * begin + (1 - first) * f
     x = made * step + np.maximum(n * (first * at_start + (1 - first) * each) - waited, 0.0)
@@ -201,13 +247,17 @@ def _under_way(n: Real, step: Real) -> Real:
     return np.clip(n - 1.0, 0.0, 1.0) * step / 2
 
 
-def _together(w: Workload, seconds: Times, c: Numbers, number: Real) -> Real:
-    """Time of a prompt among `number` that are computed together: of passes between one prompt's and a full one. [s]"""
-    most = w.at_once(c.chunk_tokens)
-    k = np.minimum(number, most)
+def _together(w: Workload, seconds: Times, c: Numbers) -> Callable[[Real], Real]:
+    """Time of a prompt among so many that are computed together: of passes between one prompt's and a full one. [s]"""
+    most, pieces = w.at_once(c.chunk_tokens), w.pieces(c.chunk_tokens)
     one, full = seconds.get("prefill", 0.0), seconds.get("burst", 0.0)
     slope = np.maximum(full - one, 0.0) / np.maximum(most - 1.0, 1e-9)
-    return w.pieces(c.chunk_tokens) * (one + slope * (k - 1.0)) / np.maximum(k, 1.0)
+
+    def of(number: Real) -> Real:
+        k = np.minimum(number, most)
+        return pieces * (one + slope * (k - 1.0)) / np.maximum(k, 1.0)
+
+    return of
 
 
 def _till_first(w: Workload, c: Numbers, number: Real, each: Real) -> Real:

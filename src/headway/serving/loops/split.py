@@ -9,7 +9,7 @@ import numpy as np
 from headway.batching import expected_tokens
 from headway.roofline import Load
 from headway.serving.loops import closed
-from headway.serving.loops.steps import GRID, step_of
+from headway.serving.loops.steps import GRID, on_grid
 from headway.serving.loops.workload import (
     Loop,
     Numbers,
@@ -93,12 +93,13 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
         return np.maximum(waits, behind), rho
 
     before = c.request_seconds + alone + transfer
-    decode, step = n, step_of(w, seconds, n)
+    step_at = on_grid(seconds)
+    decode, step = n, step_at(n)
     for _ in range(_ROUNDS):
         x = made * step
         away = before + prompts_of(x)[0]
         decode = 1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + away, 1e-12)
-        step = step_of(w, seconds, decode)
+        step = step_at(decode)
     x = made * step
     wait, rho = prompts_of(x)
     steady = before + wait + step / 2

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from collections.abc import Callable
 
 import numpy as np
 
 from headway.numeric import larger, smaller
 from headway.serving.loops.workload import Real, Times, Workload
 
-GRID = tuple(4.0**k for k in range(9))  # sequences at which a decode step of split pools is timed
-_LESS = 4.0  # times fewer sequences in the second decode step of a closed loop that is timed
+_LESS = 4.0  # times fewer sequences in the second decode step of a closed loop that is timed; from one to the next of a grid
+GRID = tuple(_LESS**k for k in range(9))  # sequences at which a decode step of split pools is timed
 
 
 def few(w: Workload) -> Real:
@@ -39,7 +39,7 @@ def step_of(w: Workload, seconds: Times, number: Real, name: str = "decode") -> 
     """
     whole = seconds.get(name, seconds.get("decode", 0.0))
     if w.kind == "disaggregated":
-        return _on_grid(seconds, number)
+        return on_grid(seconds)(number)
     less = seconds.get("fewer" if name == "decode" else f"{name} fewer")
     if less is None:
         return whole
@@ -47,11 +47,31 @@ def step_of(w: Workload, seconds: Times, number: Real, name: str = "decode") -> 
     return np.maximum(whole - slope * (w.running - number), np.minimum(less, whole) / _LESS)
 
 
-def _on_grid(seconds: Times, sequences: Real) -> Real:
-    found = np.asarray(seconds.get(f"decode {GRID[0]:g}", seconds.get("decode", 0.0)), dtype=float)
-    for low, high in pairwise(GRID):
-        ends = [np.asarray(seconds.get(f"decode {g:g}", 0.0), dtype=float) for g in (low, high)]
-        timed = (ends[1] > 0) & (np.asarray(sequences) > low)
-        slope = np.log(np.where(timed, ends[1], 1.0) / np.where(timed, ends[0], 1.0)) / math.log(high / low)
-        found = np.where(timed, ends[0] * (np.maximum(sequences, low) / low) ** np.maximum(slope, 0.0), found)
-    return found
+def on_grid(seconds: Times) -> Callable[[Real], Real]:
+    """Return the law of a split pool's decode steps: sequences to seconds.
+
+    Parameters
+    ----------
+    seconds : mapping
+        Times of its passes, those of the grid among them. [s]
+    """
+    timed = [np.asarray(seconds.get(f"decode {g:g}", 0.0), dtype=float) for g in GRID]
+    if not timed[0].any():
+        timed[0] = np.asarray(seconds.get("decode", 0.0), dtype=float)
+    times = np.stack(np.broadcast_arrays(*timed))
+    pairs = times[1:] > 0
+    ratios = np.where(pairs, times[1:], 1.0) / np.where(pairs, times[:-1], 1.0)
+    slopes = np.concatenate([np.maximum(np.log(ratios), 0.0), np.zeros_like(times[:1])]) / math.log(_LESS)
+    last = np.maximum(pairs.sum(axis=0) - 1, 0)
+
+    def at(number: Real) -> Real:
+        shape = np.broadcast_shapes(np.shape(number), times.shape[1:])
+        below = np.ceil(np.log(np.maximum(number, 1.0)) / math.log(_LESS)) - 1  # points of the grid that are less
+        k = np.broadcast_to(np.clip(below, 0, last).astype(int), shape)[None]
+        least, slope = (
+            np.take_along_axis(np.broadcast_to(x, (len(GRID), *shape)), k, axis=0)[0] for x in (times, slopes)
+        )
+        low = _LESS ** k[0]
+        return least * (np.maximum(number, low) / low) ** slope
+
+    return at
