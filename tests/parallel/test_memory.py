@@ -18,6 +18,7 @@ from headway.parallel import (
     reserved_per_chip,
     weights_per_chip,
 )
+from headway.serving.engine_memory import kept
 
 LLAMA, DEEPSEEK, HYBRID, SLIDING = "llama-3.1-70b", "deepseek-ai/DeepSeek-V3", "qwen3.5-27b", "gemma-3-27b-it"
 
@@ -155,3 +156,11 @@ def test_copies_of_a_matrix_count():
         share = x.copies if x.role != "expert" else 8
         parts[x.role] = parts.get(x.role, 0.0) + (x.inputs + x.outputs) * share
     assert activations_per_chip(m, Layout(), 100.0) == pytest.approx(2 * 100 * (2 * m.hidden + max(parts.values())))
+
+
+@pytest.mark.parametrize(("model", "share"), [("deepseek-v4-flash", 0.1), ("gemma-4-26b", 0.15), ("gpt-oss-120b", 0.8)])
+def test_sglang_cuts_the_windows_pool_by_family(model, share):
+    s = case(measured(model=model, kv_dtype="bf16", system="B200-SXM", engine="sglang", chips=8, tp=8)).setting
+    x = Layout(tp=8)
+    assert kept(s.engine.memory, s.model, x, 50_000.0) == pytest.approx(pooled_per_chip(s.model, x, 50_000.0, share))
+    assert kept(s.engine.memory, s.model, x, 50_000.0) > float(kv_per_chip(s.model, x, 50_000.0))

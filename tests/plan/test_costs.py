@@ -10,12 +10,16 @@ import pytest
 from headway.economics import owned_price
 from headway.errors import InputError, PhysicsError
 from headway.hardware import chip
+from headway.parallel import Layout
 from headway.plan.costs import AXES, costs, costs_against, occupied
 from headway.plan.costs_checked import checked
+from headway.plan.energies import joules
 from headway.plan.make import make_plan
 from headway.questions import Request
 from headway.roofline import IDEAL, Energy, Load, Rates, energy_rates, pass_energy, step_time
 from headway.serving import answer, case, setting
+from headway.serving.loops import step_of
+from headway.serving.loops.workload import decoding
 
 LLAMA = Request("llama-3.1-70b", "h200x8", prompt=4096, output=512)
 REQUESTS = [
@@ -224,3 +228,16 @@ def test_rates_of_energy_are_those_of_the_table():
     assert (rates.memory, rates.link) == pytest.approx((31.36e-12, 88e-12))
     assert (low.memory, high.link) == pytest.approx((20e-12, 176e-12))
     assert all(a < b < c for a, b, c in zip(low, rates, high, strict=True))
+
+
+def test_an_answers_energy_is_of_those_that_decode():
+    """Where most wait for their prompt a pass reads the weights for few: an answer's token costs what the pass does over those few."""
+    s = setting(Request("llama-3.1-8b", "h100x1", prompt=8000, output=10))
+    a = answer(case(s, Layout(), batch=50))
+    w, decode = a.case.workload, float(a.served.decoding)
+    assert decode < 0.5 * float(w.running)
+    load = decoding(decode, w.prompt, w.output, 1.0)
+    chip, rates = a.case.chip, energy_rates()
+    alone = pass_energy(a.case.step, load, chip, chip.power, float(step_of(w, a.seconds, decode)), rates)
+    rate = float(a.output_rate) / 10
+    assert joules(a, rate, 1.0).output.total == pytest.approx(alone.total / decode, rel=0.02)

@@ -227,3 +227,15 @@ def test_a_prompt_under_way_takes_its_pass_of_the_pool():
     assert account.passing > 0.8 * account.free
     assert account.holds < 0.05 * account.free / account.per_sequence * account.groups
     assert limits.blocks * limits.block / account.tokens == pytest.approx(account.holds, rel=0.5)
+
+
+def test_prompts_of_several_passes_share_them_across_groups():
+    """Eight groups, prompts of four passes each: those that come meanwhile ride along. Counting those of one pass alone made 1.46 of it."""
+    s, x = (
+        setting(Request("nvidia/DeepSeek-V3.2-NVFP4", "tpu-v5e-256", prompt=30_000, output=4000, engine="ideal")),
+        read_layout("tp32dp8ep256"),
+    )
+    field = answer(case(s, x, concurrency=16, copies=1))
+    sizes = Independent(around(30_000, s.length_spread), around(4000, s.length_spread))
+    log = deployment(s, x).run(ClosedLoop(16, 10).draw(sizes, np.random.default_rng(3)))
+    assert 16 / float((log.end - log.arrival).mean()) == pytest.approx(field.output_rate / 4000, rel=0.15)

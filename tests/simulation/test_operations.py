@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,13 +19,14 @@ from headway.simulation import Requests
 from headway.simulation.autoscaling import Autoscale
 from headway.simulation.deployment import Operation, deployment
 from headway.simulation.drafting import Drafts, accepted
+from headway.simulation.limits import Limits
 from headway.simulation.policies import Chunked, DecodeFirst, Departures, PrefillFirst, Static
 from headway.simulation.prefixes import Prefix, Store
 from headway.simulation.routers import LeastLoaded, PrefixAware, Tiered
 from headway.simulation.run import simulate
 from headway.simulation.tiers import Tier, dealt
 from headway.simulation.traffic import traffic
-from headway.simulation.utilisation import token_gaps
+from headway.simulation.utilisation import Prompts, token_gaps
 
 BIG = hw.Request("llama-3.1-70b", "h200x8", prompt=1000, output=200, layout="tp2")
 SMALL = hw.Request("llama-3.1-8b", "h100x1", prompt=512, output=128)
@@ -476,3 +478,26 @@ def test_split_pools_are_paid_by_whom_they_serve():
     assert sum(p * t for p, t in zip(found.prices, volumes, strict=True) if t) / 1e6 == pytest.approx(
         found.deployment.setting.system.price * found.paid
     )
+
+
+def test_prompts_of_a_pass_have_the_attention_and_cache_of_all():
+    """Prompts of 100 after 300 found and of 300 after none: a token has (100^2 + 300^2)/400 beside it and 75 before, on average."""
+    log = SimpleNamespace(
+        start=np.array([0.0, 1.0, np.nan]),
+        cached=np.array([300, 0, 0]),
+        requests=SimpleNamespace(prompt=np.array([400, 300, 9999])),
+    )
+    both = Prompts.of(log)
+    g = (both + both).among(np.array([500.0]))
+    assert float(g.new) == pytest.approx(250)
+    assert float(g.sequences[0]) == pytest.approx(2)
+    assert float(g.context) == pytest.approx(75)
+
+
+@pytest.mark.parametrize(("groups", "first"), [(1, 4096), (4, 1024)])
+def test_a_prompts_chunk_is_at_most_its_groups_part(groups, first):
+    limits = Limits(4096, 64, 10_000, groups=groups)
+    clock = deployment(placed(SMALL).setting, Layout()).clock
+    log = simulate(clock, limits, Chunked(), Requests(np.zeros(1), np.full(1, 6000), np.full(1, 4)))
+    p = log.passes[0]
+    assert p.tokens[0] / p.count[0] == first
