@@ -143,9 +143,10 @@ class Attend:
         """
         if not self.stores:
             return 0.0 * context
-        windowed = self.reach.kind in ("window", "chunk")
         entries = (
-            smaller(context, self.reach.width + ahead) / self.reach.ratio if windowed else self.reach.stored(context)
+            smaller(context, self.reach.width + ahead) / self.reach.ratio
+            if self.reach.slides
+            else self.reach.stored(context)
         )
         states = smaller(context, self.lookback + ahead) * self._paged_lookback if self.lookback else 0.0
         return entries * self.entry_bytes + states
@@ -169,8 +170,7 @@ class Attend:
         """
         if not self.stores:
             return 0.0
-        windowed = self.reach.kind in ("window", "chunk")
-        entries = share * context / self.reach.ratio if windowed else float(self.reach.stored(context))
+        entries = share * context / self.reach.ratio if self.reach.slides else float(self.reach.stored(context))
         pages = share * context / window if self.lookback < window else 1.0
         return entries * self.entry_bytes + self.lookback * self.lookback_bytes * (pages if self.lookback else 0.0)
 

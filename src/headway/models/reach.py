@@ -47,6 +47,11 @@ class Reach:
     ratio: float = 1.0
     scale: float = 1.0
 
+    @property
+    def slides(self) -> bool:
+        """Whether entries leave it: only the last of them, or those of a chunk, are kept."""
+        return self.kind in ("window", "chunk")
+
     def entries(self, context: Real) -> Real:
         """Return the cache entries that one new token reads at `context` cached tokens.
 
@@ -83,7 +88,7 @@ class Reach:
             Tokens of the sequence so far. [tokens]
         """
         n = context if self.ratio == 1 else context / self.ratio
-        return smaller(n, self.width) if self.kind in ("window", "chunk") else n
+        return smaller(n, self.width) if self.slides else n
 
     def read(self, new: Real, context: Real) -> Real:
         """Return the distinct cached entries that a pass of `new` tokens per sequence reads at `context`.

@@ -135,7 +135,7 @@ def pooled_per_chip(model: Architecture, layout: Layout, context: float, share: 
     """
     here = places(model, layout).chip
     reads = list(here.attends())
-    windows = [a.reach.width * a.reach.ratio for _, a in reads if a.stores and a.reach.kind in ("window", "chunk")]
+    windows = [a.reach.width * a.reach.ratio for _, a in reads if a.stores and a.reach.slides]
     if not windows or len(windows) == len(reads):
         return float(kv_per_chip(model, layout, context))
     tokens = max(context, min(max(windows), context) / share)

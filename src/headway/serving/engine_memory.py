@@ -204,7 +204,7 @@ def reserved(
     mine = kept(habits, model, layout, tokens, drafting)
     if habits.windows == "share":
         return mine
-    drafts = mine - kept(habits, model, layout, tokens)
+    drafts = mine - kept(habits, model, layout, tokens) if drafting else 0.0
     if habits.windows == "pass":
         paged = reserved_per_chip(model, layout, tokens, min(chunk, tokens) + habits.block, habits.block)
     else:
@@ -225,5 +225,7 @@ def beside(habits: MemoryHabits, model: Architecture, layout: Layout, tokens: fl
     chunk : float
         Budget of a pass. [tokens]
     """
+    if habits.windows != "pass":
+        return 0.0
     full, through = (reserved(habits, model, layout, tokens, c) for c in (chunk, 0.0))
     return full - through
