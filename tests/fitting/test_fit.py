@@ -160,7 +160,7 @@ def test_a_fit_without_measurements_is_refused():
 
 
 def test_repeats_share_a_vote(data):
-    weights = data.weights()
+    weights = data.weights
     assert weights.max() == 1
     assert weights.min() < 0.5
     found = fit(usable([measured(tpot_ms_mean=12, batch_or_concurrency=b) for b in (4, 16)] * 3)[0])

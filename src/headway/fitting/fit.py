@@ -111,20 +111,47 @@ class Data:
         """Which rows' residuals speak for which interval."""
         return voices([r.load for r in self.rows], self.truth.names, np.array(self.who("engine")), self.pairs)
 
+    @functools.cached_property
     def years(self) -> Array:
-        """Return how many years after the reference date each row's modern engine was released; 0 where not known."""
+        """How many years after the reference date each row's modern engine was released; 0 where not known."""
         return np.array(
             [release_years(r.release, c.engine.profile) for r, c in zip(self.rows, self.cases, strict=True)]
         )
 
+    @functools.cached_property
     def weights(self) -> Array:
-        """Return the weight of each row: repeats of one configuration share a vote of the square root of their number."""
+        """Weight of each row: repeats of one configuration share a vote of the square root of their number."""
         keys = [
             (r.system, r.model, r.weights, c.engine.profile, c.layout, r.pp, r.drafts, r.batch, r.prompt, r.output)
             for r, c in zip(self.rows, self.cases, strict=True)
         ]
         count = Counter(keys)
         return np.array([count[k] ** -0.5 for k in keys])
+
+    def masks(self, factors: tuple[Factor, ...]) -> Array:
+        """Return how much of each factor each row has: 1 or 0, years for trends. One row per factor.
+
+        Parameters
+        ----------
+        factors : tuple of Factor
+        """
+        if factors not in self._masks:
+            who = {level: np.array(self.who(level)) for level in LEVELS}
+            self._masks[factors] = np.array(
+                [(who[f.level] == f.who) * (self.years if f.level in TRENDS else 1.0) for f in factors]
+            )
+        return self._masks[factors]
+
+    @functools.cached_property
+    def _masks(self) -> dict[tuple[Factor, ...], Array]:  # every fold of a fit asks for the same ones
+        return {}
+
+    @functools.cached_property
+    def measured(self) -> tuple[NDArray[np.intp], ...]:
+        """Rows that measured: an own measure, a TTFT, its median beside its mean."""
+        known = self.truth
+        own = np.flatnonzero(np.isfinite(known.values))
+        return own, np.sort(np.concatenate([known.ttft[0], known.ttft_median[0]])), known.both[0]
 
 
 def release_years(date: str, engine: str) -> float:
@@ -151,19 +178,29 @@ class Problem:
 
     A row's prediction depends on a number only through that number's own value for that row, so one evaluation per
     number gives the derivatives to the factors of every level.
+
+    Attributes
+    ----------
+    at : array of int
+        Row of each measured value that counts; the residuals hold them in this order, then the factors'.
     """
 
     def __init__(
-        self, data: Data, factors: Sequence[Factor], base: Mapping[str, Prior], keep: NDArray[np.bool_] | None = None
+        self,
+        data: Data,
+        factors: tuple[Factor, ...],
+        base: Mapping[str, Prior],
+        keep: NDArray[np.bool_] | None = None,
     ) -> None:
         self.data, self.factors, self.base = data, factors, base
-        who = {level: np.array(data.who(level)) for level in LEVELS}
-        years = data.years()
-        self.masks = np.array([(who[f.level] == f.who) * (years if f.level in TRENDS else 1.0) for f in factors])
+        self.masks = data.masks(factors)
         self.widths = np.array([f.width for f in factors])
         self.by_name = {n: [i for i, f in enumerate(factors) if f.name == n] for n in base}
-        self.weight = data.weights() if keep is None else data.weights() * keep
-        self.scale = np.array([_SCALE[r.load] for r in data.rows])
+        self._rows = tuple(r if keep is None else r[keep[r]] for r in data.measured)
+        self.at = np.concatenate(self._rows)
+        own = [_SCALE[data.rows[i].load] for i in self._rows[0]]
+        self.scale = np.concatenate([own, np.full(len(self.at) - len(own), _TTFT_SCALE)])
+        self.weight = data.weights[self.at]
 
     def logs(self, x: Array) -> dict[str, Array]:
         """Return the logarithm of each number's factor for each row.
@@ -189,8 +226,8 @@ class Problem:
             found[name] = np.minimum(value, 1.0) if name in SHARES else value
         return found
 
-    def rows(self, numbers: Mapping[str, Any], pieces: Pieces | None = None) -> tuple[Array, ...]:
-        """Return log ratios over their scales: of own measures, of TTFT, of its median where both were measured.
+    def rows(self, numbers: Mapping[str, Any], pieces: Pieces | None = None) -> Array:
+        """Return the log ratio over its scale of each measured value, robust and weighted.
 
         Parameters
         ----------
@@ -199,10 +236,10 @@ class Problem:
         pieces : mapping or None
             Of `Flat.pieces` under these numbers, where they are known.
         """
-        found = estimate(self.data.batch, numbers, pieces)
-        own, first = ratios(self.data.truth, found)
-        also = second(self.data.truth, found)
-        return np.nan_to_num(own) / self.scale, np.nan_to_num(first) / _TTFT_SCALE, np.nan_to_num(also) / _TTFT_SCALE
+        known, found = self.data.truth, estimate(self.data.batch, numbers, pieces)
+        logs = (*ratios(known, found), second(known, found))
+        values = np.concatenate([log[rows] for log, rows in zip(logs, self._rows, strict=True)])
+        return _robust(np.nan_to_num(values) / self.scale) * self.weight
 
     def residuals(self, x: Array) -> Array:
         """Return what is minimised, squared and summed: the rows', and the factors' distance from their priors.
@@ -212,8 +249,7 @@ class Problem:
         x : array
             Logarithm of each factor. [1]
         """
-        measured = self.rows(self.numbers(self.logs(x)))
-        return np.concatenate([*(_robust(r) * self.weight for r in measured), x / self.widths])
+        return np.concatenate([self.rows(self.numbers(self.logs(x))), x / self.widths])
 
     def jacobian(self, x: Array) -> Array:
         """Return the derivatives of `residuals`.
@@ -228,16 +264,14 @@ class Problem:
         pieces = flat.pieces(numbers)
         now = self.rows(numbers, pieces)
         size = len(self.weight)
-        found = np.zeros((len(now) * size + len(x), len(x)))
+        found = np.zeros((size + len(x), len(x)))
         for name, where in self.by_name.items():
             if not where:
                 continue
             changed = self.numbers({**logs, name: logs[name] + _STEP})
-            moved = self.rows(changed, flat.pieces(changed, pieces, name))
-            for part, (was, then) in enumerate(zip(now, moved, strict=True)):
-                slope = (_robust(then) - _robust(was)) / _STEP * self.weight
-                found[part * size : (part + 1) * size, where] = (slope * self.masks[where]).T
-        found[len(now) * size :] = np.diag(1 / self.widths)
+            slope = (self.rows(changed, flat.pieces(changed, pieces, name)) - now) / _STEP
+            found[:size, where] = (slope * self.masks[where][:, self.at]).T
+        found[size:] = np.diag(1 / self.widths)
         return found
 
 

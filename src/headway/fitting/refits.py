@@ -31,14 +31,13 @@ class Refits:
         self.data, self.base = data, dict(priors() if base is None else base)
         self.full = fit(data, self.base)
         problem = Problem(data, self.full.factors, self.base)
+        self._at = problem.at
         self._r, self._slopes = problem.residuals(self.full.values), problem.jacobian(self.full.values)
         self._curvature, self._downhill = self._slopes.T @ self._slopes, self._slopes.T @ self._r
 
     def without(self, held: NDArray[np.bool_]) -> Fitted:
         """Return the fit of all rows but those that are held out."""
-        size = len(held)
-        measures = (len(self._r) - len(self.full.values)) // size
-        rows = np.concatenate([np.flatnonzero(held) + k * size for k in range(measures)])
+        rows = np.flatnonzero(held[self._at])
         out = self._slopes[rows]
         x = self.full.values - np.linalg.solve(self._curvature - out.T @ out, self._downhill - out.T @ self._r[rows])
         rest = Problem(self.data, self.full.factors, self.base, ~held)
