@@ -167,6 +167,24 @@ def test_repeats_share_a_vote(data):
     assert np.isfinite(found.values).all()
 
 
+def test_a_ttft_that_is_no_first_token_is_predicted_but_not_fitted(data):
+    """Rows of the evidence whose TTFT is that of a 20th token, or has a wait for a slot in it, say so."""
+    odd = np.array([bool(r.ttft_not_fitted) for r in data.rows])
+    assert 200 < odd.sum() < 250
+    assert {c.engine.profile for c, o in zip(data.cases, odd, strict=True) if o} == {"trtllm"}
+    _, first, both = data.measured
+    assert not odd[first].any()
+    assert not odd[both].any()
+    assert odd[data.truth.ttft[0]].any()  # counted
+    rows = [measured(tpot_ms_mean=12, ttft_ms_mean=m, batch_or_concurrency=b, ttft_not_fitted=why)
+            for m, why in ((90, ""), (900, "of its 20th token")) for b in (4, 16)]  # fmt: skip
+    alone = fit(usable(rows[:2] * 4)[0], evaluations=6)
+    assert fit(
+        usable((rows[:2] + [measured(tpot_ms_mean=12, batch_or_concurrency=b) for b in (4, 16)]) * 4)[0], evaluations=6
+    ).values == pytest.approx(fit(usable(rows * 4)[0], evaluations=6).values, abs=1e-9)
+    assert len(alone.values)
+
+
 def test_a_fold_knows_nothing_of_what_it_predicts(data):
     """Held rows' measurements times three: the fit without them, and so every prediction, stays the same."""
     chosen = [i for i, name in enumerate(data.pairs) if name.endswith(("H100 SXM", "MI300X"))][::3]

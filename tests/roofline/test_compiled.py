@@ -105,3 +105,31 @@ def test_two_hundred_sequences_of_their_own_lengths():
     carried = Load(tuple(Group(1.0, 1.0, float(c)) for c in contexts))
     want = step_time(step, carried, chip, IDEAL).seconds
     assert compiled(step, chip).seconds(carried) == pytest.approx(float(want), rel=1e-11)
+
+
+@pytest.mark.parametrize("knee", [0.0, 0.4])
+def test_a_pass_with_prompts_takes_as_long_as_its_launches(knee):
+    """E1 to E3 on the chips, so many launches on the host: the longer counts. Decode steps are replayed from a graph."""
+    chip, step = wired("H100 SXM"), build_step(load("llama-3.1-70b"), Layout(tp=4))
+    host = dataclasses.replace(IDEAL, launch_seconds=5e-5, knee=knee)
+    launches = sum(r.kernels for r in step.rows) + sum(s.messages for s in step.sends)
+    assert step.launches == launches > 900
+    for prompt, bound in ((64, "host"), (100_000, "chip")):
+        t, free = (
+            step_time(step, Load.prefill(1, prompt), chip, c) for c in (host, dataclasses.replace(IDEAL, knee=knee))
+        )
+        longest = launches * 5e-5 if bound == "host" else float(free.seconds)
+        assert float(t.seconds) == pytest.approx(longest, rel=1e-12 if not knee else 0.1)
+        assert float(t.seconds) >= longest * (1 - 1e-12)
+        assert float(t.seconds - free.seconds) == pytest.approx(float(t.overhead - free.overhead), abs=1e-12)
+    for new in (1.0, 4.0):  # drafts are checked in a captured pass, too
+        decode = Load.decode(32, 1000, new=new)
+        assert (
+            step_time(step, decode, chip, host).seconds
+            == step_time(step, decode, chip, dataclasses.replace(IDEAL, knee=knee)).seconds
+        )
+        both = Load.decode(32, 1000, new=new) + Load.prefill(1, 64)
+        assert float(step_time(step, both, chip, host).seconds) >= launches * 5e-5
+        assert float(compiled(step, chip, host).seconds(both)) == pytest.approx(
+            float(step_time(step, both, chip, host).seconds), rel=1e-12
+        )

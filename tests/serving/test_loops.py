@@ -107,6 +107,28 @@ def test_more_requests_in_flight_never_speed_anyone_up(cells, slack):
         assert later.output_rate >= earlier.output_rate * (1 - slack)
 
 
+def test_requests_that_start_together_are_taken_in_one_by_one():
+    """The i-th of n waits for i - 1 others: in a tenth of the requests, the first round, (n - 1)/2 in the mean."""
+    seconds = {"decode": 0.01, "mixed": 0.03, "prefill": 0.03, "burst": 0.17}
+    c = Calibration(chunk_tokens=8000.0, run_rounds=10.0)
+    for n in (1.0, 2.0, 64.0):
+        w = Workload("closed_loop", n, 1000.0, 500.0)
+        none, some = (closed_loop(w, seconds, dataclasses.replace(c, accept_seconds=a)) for a in (0.0, 0.005))
+        assert some.ttft - none.ttft == pytest.approx((n - 1) / 2 * 0.005 / 10, abs=1e-12)
+        assert some.ttft_median == none.ttft_median
+        assert some.tpot == none.tpot
+
+
+def test_the_first_round_waits_for_its_own_pass():
+    """Prompts that fit in one pass all wait for all of it; of many passes, half and half a pass."""
+    seconds = {"decode": 0.01, "mixed": 0.012, "prefill": 0.012, "burst": 0.4}
+    few, many = Workload("closed_loop", 40.0, 100.0, 500.0), Workload("closed_loop", 400.0, 100.0, 500.0)
+    for w, first in ((few, 0.4), (many, 10 * 0.4 * (1 + 1 / 10) / 2)):  # 40 prompts a pass
+        c = Calibration(chunk_tokens=4000.0, run_rounds=10.0)
+        found = closed_loop(w, seconds, c)
+        assert found.ttft - found.ttft_median == pytest.approx((first - found.ttft_median) / 10, rel=1e-6)
+
+
 def test_static_batches_fill_a_pipeline_with_micro_batches():
     plain, staged = (
         case(measured(load="static_batch", chips=c, pp=p, batch_or_concurrency=64)) for c, p in ((8, 1), (16, 2))
@@ -126,7 +148,9 @@ def test_long_prompts_take_a_pass_per_chunk():
     steady = closed_loop(w, passes, Calibration(chunk_tokens=1000.0))
     assert steady.ttft == pytest.approx(4 * 0.05)
     started = closed_loop(w, passes, Calibration(chunk_tokens=1000.0, run_rounds=10.0))
-    assert started.ttft == pytest.approx(steady.ttft + 4 * 0.05 / 20)  # and half of the first of ten rounds
+    assert started.ttft == pytest.approx(steady.ttft)  # nobody before it in the first round either
+    two = closed_loop(dataclasses.replace(w, batch=2.0), passes, Calibration(chunk_tokens=1000.0, run_rounds=10.0))
+    assert two.ttft - two.ttft_median == pytest.approx((0.3 - two.ttft_median) / 10)  # one after 4 passes, one after 8
     (chunk,) = case(measured(isl=32_768)).passes["prefill"].groups
     assert (chunk.new, chunk.context, chunk.logits) == (8192, (32_768 - 8192) / 2, 0.25)
 

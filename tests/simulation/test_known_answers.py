@@ -87,6 +87,19 @@ def test_closed_loops_are_their_mean_field(engine, users, prompt, output):
     assert took == pytest.approx(float((log.end - log.arrival).mean()), rel=0.05)
 
 
+@pytest.mark.parametrize("users", [4, 16, 64])
+@pytest.mark.parametrize("prompt", [64, 256, 1024])
+def test_first_tokens_of_closed_loops_are_their_mean_field(users, prompt):
+    """A prompt's own pass carries the answers of others; the first round shares full passes, all of it one where it fits."""
+    s = setting(Request("llama-3.1-70b", "h100x4", prompt=prompt, output=512, engine="vllm", length_spread=0.111))
+    s = dataclasses.replace(s, numbers=dataclasses.replace(s.numbers, cold_seconds=0.0, accept_seconds=0.0))
+    field = answer(case(s, Layout(tp=4), concurrency=users, copies=1)).served
+    log = deployment(s, Layout(tp=4)).run(closed(users, 10, prompt, 512, 0.111))
+    assert field.ttft == pytest.approx(float(np.nanmean(log.ttft)), rel=0.07)
+    later = float(np.nanmean(log.ttft[users:]))
+    assert field.ttft_median == pytest.approx(later, rel=0.15)
+
+
 @pytest.mark.parametrize("engine", ["modern", "vllm", "sglang"])
 @pytest.mark.parametrize(("model", "on", "layout", "users"), [
     ("deepseek-v3", "h200x8", Layout(dp=8, ep=8), 64), ("deepseek-v3", "h200x8", Layout(dp=8, ep=8), 304),

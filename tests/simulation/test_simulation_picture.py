@@ -71,7 +71,9 @@ def test_shares_of_requests_are_quantiles(found):
         points = panel["layer"][0]["data"]["values"]
         assert [p["x"] for p in points] == sorted(p["x"] for p in points)
         for p in points[::10]:
-            assert np.mean(scale * values <= p["x"] * (1 + 1e-12)) == pytest.approx(p["share"], abs=2 / 400)
+            assert np.mean(scale * values <= p["x"] * (1 + 1e-12)) == pytest.approx(
+                p["share"], abs=3 / 400
+            )  # some are equal
         dots = {p["share"]: p["x"] for p in panel["layer"][1]["data"]["values"]}
         assert dots[0.99] == pytest.approx(scale * np.quantile(values, 0.99))
         low, high = panel["layer"][0]["encoding"]["x"]["scale"]["domain"]

@@ -27,7 +27,7 @@ COLUMNS = (
     "source", "source_path", "date", "system", "chips", "model", "weights_dtype", "kv_dtype", "engine",
     "engine_version", "tp", "pp", "ep", "attention_dp", "speculative", "disaggregated", "load", "batch_or_concurrency",
     "isl", "osl", "rounds", "length_spread", "prefill_chips", "decode_chips", "prefill_tp", "prefill_ep", "prefill_attention_dp",
-    "prefill_workers", "decode_workers", *MEASURES,
+    "prefill_workers", "decode_workers", "ttft_not_fitted", *MEASURES,
 )  # fmt: skip
 NEEDED = ("system", "model", "batch_or_concurrency", "isl", "osl")
 
@@ -60,6 +60,8 @@ class Measurement:
         Half-width of the lengths' spread around their means; None: as the evidence's. [share]
     pools : Pools or None
         Of a split deployment that states the chips of both.
+    ttft_not_fitted : str
+        Why no fit may look at its TTFT, which is predicted and counted all the same; "" if it may.
     measured : mapping
         What was measured: times, and rates of the whole deployment. [s, tokens/s]
     """
@@ -88,6 +90,7 @@ class Measurement:
     spread: float | None = None
     release: str = ""
     pools: Pools | None = None
+    ttft_not_fitted: str = ""
     measured: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -143,7 +146,7 @@ def measurement(place: str, row: Row) -> Measurement:
         chips=chips, tp=ways.tp, pp=ways.pp, ep=ways.ep, dp=ways.dp, pools=pools,
         drafts=_drafts(row), disaggregated=flag(row, "disaggregated"), batch=batch, prompt=prompt, output=output,
         rounds=number(row, "rounds", math.nan, low=1.0) if row.get("rounds", "").strip() else None,
-        spread=length_spread(row, prompt, output),
+        spread=length_spread(row, prompt, output), ttft_not_fitted=row.get("ttft_not_fitted", "").strip(),
         release=_release(engine, row.get("engine_version", ""), date),
     )  # fmt: skip
     object.__setattr__(found, "measured", _measured(row, found.chips, output))

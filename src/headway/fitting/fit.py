@@ -148,10 +148,12 @@ class Data:
 
     @functools.cached_property
     def measured(self) -> tuple[NDArray[np.intp], ...]:
-        """Rows that measured: an own measure, a TTFT, its median beside its mean."""
+        """Rows that a fit looks at: for their own measure, for a TTFT, for its median beside its mean."""
         known = self.truth
         own = np.flatnonzero(np.isfinite(known.values))
-        return own, np.sort(np.concatenate([known.ttft[0], known.ttft_median[0]])), known.both[0]
+        first, both = np.sort(np.concatenate([known.ttft[0], known.ttft_median[0]])), known.both[0]
+        good = np.array([not r.ttft_not_fitted for r in self.rows], dtype=bool)
+        return own, first[good[first]], both[good[both]]
 
 
 def release_years(date: str, engine: str) -> float:

@@ -28,6 +28,7 @@ from headway.roofline import (
     send_amounts,
     split,
     wire,
+    with_launches,
 )
 from headway.serving import Case
 
@@ -86,6 +87,8 @@ class Flat:
         Case of each pass, as an index. [1]
     sequences : array
         Of the busiest group of each pass. [sequences]
+    launches, prompted : array
+        Kernels and collectives of each pass; new tokens of prompts in it. [1, tokens]
     names : mapping
         Name of a pass -> its number for each case (-1 where a case has none).
     """
@@ -94,6 +97,8 @@ class Flat:
     sends: Mapping[Kind, tuple[NDArray[np.intp], NDArray[np.intp], Transfer]]
     case: NDArray[np.intp]
     sequences: Array
+    launches: Array
+    prompted: Array
     names: Mapping[str, NDArray[np.intp]]
 
     def pieces(self, numbers: Numbers, before: Pieces | None = None, changed: str = "") -> Pieces:
@@ -153,7 +158,9 @@ class Flat:
         per_pass = PerCase(numbers, self.case)
         found["overhead"] += pass_overhead(self.sequences, per_pass)
         overlap = per_pass.network_overlap
-        found["seconds"] = pass_seconds(found["busy"], found["network"], found["overhead"], overlap)
+        seconds = pass_seconds(found["busy"], found["network"], found["overhead"], overlap)
+        found["seconds"] = with_launches(seconds, self.launches, self.prompted, per_pass)
+        found["overhead"] += found["seconds"] - seconds
         return found
 
     def seconds(self, numbers: Numbers) -> Array:
@@ -190,7 +197,7 @@ class _Builder:
         self.kernels: dict[Kind, list[tuple[Any, ...]]] = defaultdict(list)
         self.sends: dict[Kind, list[tuple[Any, ...]]] = defaultdict(list)
         self.case: list[int] = []
-        self.sequences: list[float] = []
+        self.of_pass: list[tuple[float, float, float]] = []  # sequences, launches, tokens of prompts
         self.names: dict[str, dict[int, int]] = defaultdict(dict)
 
     def build(self, cases: Sequence[Case]) -> Flat:
@@ -201,16 +208,15 @@ class _Builder:
         kernels = {k: (*_indices(v), Amounts(*_columns(v))) for k, v in self.kernels.items()}
         sends = {k: (*_indices(v), Transfer(*_columns(v))) for k, v in self.sends.items()}
         names = {k: np.array([v.get(i, -1) for i in range(len(cases))], dtype=np.intp) for k, v in self.names.items()}
-        return Flat(
-            kernels, sends, np.array(self.case, dtype=np.intp), np.array(self.sequences, dtype=float),
-            names,
-        )  # fmt: skip
+        of_pass = np.array(self.of_pass, dtype=float).reshape(-1, 3).T
+        return Flat(kernels, sends, np.array(self.case, dtype=np.intp), of_pass[0], of_pass[1], of_pass[2], names)
 
     def add(self, case: Case, load: Load, number: int, layout: Layout) -> None:
         where = len(self.case)
         self.case.append(number)
         step, chip = case.setting.step(layout), case.chip
-        self.sequences.append(float(load.busiest(step.groups, lambda _: 1.0)))
+        sequences = float(load.busiest(step.groups, lambda _: 1.0))
+        self.of_pass.append((sequences, float(step.launches), float(load.prompted)))
         for row in step.rows:
             (way,) = row_ways(row, chip)
             amounts = row_amounts(row, step, load, way)

@@ -216,7 +216,7 @@ def _kinds(a: Answer, spent: _Spent) -> tuple[TokenCost, TokenCost, TokenCost]:
         more = _one_more(a) if name == "output" else part / length if length else math.nan
         average = 1e6 * share * spent.rent / (spent.rate * length) if length else math.nan
         least = floor * full
-        if name == "input":  # beside answers that wait for memory, multiplying is cheaper yet
+        if name != "output":  # beside answers that wait for memory, and launches of the host, it is cheaper yet
             least = min(least, more * second)
         kinds.append(TokenCost(name, spent.rate * length, share, second * more, average, least))
     fresh, cached, output = kinds

@@ -17,7 +17,15 @@ from headway.roofline.collectives import (
 from headway.roofline.compiled import CompiledStep, PassParts, Sums, compiled
 from headway.roofline.energy import Energy, Rates, energy_rates, pass_energy
 from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_seconds, split, together
-from headway.roofline.kernels import Amounts, Kind, kernel_overhead, kernel_rates, kernel_time, pass_overhead
+from headway.roofline.kernels import (
+    Amounts,
+    Kind,
+    kernel_overhead,
+    kernel_rates,
+    kernel_time,
+    pass_overhead,
+    with_launches,
+)
 from headway.roofline.load import Group, Load
 from headway.roofline.machine import Machine
 from headway.roofline.pass_clock import PassClock
@@ -109,5 +117,6 @@ __all__ = [
     "unpacks",
     "weights_once",
     "wire",
+    "with_launches",
     "years_since",
 ]

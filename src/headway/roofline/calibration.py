@@ -76,9 +76,15 @@ class Calibration:
     )
     dequantise_seconds: Real = _time("per matrix product whose weights are unpacked to 16 bits")
     expert_dequantise_seconds: Real = _time("per layer of routed experts whose weights are unpacked to 16 bits")
+    launch_seconds: Real = _time(
+        "per kernel of a pass with prompts, which the host launches one by one: the longer of both counts"
+    )
     step_seconds: Real = _time("per forward pass: scheduling, sampling, input preparation")
     sequence_seconds: Real = _time("per sequence and forward pass: sampling, detokenising, bookkeeping")
     request_seconds: Real = _time("per request before its first token: HTTP, tokenising, queueing in the server")
+    accept_seconds: Real = _time(
+        "per request that starts a run beside others: a benchmark sends them, and the server takes them in, one by one"
+    )
     cold_seconds: Real = _time(
         "more, for each request of a run's first round: kernels are compiled and tuned, caches are cold"
     )

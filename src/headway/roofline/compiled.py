@@ -19,8 +19,8 @@ from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.coefficients import Experts, Kernel, PassParts
 from headway.roofline.collectives import ALWAYS, Wire, transfer, wire
 from headway.roofline.join import pass_seconds, split, together
-from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates
-from headway.roofline.load import Group, Load, carried, logit_positions, one, shared_tokens
+from headway.roofline.kernels import Parts, kernel_overhead, kernel_rates, with_launches
+from headway.roofline.load import Group, Load, carried, logit_positions, one, prompt_tokens, shared_tokens
 from headway.roofline.machine import Machine
 from headway.roofline.step import Row, Step
 from headway.roofline.sums import Amount, Meters, Sums
@@ -29,7 +29,7 @@ from headway.roofline.time import Convention, Way, expert_groups, expert_work, r
 Real = Any  # a float or a NumPy array; everything broadcasts
 _MANY = 12  # groups of a load from which they are summed as arrays
 _REMEMBERED = 4096  # token counts whose expert work a pass function keeps
-_BLOCK = 8_192  # points of a long sweep that are timed together: they stay in the processor's cache
+_BLOCK = 8_192  # points of a sweep timed together: they stay in the processor's cache
 
 
 class CompiledStep:
@@ -74,7 +74,8 @@ class CompiledStep:
         self._at_times: list[tuple[int, Real]] = []  # latencies of what not every pass sends
         overhead = overhead + self._join_chips()
         self._sequences = self._meters.add("one", one, step.groups)
-        self._constant = number(overhead)
+        self._constant, self.launches = number(overhead), number(step.launches)
+        self.prompted = self._meters.add("prompted", prompt_tokens, 1) if np.any(c.launch_seconds) else None
         self._per_sequence = c.sequence_seconds
         self._overlap = c.network_overlap
         self._alone, self._amounts = self._meters.alone, self._meters.amounts
@@ -134,8 +135,7 @@ class CompiledStep:
         s = Sums(values, values, tokens, skew)
         knee = self.calibration.knee
         busy = sum(together(*self._one(k, s, values), knee) for k in (*self._stay, *self._experts))
-        rest = self._joined(s, values, (0.0, 0.0, 0.0, 0.0))
-        return float(busy), float(rest.network), float(rest.overhead)
+        return float(busy), float(self._network(s, values)), float(self._overhead(values))
 
     def contextual(self, values: Sequence[float]) -> float:
         """Return the time of the kernels that read caches, `_one` and `corner` written out: calls would take half of the time. [s]
@@ -251,14 +251,7 @@ class CompiledStep:
         size = max((v.size for v in arrays), default=0)
         if size <= 2 * _BLOCK or any(v.shape != (size,) for v in arrays) or not self._single:
             return None
-
-        def piece(v: Real, at: int) -> Real:
-            return v if plain(v) else v[at : at + _BLOCK]
-
-        return [
-            Load(tuple(Group(*(piece(v, at) for v in (g.sequences, g.new, g.context, g.logits))) for g in load.groups), load.skew)
-            for at in range(0, size, _BLOCK)
-        ]  # fmt: skip
+        return [load.piece(at, _BLOCK) for at in range(0, size, _BLOCK)]
 
     def _parts(self, s: Sums, whole: bool = False) -> PassParts:
         values = s.totals
@@ -306,13 +299,23 @@ class CompiledStep:
             yield functools.reduce(shorter, found)[:2]
 
     def _joined(self, s: Sums, values: Sequence[Real], kernels: tuple[Real, Real, Real, Real]) -> PassParts:
-        busy, in_compute, in_memory, on_compute = kernels
+        return self._whole(values, kernels, self._network(s, values))
+
+    def _network(self, s: Sums, values: Sequence[Real]) -> Real:
+        """Time on the wire. [s]"""
         network = 0.0
         for meter, law, crowding in self._wires:
             times = values[meter] * crowding(s.skew) if s.skew and crowding is not None else values[meter]
             network = network + law.seconds(times)
+        return network
+
+    def _whole(self, values: Sequence[Real], kernels: tuple[Real, Real, Real, Real], network: Real) -> PassParts:
+        busy, in_compute, in_memory, on_compute = kernels
         overhead = self._overhead(values)
-        seconds = pass_seconds(busy, network, overhead, self.calibration.network_overlap)
+        seconds = pass_seconds(busy, network, overhead, self._overlap)
+        if self.prompted is not None:
+            longer = with_launches(seconds, self.launches, values[self.prompted], self.calibration)
+            seconds, overhead = longer, overhead + (longer - seconds)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
     def _overhead(self, values: Sequence[Real]) -> Real:
@@ -358,9 +361,7 @@ class CompiledStep:
             amount = values[meter]
             inside, away = linear * amount + ramp * math.sqrt(amount), outside * amount
             network += (inside if inside > away else away) if at_once else inside + away
-        overhead = self._overhead(values)
-        seconds = pass_seconds(busy, network, overhead, self._overlap)
-        return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
+        return self._whole(values, (busy, in_compute, in_memory, on_compute), network)
 
     def _expert(self, e: Experts, tokens: Real, skew: float) -> tuple[Real, Real]:
         work, temporaries = expert_work(e.row, self.step, tokens, skew)

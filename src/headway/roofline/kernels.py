@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from headway.numeric import larger
+from headway.numeric import larger, where
 from headway.roofline.join import together
 
 Real = Any  # a float or a NumPy array; everything broadcasts
@@ -162,6 +162,23 @@ def kernel_time(kind: Kind, a: Amounts, c: Numbers) -> Parts:
     memory = moved * rates.byte + c.activation_traffic * a.temporaries * rates.activation
     overhead = kernel_overhead(kind, a.kernels, a.products, a.layers, c)
     return Parts(compute, memory, together(compute, memory, c.knee), overhead)
+
+
+def with_launches(seconds: Real, launches: Real, prompted: Real, c: Numbers) -> Real:
+    """Return the time of a pass beside the host that launches its kernels: the longer counts, softened as a kernel's corner. [s]
+
+    Parameters
+    ----------
+    seconds : float or array
+        Of the pass on its chips. [s]
+    launches : float or array
+        Kernels and collectives of the pass. [1]
+    prompted : float or array
+        Tokens of prompts in the pass. Without any it is a decode step, which engines replay from a graph. [tokens]
+    c : Calibration
+    """
+    host = launches * c.launch_seconds
+    return together(seconds, where(prompted > 0, host, 0.0 * host), c.knee)
 
 
 def pass_overhead(sequences: Real, c: Numbers) -> Real:

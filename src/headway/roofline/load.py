@@ -94,6 +94,21 @@ class Load:
         """Return half of the sequences of every group: one of two micro-batches."""
         return Load(tuple(replace(g, sequences=g.sequences / 2) for g in self.groups), self.skew)
 
+    def piece(self, at: int, size: int) -> Load:
+        """Return so many points of a sweep, from one on.
+
+        Parameters
+        ----------
+        at, size : int
+            First point; points. [1]
+        """
+
+        def part(v: Real) -> Real:
+            return v if plain(v) else v[at : at + size]
+
+        columns = ((g.sequences, g.new, g.context, g.logits) for g in self.groups)
+        return Load(tuple(Group(*map(part, c)) for c in columns), self.skew)
+
     @property
     def sequences(self) -> Real:
         """Sequences in the pass."""
@@ -103,6 +118,11 @@ class Load:
     def tokens(self) -> Real:
         """New tokens in the pass."""
         return sum(g.sequences * g.new for g in self.groups)
+
+    @property
+    def prompted(self) -> Real:
+        """New tokens of prompts in the pass, as of `prompt_tokens`."""
+        return sum(g.sequences * prompt_tokens(g) for g in self.groups)
 
     def busiest(self, parts: Real, amount: Callable[[Group], Real]) -> Real:
         """Return the total of `amount` (per sequence) on the busiest of `parts` data-parallel groups.
@@ -186,6 +206,11 @@ def new_tokens(group: Group) -> Real:
 def logit_positions(group: Group) -> Real:
     """Count positions whose logits are needed."""
     return group.logits
+
+
+def prompt_tokens(group: Group) -> Real:
+    """Count new tokens whose logits nobody needs: those of prompts but for their last one."""
+    return group.new - group.logits
 
 
 def _checked(sequences: Real, new: Real, context: Real, logits: Real = 1.0) -> Group:

@@ -65,6 +65,8 @@ class PassClock:
         self.parts = tuple(float(p) for p in step.parts_of_meters)
         self.alone = all(p == 1 for p in self.parts)
         self._contextual, self._soft = step.contextual, step.soft
+        self._prompted = step.prompted or 0
+        self._host = 0.0 if step.prompted is None else float(step.launches * step.calibration.launch_seconds)
         self._overlap = float(step.calibration.network_overlap)
         self._kinked = bool(step.calibration.knee and self._overlap)  # curved, and a maximum over it
         self._counts = operator.itemgetter(*(i for i in range(self.meters) if i not in set(self.growing)))
@@ -123,6 +125,10 @@ class PassClock:
         busy, network, overhead = known or self._counted(values, tokens)
         busy += self._contextual(values)
         took = self._joined(busy, network, overhead) if self._overlap else busy + network + overhead
+        if self._host and values[self._prompted] > 0:  # `with_launches` without two calls
+            soft, power = self._soft
+            longer, shorter = (took, self._host) if took >= self._host else (self._host, took)
+            took = longer * (1.0 + (shorter / longer) ** power) ** soft if power else longer
         return took * self.times
 
     def decode(self, count: int, totals: Sequence[float], new: int = 1) -> float:

@@ -188,6 +188,11 @@ class Step:
         """Weights on one chip that a large pass reads. [bytes]"""
         return sum(r.weight_bytes for r in self.rows)
 
+    @property
+    def launches(self) -> Real:
+        """Kernels and collectives of a pass. [1]"""
+        return sum(r.kernels for r in self.rows) + sum(s.messages for s in self.sends)
+
 
 def dense_step(n_total: float, n_active: float, bytes_per_parameter: float, kv_bytes_per_token: float) -> Step:
     """Return the lecture's model as a Step of one row: weights read once, 2 N_active FLOPs and L k bytes per token.

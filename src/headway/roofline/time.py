@@ -13,7 +13,7 @@ from headway.numeric import larger, plain, smaller
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import send_amounts, wire
 from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_seconds, split, together
-from headway.roofline.kernels import Amounts, Kind, Parts, kernel_time, pass_overhead
+from headway.roofline.kernels import Amounts, Kind, Parts, kernel_time, pass_overhead, with_launches
 from headway.roofline.load import Load, logit_positions, one, shared_tokens
 from headway.roofline.machine import Machine
 from headway.roofline.step import Row, Send, Step
@@ -147,7 +147,8 @@ def step_time(
     Notes
     -----
     E1 to E3: per row, compute = FLOPs/peak, memory = bytes/bandwidth. The network is a machine of its own: with full
-    overlap it hides behind the kernels (the longer counts), with none it comes on top.
+    overlap it hides behind the kernels (the longer counts), with none it comes on top. Of a pass with prompts the host
+    launches the kernels one by one (`with_launches`); where it takes the longer, the rest is overhead.
     """
     kernels = tuple(_row_time(r, step, load, chip, calibration) for r in step.rows)
     links = tuple(_send_time(s, load, chip, calibration) for s in step.sends)
@@ -161,7 +162,10 @@ def step_time(
     else:
         busy = sum(r.busy for r in kernels)
     seconds = pass_seconds(busy, network, overhead, calibration.network_overlap)
-    return StepTime(seconds, (*kernels, *links), compute, memory, network, overhead, convention, beside)
+    found = StepTime(seconds, (*kernels, *links), compute, memory, network, overhead, convention, beside)
+    if not np.any(calibration.launch_seconds):
+        return found
+    return found.lasting(with_launches(seconds, step.launches, load.prompted, calibration))
 
 
 class Way(NamedTuple):

@@ -150,11 +150,11 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
 
         x = output x step + (n - 1) extra x/(x + f),   TPOT = x/output.
 
-    TTFT = own prefill + wait + half a step (of others). The wait is that of `queue`: each prompt holds the server up for `extra`
-    seconds. Where prompts come faster than full passes carry them, every pass is full: TPOT is its length, and by
-    Little's law the requests that do not decode wait for their prompt. Requests of one length come back in groups of
-    those that shared a pass, and share the next one. The first round starts all at once: it waits half a round of full
-    prefill passes instead.
+    TTFT = own passes, which carry the answers of others, too + wait + half a step (of others). The wait is that of
+    `queue`: each prompt holds the server up for `extra` seconds. Where prompts come faster than full passes carry them,
+    every pass is full: TPOT is its length, and by Little's law the requests that do not decode wait for their prompt.
+    Requests of one length come back in groups of those that shared a pass, and share the next one. The first round starts
+    all at once: it waits for its own of the full prefill passes instead, in the mean half of them and half a pass.
     """
     n, pieces, step = w.running, w.pieces(c.chunk_tokens), seconds.get("decode", 0.0)
     each = w.at_once(c.chunk_tokens) / pieces
@@ -166,7 +166,9 @@ def _mixed(w: Workload, seconds: Times, c: Numbers, made: Real, alone: Real) -> 
     for _ in range(_ROUNDS):
         _, new = _mixed_with(w, seconds, still, guess)
         guess = new._replace(decode=(guess.decode + new.decode) / 2)
-    return _mixed_with(w, seconds, still, guess)[0]
+    found, _ = _mixed_with(w, seconds, still, guess)
+    begin = _till_first(w, c, n, np.maximum(still.burst, found.extra / np.maximum(each, 1.0)))
+    return found._replace(start=2 * np.maximum(begin - found.steady, 0.0))
 
 
 def _mixed_with(w: Workload, seconds: Times, k: _Still, guess: _Guess) -> tuple[_Cycle, _Guess]:
@@ -182,12 +184,10 @@ def _mixed_with(w: Workload, seconds: Times, k: _Still, guess: _Guess) -> tuple[
     x = np.minimum(x, most)
     waits, rho = queue(n, extra, x + np.maximum(alone - extra, 0.0))
     wait = np.maximum(np.maximum(waits, k.together * extra), behind)
-    start = np.maximum(
-        np.maximum(k.burst, extra) * n - 2 * wait, 0.0
-    )  # of which the first round waits half, not the steady wait
     wait = np.maximum(wait, gathered)  # whoever waits for others of its pass queues meanwhile
     decode = np.minimum(1.0 + np.maximum(n - 1.0, 0.0) * x / np.maximum(x + alone + wait, 1e-12), n)
-    found = _Cycle(alone + wait + _under_way(n, step), start, x, extra, rho, alone + wait + x, decode)
+    beside = _others(n) * np.maximum(k.pieces * step + extra - alone, 0.0)  # own passes carry others' answers, too
+    found = _Cycle(alone + beside + wait + _under_way(n, step), 0.0 * x, x, extra, rho, alone + wait + x, decode)
     return found, guess._replace(decode=decode)
 
 
@@ -244,7 +244,12 @@ def _apart(w: Workload, seconds: Times, c: Numbers, made: Real) -> _Cycle:
 
 def _under_way(n: Real, step: Real) -> Real:
     """Rest of the step that is under way when a request comes; a request alone finds none. [s]"""
-    return np.clip(n - 1.0, 0.0, 1.0) * step / 2
+    return _others(n) * step / 2
+
+
+def _others(n: Real) -> Real:
+    """Whether anybody else runs: 1 from two requests on, 0 for one. [1]"""
+    return np.clip(n - 1.0, 0.0, 1.0)
 
 
 def _together(w: Workload, seconds: Times, c: Numbers) -> Callable[[Real], Real]:

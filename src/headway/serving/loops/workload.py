@@ -262,7 +262,7 @@ def joined(
     rho : float or array
         Utilisation of the prompts' server. [share]
     c : Calibration
-        Its `run_rounds` are the requests per slot of the run, of which the first wait for a cold engine, too.
+        Its `run_rounds` are the requests per slot of the run, of which the first wait for a cold engine, too, and to be taken in.
     decode : float or array
         Those that decode, of those that run. [sequences]
 
@@ -273,6 +273,7 @@ def joined(
     n, out = w.running, np.maximum(w.output, 1e-9)
     first = 1.0 / np.asarray(c.run_rounds, dtype=float)
     waiting = w.waiting / n * served
+    start = start + c.accept_seconds * np.maximum(n - 1.0, 0.0)
     ttft = steady + first * (start / 2 + c.cold_seconds) + waiting
     # a tenth of all requests wait longer than p90: with one round in ten at the start, those of the first round
     p90 = (
