@@ -277,7 +277,9 @@ def test_split_pools_hand_over():
     alone = place.run(Requests(np.zeros(1), np.array([1000]), np.array([200])), prefill="1")
     clock, way = d.clock, d.engine.habits.transfer
     prefill = float(clock.seconds(clock.amounts_of(1000, 0), 1000.0))
-    assert alone.log.ttft[0] == pytest.approx(d.delay + prefill + way.latency + 1000 * way.token_seconds, rel=1e-6)
+    assert alone.log.ttft[0] == pytest.approx(
+        2 * d.delay + prefill + way.latency + 1000 * way.token_seconds, rel=1e-6
+    )  # two servers
 
 
 def test_split_pools_with_users_who_come_back_are_the_open_ones_where_nobody_waits():

@@ -12,7 +12,7 @@ from headway.batching import mean_queue_wait, waiting_chance
 from headway.catalog import default
 from headway.search.points import Points
 from headway.search.split import AnswerPool, PromptPool
-from headway.serving import Link, Setting, handover, joining
+from headway.serving import Link, Setting, handover, joining, servers
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -246,7 +246,7 @@ def split_fleet(
     pair = _Pair(prompts, answers, p, a, rate, limits, ranking, spare)
     held = answers.output * a.tpot
     seats = _pool(answers, a.batch, rate * held, held, a.chips, np.full(len(a), np.inf), default("fleet_waiting"))
-    room = np.maximum(limits[0] - float(answers.numbers.request_seconds) - p.alone, 0.0)
+    room = np.maximum(limits[0] - servers(prompts, answers) - p.alone, 0.0)
     turns = [
         _pool(prompts, np.ones(len(p)), rate * p.busy, p.busy, p.chips, np.minimum(room * share, p.alone), 1.0, alike=True)
         for share in _PATIENCE
@@ -272,8 +272,12 @@ def _sized(pair: _Pair, link: Link, turns: _Sized, seats: _Sized) -> tuple[float
         link, p.sent[:, None], (p.lanes * turns.count)[:, None], a.received[None, :], (a.lanes * seats.count)[None, :],
         np.array(pair.rate),
     )  # fmt: skip
-    own = float(pair.answers.numbers.request_seconds)
-    ttft = own + (p.alone + turns.wait)[:, None] + (seats.wait + a.step / 2)[None, :] + moved
+    ttft = (
+        servers(pair.prompts, pair.answers)
+        + (p.alone + turns.wait)[:, None]
+        + (seats.wait + a.step / 2)[None, :]
+        + moved
+    )
     whole = ttft + (output - 1) * a.tpot[None, :]
     rent = pair.prompts.system.price or np.nan, pair.answers.system.price or np.nan
     used = turns.chips[:, None], seats.chips[None, :]

@@ -15,7 +15,7 @@ from headway.parallel import kv_per_chip
 from headway.search.columns import Columns
 from headway.search.points import Points, Timed
 from headway.search.space import Space
-from headway.serving import Link, Setting, decode_tokens, first_token, handover, joining, prompt_seconds
+from headway.serving import Link, Setting, decode_tokens, first_token, handover, joining, prompt_seconds, servers
 
 Real = Any  # a float or a NumPy array; everything broadcasts
 Array = NDArray[np.float64]
@@ -164,7 +164,7 @@ def _splits(prompts: Setting, answers: Setting, way: PromptPool, answering: Answ
     sent, used = handover(link, way.sent, way.lanes * count, chosen.received, chosen.lanes * decoding, requests)
     wait = np.asarray(mean_queue_wait(waiting_chance(count, load), count, load, way.busy, alike=True))
     fine = np.flatnonzero((used < 1) & (wait <= way.alone) & np.isfinite(sent))
-    ttft = float(answers.numbers.request_seconds) + way.alone + wait + sent + chosen.step / 2
+    ttft = servers(prompts, answers) + way.alone + wait + sent + chosen.step / 2
     here, away = each * count, chosen.chips * decoding
     # one system that is paid whole is paid once
     paid_here = np.zeros_like(here) if same and answers.pays_all else prompts.paid(here)

@@ -5,7 +5,7 @@ from headway.serving.capacity import Account, Pool, kv_pool, memory_account, req
 from headway.serving.case import Case, PromptPool, beat, case, decode_tokens, passes_of, workload
 from headway.serving.engine_memory import MemoryHabits
 from headway.serving.engines import Engine, engine, engine_on
-from headway.serving.handover import Link, handover, joining, link_between
+from headway.serving.handover import Link, handover, joining, link_between, servers
 from headway.serving.loops import LOOPS, Loop, Served, Workload, first_token, later_tokens, prompt_seconds
 from headway.serving.names import named_system, served_model, stated_chips
 from headway.serving.numbers import numbers_on
@@ -69,6 +69,7 @@ __all__ = [
     "refused",
     "require_fit",
     "served_model",
+    "servers",
     "setting",
     "stated_chips",
     "step_of",

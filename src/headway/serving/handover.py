@@ -77,6 +77,16 @@ def handover(
     return took + wait, load / lanes
 
 
+def servers(prompts: Setting, answers: Setting) -> float:
+    """Return a request's way through the servers of two pools, each of which takes it in. [s]
+
+    Parameters
+    ----------
+    prompts, answers : Setting
+    """
+    return float(prompts.numbers.request_seconds) + float(answers.numbers.request_seconds)
+
+
 def joining(prompts: Setting, answers: Setting, chips: float | None = None) -> Link | None:
     """Return the link between two pools; None where nothing joins them.
 

@@ -70,8 +70,8 @@ def _joined(book: Book, fronts: Pool, backs: Pool, events: list[tuple[float, int
         lane.follow = follow
     for lane in fronts.lanes:
         lane.replica.on_first, lane.replica.on_end = _nothing, handed
-    for lane in backs.lanes:  # the server's own handling was before the prompt
-        lane.delay, lane.second = 0.0, True
+    for lane in backs.lanes:
+        lane.second = True
 
 
 def _nothing(who: int, when: float) -> None: ...

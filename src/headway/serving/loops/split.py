@@ -25,6 +25,7 @@ from headway.serving.loops.workload import (
 )
 
 _OWN = ("prefill", "burst", "decode")
+_SERVERS = 2  # that a request passes through, one of each pool
 _ROUNDS = 12  # of the fixed point; it closes by a factor of two or more each
 
 
@@ -92,7 +93,7 @@ def served(w: Workload, seconds: Times, c: Numbers, transfer: Real = 0.0) -> Ser
         behind = np.maximum(n * each - x - alone, 0.0)  # the prefill pool is the slower one: it is always busy
         return np.maximum(waits, behind), rho
 
-    before = c.request_seconds + alone + transfer
+    before = _SERVERS * c.request_seconds + alone + transfer
     step_at = on_grid(seconds)
     decode, step = n, step_at(n)
     for _ in range(_ROUNDS):
