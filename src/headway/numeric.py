@@ -68,6 +68,20 @@ def where(condition: Any, a: Real, b: Real) -> Real:
     return np.where(condition, a, b)
 
 
+def excess(a: Real, b: Real) -> Real:
+    """Return by how much one number lies above another: 0 below it, and where both are infinite.
+
+    Parameters
+    ----------
+    a, b : float or array
+        Both of one unit. [any]
+    """
+    if plain(a) and plain(b):
+        return a - b if a > b else 0.0
+    with np.errstate(invalid="ignore"):
+        return np.where(np.asarray(a) > b, np.asarray(a) - b, 0.0)
+
+
 def finite(value: float) -> float | None:
     """Return a number, or None where it has no finite value: JSON has no infinities.
 

@@ -95,7 +95,7 @@ _NUMBERS_IN_CODE = {
         3: 1,
     },  # iterations; harmonic numbers (Euler's constant)
     "serving/loops/static.py": {2: 1},
-    "serving/loops/split.py": {2: 2, 1e-9: 1, 12: 1, 1e-12: 1},  # rounds of a fixed point
+    "serving/loops/split.py": {2: 3, 1e-9: 1, 12: 1, 1e-12: 1},  # rounds of a fixed point; two servers
     "serving/loops/steps.py": {4: 1, 9: 1, 1e-9: 1},  # a grid of sizes
     "serving/handover.py": {},
     "serving/answer.py": {2: 1, 1e6: 1},  # dollars per million

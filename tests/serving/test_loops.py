@@ -190,7 +190,7 @@ def test_split_pools_have_no_pauses_but_a_hand_over():
     later = disaggregated(w, passes, IDEAL, transfer=0.12)
     assert later.ttft == pytest.approx(split.ttft + 0.1, rel=0.05)
     alone = dataclasses.replace(w, batch=1.0)
-    taken, free = (disaggregated(alone, passes, Calibration(request_seconds=r)) for r in (0.05, 0.0))
+    taken, free = (disaggregated(alone, passes, Calibration(request_seconds=r), 0.0) for r in (0.05, 0.0))
     assert taken.ttft - free.ttft == pytest.approx(0.1)  # by two servers
     found = case(measured(disaggregated="true", chips=16))
     assert (found.workload.kind, found.shares, found.workload.batch) == ("disaggregated", 1, 16)

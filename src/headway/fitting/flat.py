@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headway.numeric import excess
 from headway.parallel import Layout
 from headway.roofline import (
     Amounts,
@@ -160,7 +161,7 @@ class Flat:
         overlap = per_pass.network_overlap
         seconds = pass_seconds(found["busy"], found["network"], found["overhead"], overlap)
         found["seconds"] = with_launches(seconds, self.launches, self.prompted, per_pass)
-        found["overhead"] += found["seconds"] - seconds
+        found["overhead"] += excess(found["seconds"], seconds)
         return found
 
     def seconds(self, numbers: Numbers) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from headway.numeric import larger, number, plain, smaller, some, where
+from headway.numeric import excess, larger, number, plain, smaller, some, where
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.coefficients import Experts, Kernel, PassParts
 from headway.roofline.collectives import ALWAYS, Wire, transfer, wire
@@ -315,7 +315,7 @@ class CompiledStep:
         seconds = pass_seconds(busy, network, overhead, self._overlap)
         if self.prompted is not None:
             longer = with_launches(seconds, self.launches, values[self.prompted], self.calibration)
-            seconds, overhead = longer, overhead + (longer - seconds)
+            seconds, overhead = longer, overhead + excess(longer, seconds)
         return PassParts(seconds, busy, in_compute, in_memory, network, overhead, on_compute)
 
     def _overhead(self, values: Sequence[Real]) -> Real:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from headway.errors import InputError
-from headway.numeric import larger, plain, smaller
+from headway.numeric import excess, larger, plain, smaller
 from headway.roofline.calibration import IDEAL, Calibration
 from headway.roofline.collectives import send_amounts, wire
 from headway.roofline.join import CACHES, Resources, by_resource, largest, pass_seconds, split, together
@@ -87,7 +87,7 @@ class StepTime:
         seconds : float or array
             How long the pass takes; less than its own time adds no overhead. [s]
         """
-        more = np.maximum(np.asarray(seconds) - self.seconds, 0.0)
+        more = excess(seconds, self.seconds)
         return replace(self, seconds=seconds, overhead=self.overhead + more, beside=self.beside + more)
 
     @property
