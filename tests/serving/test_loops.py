@@ -11,11 +11,13 @@ import pytest
 import reference_loop
 from cases import closed_loop, disaggregated, measured, predict_cases, static_batch
 from headway.evidence import case_of as case
+from headway.questions import Request
 from headway.roofline import (
     IDEAL,
     Calibration,
+    profile,
 )
-from headway.serving import Workload
+from headway.serving import Workload, servers, setting
 from headway.serving.loops import work
 from headway.serving.loops.workload import queue as _queue
 
@@ -195,6 +197,13 @@ def test_split_pools_have_no_pauses_but_a_hand_over():
     found = case(measured(disaggregated="true", chips=16))
     assert (found.workload.kind, found.shares, found.workload.batch) == ("disaggregated", 1, 16)
     assert found.transfer_bytes > 0
+
+
+def test_each_of_two_servers_takes_a_request_in():
+    prompts, answers = (setting(Request("llama-3.1-8b", "h100", engine=e)) for e in ("vllm", "sglang"))
+    each = [float(profile(e).on(prompts.system.chip).request_seconds) for e in ("vllm", "sglang")]
+    assert each[0] != each[1]
+    assert servers(prompts, answers) == pytest.approx(sum(each))
 
 
 def test_prompts_alone_wait_for_each_other():
